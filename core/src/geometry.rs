@@ -1,0 +1,118 @@
+//! Sizes and thresholds: the numbers by which the production allocator and the simulator's tiny one differ.
+//!
+//! Not generic: plain arithmetic over a constant that the platform names.
+
+/// The numbers of one allocator.
+///
+/// Invariants, checked at compile time by [`Geometry::check`]: slab sizes are powers of two of at least a page; a
+/// SuperSlab has at most [`SLABS_MAX`] slabs; the largest small block fits at least four times into a slab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// The page size in bytes: the unit of commit and decommit.
+    pub page_size: usize,
+    /// log2 of the size of a slab in bytes.
+    pub slab_shift: u32,
+    /// Slabs in a SuperSlab.
+    pub slabs_per_superslab: u32,
+    /// The largest block that comes from a slab, in bytes; more goes to a mapping of its own.
+    pub small_max: usize,
+    /// SuperSlab-sized units in the reserved range, at most (a multiple of 64).
+    pub units_max: usize,
+    /// The least number of units with which the allocator still starts.
+    pub units_min: usize,
+    /// Heaps, that is threads alive at the same time, at most.
+    pub heaps_max: usize,
+    /// A thread cache holds at most so many bytes per size class,
+    pub cache_bytes: usize,
+    /// and at most so many blocks.
+    pub cache_blocks_max: u32,
+    /// Refill takes at most so many bytes at once.
+    pub refill_bytes: usize,
+    /// Wholly empty SuperSlabs that are kept before one is retired.
+    pub spare_superslabs: usize,
+}
+
+/// The most slabs that a SuperSlab can have: one bit each in its slot mask.
+pub const SLABS_MAX: u32 = 32;
+
+impl Geometry {
+    /// What ships: SuperSlabs of 2 MiB with 32 slabs of 64 KiB.
+    pub const PRODUCTION: Geometry = Geometry {
+        page_size: 4096,
+        slab_shift: 16,
+        slabs_per_superslab: 32,
+        small_max: 16 * 1024,
+        units_max: 512 * 1024,
+        units_min: 64,
+        heaps_max: 32 * 1024,
+        cache_bytes: 32 * 1024,
+        cache_blocks_max: 256,
+        refill_bytes: 4096,
+        spare_superslabs: 1,
+    }
+    .check();
+
+    /// What the simulator searches: SuperSlabs of 1 KiB with 4 slabs of 256 bytes, where "all slabs are exhausted" is a
+    /// few steps away.
+    pub const TINY: Geometry = Geometry {
+        page_size: 64,
+        slab_shift: 8,
+        slabs_per_superslab: 4,
+        small_max: 64,
+        units_max: 64,
+        units_min: 64,
+        heaps_max: 16,
+        cache_bytes: 128,
+        cache_blocks_max: 2,
+        refill_bytes: 128,
+        spare_superslabs: 0,
+    }
+    .check();
+
+    /// The same geometry, after its invariants were asserted.
+    pub const fn check(self) -> Geometry {
+        assert!(self.page_size.is_power_of_two());
+        assert!(self.slab_size() >= self.page_size);
+        assert!(self.slabs_per_superslab >= 2 && self.slabs_per_superslab <= SLABS_MAX);
+        assert!(self.slabs_per_superslab.is_power_of_two());
+        assert!(self.small_max * 4 <= self.slab_size());
+        assert!(self.small_max >= 16);
+        assert!(self.units_max.is_multiple_of(64) && self.units_min >= 1);
+        assert!(self.units_min <= self.units_max);
+        assert!(self.heaps_max >= 1 && self.heaps_max <= 0xffff);
+        assert!(self.cache_blocks_max >= 1);
+        self
+    }
+
+    /// Bytes of a slab.
+    pub const fn slab_size(&self) -> usize {
+        1 << self.slab_shift
+    }
+
+    /// log2 of the bytes of a SuperSlab, which is also the unit of the reserved range.
+    pub const fn unit_shift(&self) -> u32 {
+        self.slab_shift + self.slabs_per_superslab.trailing_zeros()
+    }
+
+    /// Bytes of a SuperSlab.
+    pub const fn unit_size(&self) -> usize {
+        1 << self.unit_shift()
+    }
+
+    /// The slot mask of a SuperSlab whose slots are all free.
+    pub const fn all_slots(&self) -> u32 {
+        if self.slabs_per_superslab == 32 {
+            u32::MAX
+        } else {
+            (1 << self.slabs_per_superslab) - 1
+        }
+    }
+
+    /// `bytes` rounded up to whole pages; `None` on overflow.
+    pub const fn round_to_pages(&self, bytes: usize) -> Option<usize> {
+        match bytes.checked_add(self.page_size - 1) {
+            Some(sum) => Some(sum & !(self.page_size - 1)),
+            None => None,
+        }
+    }
+}
