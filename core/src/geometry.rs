@@ -61,7 +61,7 @@ impl Geometry {
         small_max: 64,
         units_max: 64,
         units_min: 64,
-        heaps_max: 16,
+        heaps_max: 8,
         cache_bytes: 128,
         cache_blocks_max: 2,
         refill_bytes: 128,
@@ -79,7 +79,7 @@ impl Geometry {
         assert!(self.small_max >= 16);
         assert!(self.units_max.is_multiple_of(64) && self.units_min >= 1);
         assert!(self.units_min <= self.units_max);
-        assert!(self.heaps_max >= 1 && self.heaps_max <= 0xffff);
+        assert!(self.heaps_max >= 1 && self.heaps_max <= 0xfffe);
         assert!(self.cache_blocks_max >= 1);
         self
     }
@@ -101,11 +101,7 @@ impl Geometry {
 
     /// The slot mask of a SuperSlab whose slots are all free.
     pub const fn all_slots(&self) -> u32 {
-        if self.slabs_per_superslab == 32 {
-            u32::MAX
-        } else {
-            (1 << self.slabs_per_superslab) - 1
-        }
+        if self.slabs_per_superslab == 32 { u32::MAX } else { (1 << self.slabs_per_superslab) - 1 }
     }
 
     /// `bytes` rounded up to whole pages; `None` on overflow.

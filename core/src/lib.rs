@@ -1,17 +1,57 @@
 //! hak-core: the allocator's state machine, generic over the platform that drives it.
+//!
+//! The same code runs on real threads (crate `hak`) and under the simulator (crate `hak-sim`). Its only door to the
+//! world is [`Platform`]; it has no statics, no dependencies, and never allocates anywhere else.
+//!
+//! From the outside in:
+//!
+//! | Module         | What it is                                                                    |
+//! |----------------|-------------------------------------------------------------------------------|
+//! | [`allocator`]  | the front door: allocate, free, reallocate                                    |
+//! | [`heap`]       | what one thread has: a thread cache and its own slabs, per size class         |
+//! | `cache`        | flushing a thread cache: local and remote frees                               |
+//! | `refill`       | where blocks come from, as one ordered list of sources                        |
+//! | `thread`       | a thread's heap: how it gets one, and what happens at its end                 |
+//! | `ownership`    | the one door to a slab: claim, take, release, look again                      |
+//! | [`slab`]       | a slab's descriptor and its freelist                                          |
+//! | [`remote_list`] | blocks freed by threads that do not own the slab                             |
+//! | `pool`         | the shared pool: slots of SuperSlabs, retirement                              |
+//! | [`superslab`]  | a SuperSlab's word: slot mask and use                                         |
+//! | `units`        | which units of the range are in use                                           |
+//! | `large`        | mappings of their own                                                         |
+//! | [`range`]      | the reserved range and the registry                                           |
+//! | [`index_stack`] | a lock-free stack of descriptors                                             |
+//! | [`slot`], [`size_class`], [`geometry`] | arithmetic, not generic                               |
+//! | [`inspect`]    | a walk over everything at rest, for accounting and pictures                   |
+//! | [`platform`], [`fault`] | the boundary                                                         |
 #![no_std]
 
+pub mod allocator;
+mod block;
+mod cache;
 pub mod fault;
 pub mod geometry;
 pub mod heap;
+pub mod index_stack;
+pub mod inspect;
+mod large;
+mod ownership;
 pub mod platform;
+mod pool;
+pub mod range;
+mod refill;
+pub mod remote_list;
 pub mod root;
+pub mod size_class;
+pub mod slab;
+pub mod slot;
+pub mod superslab;
+mod thread;
+mod units;
 
+pub use allocator::Allocator;
 pub use fault::Fault;
 pub use geometry::Geometry;
 pub use heap::Heap;
 pub use platform::{Atomic, Misuse, Ordering, Plain, Platform};
 pub use root::Root;
-
-/// The allocator of a platform.
-pub struct Allocator<P: Platform>(core::marker::PhantomData<P>);

@@ -1,8 +1,25 @@
-//! stub
+//! The root: the few words from which everything else is found. Zeroed memory is a valid root.
+
+use crate::index_stack::IndexStack;
 use crate::platform::Platform;
-/// The root.
+use crate::size_class::CLASSES;
+
+/// One per allocator, in the platform's static memory.
 #[repr(C, align(128))]
 pub struct Root<P: Platform> {
-    /// Where the reserved range begins.
-    pub base: P::AtomicUsize,
+    /// The published range (see [`crate::range`]), or 0.
+    pub(crate) range: P::AtomicUsize,
+    /// Heaps whose thread has ended.
+    pub(crate) free_heaps: IndexStack<P>,
+    /// Heaps that were ever used; the ones above were not.
+    pub(crate) heaps_used: P::AtomicU32,
+    /// SuperSlabs all of whose slots are free, that still have memory. May be off by the number of threads that are
+    /// in the middle of changing it.
+    pub(crate) spares: P::AtomicU32,
+    /// Where the search for a free unit begins: a word of the unit map. A hint.
+    pub(crate) unit_hint: P::AtomicUsize,
+    /// SuperSlabs with free slots.
+    pub(crate) available: IndexStack<P>,
+    /// Per class: slabs without an owner that have free blocks.
+    pub(crate) abandoned: [IndexStack<P>; CLASSES + 1],
 }

@@ -1,0 +1,164 @@
+//! Flushing a thread cache: freed blocks go back to the slabs that they came from.
+//!
+//! A block of a slab that this heap owns goes on its freelist (local free); every other one on the remote list of its
+//! slab (remote free), in chains of neighbours of the same slab, so that a batch costs one exchange. A slab whose last
+//! block comes back goes to the shared pool, unless it is the only one of its class that the heap has.
+
+use crate::block::{self, Chain};
+use crate::heap::{Bin, Heap, cache_capacity};
+use crate::ownership::{self, Owned};
+use crate::platform::{Misuse, Plain, Platform};
+use crate::pool;
+use crate::range::{Range, root};
+use crate::size_class;
+use crate::slot::OwnerId;
+
+/// Shrinks the thread cache of `class` to `keep` blocks, those that were freed last.
+///
+/// # Safety
+/// `heap` is the running thread's.
+pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32, keep: u32) {
+    let bin = heap.bin(class);
+    let mut block = bin.cache.get();
+    if block == 0 {
+        return;
+    }
+    if keep == 0 {
+        bin.cache.set(0);
+    } else {
+        let mut link = {
+            // SAFETY: blocks in a thread cache are the thread's alone.
+            unsafe { block::link::<P>(block) }
+        };
+        for _ in 1..keep {
+            if link.get() == 0 {
+                return;
+            }
+            // SAFETY: as above.
+            link = unsafe { block::link::<P>(link.get()) };
+        }
+        block = link.get();
+        link.set(0);
+    }
+    bin.room.set(cache_capacity::<P>(size_class::size_of(class)) - keep);
+    // SAFETY: the rest of the list was cut off above: it is ours alone.
+    unsafe { scatter(heap, class, block) };
+}
+
+/// Gives each block of a list (linked, ending in 0) back to its slab.
+///
+/// # Safety
+/// `heap` is the running thread's, which alone holds the blocks; they are of `class`.
+unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
+    let range = heap.range();
+    while block != 0 {
+        let index = home::<P>(range, block, class);
+        let mut chain = Chain::of(block);
+        loop {
+            // SAFETY: the list is ours.
+            block = unsafe { block::link::<P>(block) }.get();
+            if block == 0 || home::<P>(range, block, class) != index {
+                break;
+            }
+            // SAFETY: the chain and the block are ours.
+            unsafe { chain.push::<P>(block) };
+        }
+        // SAFETY: the chain's blocks are of that slab, and ours.
+        unsafe { give_back(range, heap, class, index, chain) };
+    }
+}
+
+/// The slab that a freed block came from.
+fn home<P: Platform>(range: Range<P>, block: usize, class: u32) -> u32 {
+    let Some(index) = range.slab_index_of(block) else { P::misuse(Misuse::CorruptedLink, block) };
+    let offset = block - range.slab_start(index);
+    if !offset.is_multiple_of(size_class::size_of(class)) {
+        P::misuse(Misuse::InteriorPointer, block);
+    }
+    index
+}
+
+/// # Safety
+/// As `scatter`; the chain's blocks are in slab `index`.
+unsafe fn give_back<P: Platform>(
+    range: Range<P>,
+    heap: &Heap<P>,
+    class: u32,
+    index: u32,
+    chain: Chain,
+) {
+    let me = heap.owner();
+    let slab = range.slab(index);
+    // Relaxed: only this thread writes or removes its own identity.
+    if slab.slot_hint().owner() == me {
+        let owned = Owned { index, slab };
+        // SAFETY: the slab is ours, and so are the chain's blocks.
+        unsafe { slab.push(chain) };
+        let bin = heap.bin(class);
+        if slab.is_unused() && !is_only(bin, owned) {
+            bin.unlink(range, owned);
+            pool::give_back(range, owned);
+        }
+        return;
+    }
+    // SAFETY: the caller's contract.
+    if let Some(owned) = unsafe { ownership::free_remote(index, slab, chain, me) } {
+        settle(range, heap, owned);
+    }
+}
+
+fn is_only<P: Platform>(bin: &Bin<P>, owned: Owned<P>) -> bool {
+    bin.slabs.get() == owned.index + 1 && owned.slab.next.get() == 0
+}
+
+/// Finds a place for a slab that a remote free has reopened: the pool if no block is out, our own list if we allocate
+/// from its class, else the stack of abandoned slabs, where whoever needs it adopts it.
+fn settle<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
+    let bin = heap.bin(owned.slab.class());
+    if owned.slab.is_unused() {
+        pool::give_back(range, owned);
+    } else if bin.slabs.get() != 0 {
+        bin.link_second(range, owned);
+    } else {
+        abandon(owned);
+    }
+}
+
+/// Frees a block on a thread that has no heap and can have none.
+///
+/// # Safety
+/// `block` is a block of `class`, and the caller alone holds it.
+pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usize, class: u32) {
+    let index = home::<P>(range, block, class);
+    let slab = range.slab(index);
+    // SAFETY: the caller's contract.
+    let opened = unsafe { ownership::free_remote(index, slab, Chain::of(block), OwnerId::GUEST) };
+    match opened {
+        Some(owned) if owned.slab.is_unused() => pool::give_back(range, owned),
+        Some(owned) => abandon(owned),
+        None => {}
+    }
+}
+
+/// Puts an owned slab that has free blocks on the stack of abandoned slabs of its class.
+pub(crate) fn abandon<P: Platform>(owned: Owned<P>) {
+    let class = owned.slab.class();
+    owned.abandon();
+    root::<P>().abandoned[class as usize].push(owned.index, &owned.slab.stack_link);
+}
+
+/// Gives up an owned slab that is in no list: to the pool if no block is out, to the stack of abandoned slabs if it has
+/// free blocks, else it becomes FULL.
+pub(crate) fn give_up<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
+    owned.slab.drain();
+    let mut kept = Some(owned);
+    while let Some(owned) = kept {
+        if owned.slab.is_unused() {
+            return pool::give_back(range, owned);
+        }
+        if owned.slab.has_free() {
+            return abandon(owned);
+        }
+        kept = owned.release_full(heap.owner());
+    }
+}

@@ -1,0 +1,348 @@
+//! Looking at everything at rest: what each address is, and where each block is.
+//!
+//! For accounting at quiescence, pictures and messages. Nothing here is called by the allocator itself. Lists are walked
+//! with a bound, so that a broken one is reported and not followed for ever.
+
+use core::fmt;
+use core::mem::offset_of;
+
+use crate::block;
+use crate::heap::{Bin, Heap};
+use crate::platform::{Atomic, Ordering, Plain, Platform};
+use crate::range::{Range, root};
+use crate::root::Root;
+use crate::size_class::{self, CLASSES};
+use crate::slab::{OWNER_LINE, Slab};
+use crate::slot::SlotWord;
+use crate::superslab::{SuperSlab, SuperSlabWord};
+
+/// What lies at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A word of the root.
+    Root(&'static str),
+    /// The head of the stack of abandoned slabs of a class.
+    AbandonedStack(u32),
+    /// A word of a heap.
+    Heap(u32, &'static str),
+    /// A word of a heap's bin: heap, class, word.
+    Bin(u32, u32, &'static str),
+    /// A word of the unit map.
+    UnitMap(usize),
+    /// A word of a SuperSlab's descriptor.
+    SuperSlab(u32, &'static str),
+    /// A word of a slab's descriptor: SuperSlab, slab in it, word, and whether it is an owner-only word.
+    Slab(u32, u32, &'static str, bool),
+    /// Memory of a slab: SuperSlab, slab in it, byte.
+    Memory(u32, u32, usize),
+    /// Nothing of the allocator.
+    Elsewhere,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Place::Root(word) => write!(f, "root: {word}"),
+            Place::AbandonedStack(class) => write!(f, "root: abandoned stack of class {class}"),
+            Place::Heap(heap, word) => write!(f, "heap {heap}: {word}"),
+            Place::Bin(heap, class, word) => write!(f, "heap {heap}, class {class}: {word}"),
+            Place::UnitMap(word) => write!(f, "unit map: word {word}"),
+            Place::SuperSlab(unit, word) => write!(f, "superslab {unit}: {word}"),
+            Place::Slab(unit, slab, word, _) => write!(f, "superslab {unit}, slab {slab}: {word}"),
+            Place::Memory(unit, slab, byte) => {
+                write!(f, "superslab {unit}, slab {slab} + {byte:#x}")
+            }
+            Place::Elsewhere => f.write_str("no memory of the allocator"),
+        }
+    }
+}
+
+/// What lies at `address`.
+pub fn place<P: Platform>(address: usize) -> Place {
+    let root_start = P::root().as_ptr().expose_provenance();
+    if let Some(offset) = within(address, root_start, size_of::<Root<P>>()) {
+        return place_in_root::<P>(offset);
+    }
+    let Some(range) = Range::<P>::get() else { return Place::Elsewhere };
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    if let Some(index) = range.slab_index_of(address) {
+        let byte = address - range.slab_start(index);
+        return Place::Memory(index / slabs, index % slabs, byte);
+    }
+    let units = range.units();
+    if let Some((index, offset)) =
+        element::<Slab<P>>(address, range.slab_table(), units * slabs as usize)
+    {
+        let word = slab_word::<P>(offset);
+        return Place::Slab(index / slabs, index % slabs, word, offset < OWNER_LINE);
+    }
+    if let Some((index, offset)) = element::<SuperSlab<P>>(address, range.superslab_table(), units)
+    {
+        return Place::SuperSlab(index, superslab_word::<P>(offset));
+    }
+    if let Some((word, _)) = element::<u64>(address, range.unit_map(), units.div_ceil(64)) {
+        return Place::UnitMap(word as usize);
+    }
+    match element::<Heap<P>>(address, range.heap_table(), P::GEOMETRY.heaps_max) {
+        Some((heap, offset)) => place_in_heap::<P>(heap, offset),
+        None => Place::Elsewhere,
+    }
+}
+
+fn within(address: usize, start: usize, bytes: usize) -> Option<usize> {
+    let offset = address.wrapping_sub(start);
+    (offset < bytes).then_some(offset)
+}
+
+fn element<T>(address: usize, table: usize, count: usize) -> Option<(u32, usize)> {
+    let offset = within(address, table, count * size_of::<T>())?;
+    Some(((offset / size_of::<T>()) as u32, offset % size_of::<T>()))
+}
+
+fn place_in_root<P: Platform>(offset: usize) -> Place {
+    let stacks = offset_of!(Root<P>, abandoned);
+    if offset >= stacks {
+        return Place::AbandonedStack(((offset - stacks) / size_of::<u64>()) as u32);
+    }
+    Place::Root(named(
+        offset,
+        &[
+            (offset_of!(Root<P>, range), "range word"),
+            (offset_of!(Root<P>, free_heaps), "stack of free heaps"),
+            (offset_of!(Root<P>, heaps_used), "heaps used"),
+            (offset_of!(Root<P>, spares), "spare superslabs"),
+            (offset_of!(Root<P>, unit_hint), "unit hint"),
+            (offset_of!(Root<P>, available), "stack of available superslabs"),
+        ],
+    ))
+}
+
+fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
+    let bins = offset_of!(Heap<P>, bins);
+    if offset >= bins {
+        let class = ((offset - bins) / size_of::<Bin<P>>()) as u32;
+        let words = [
+            (offset_of!(Bin<P>, cache), "thread cache"),
+            (offset_of!(Bin<P>, room), "room in the thread cache"),
+            (offset_of!(Bin<P>, slabs), "list of slabs"),
+            (offset_of!(Bin<P>, last), "slab used last"),
+        ];
+        return Place::Bin(heap, class, named((offset - bins) % size_of::<Bin<P>>(), &words));
+    }
+    let words = [
+        (offset_of!(Heap<P>, base), "base"),
+        (offset_of!(Heap<P>, bytes), "bytes"),
+        (offset_of!(Heap<P>, slab_table), "slab table"),
+        (offset_of!(Heap<P>, id), "owner identity"),
+        (offset_of!(Heap<P>, generation), "generation"),
+        (offset_of!(Heap<P>, stack_link), "link of free heaps"),
+    ];
+    Place::Heap(heap, named(offset, &words))
+}
+
+fn slab_word<P: Platform>(offset: usize) -> &'static str {
+    let words = [
+        (offset_of!(Slab<P>, freelist), "freelist"),
+        (offset_of!(Slab<P>, used), "used"),
+        (offset_of!(Slab<P>, carved), "carved"),
+        (offset_of!(Slab<P>, capacity), "capacity"),
+        (offset_of!(Slab<P>, next), "next slab of the heap"),
+        (offset_of!(Slab<P>, previous), "previous slab of the heap"),
+        (offset_of!(Slab<P>, slot), "slot word"),
+        (offset_of!(Slab<P>, remote), "remote list"),
+        (offset_of!(Slab<P>, class), "class"),
+        (offset_of!(Slab<P>, stack_link), "link of abandoned slabs"),
+    ];
+    named(offset, &words)
+}
+
+fn superslab_word<P: Platform>(offset: usize) -> &'static str {
+    let words = [
+        (offset_of!(SuperSlab<P>, word), "slot mask and use"),
+        (offset_of!(SuperSlab<P>, stack_link), "link of available superslabs"),
+        (offset_of!(SuperSlab<P>, run), "units of the mapping"),
+        (offset_of!(SuperSlab<P>, bytes), "bytes of the mapping"),
+        (offset_of!(SuperSlab<P>, leftover), "leftover bytes"),
+    ];
+    named(offset, &words)
+}
+
+fn named(offset: usize, words: &[(usize, &'static str)]) -> &'static str {
+    words.iter().find(|(at, _)| *at == offset).map_or("unnamed word", |(_, name)| name)
+}
+
+/// A slab at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlabPicture {
+    /// The slab's number in the range.
+    pub index: u32,
+    /// State, generation and owner.
+    pub slot: SlotWord,
+    /// The size class, 0 for none.
+    pub class: u32,
+    /// Blocks that are not on the freelist, of those ever cut.
+    pub used: u32,
+    /// Blocks ever cut.
+    pub carved: u32,
+    /// Blocks that fit.
+    pub capacity: u32,
+    /// Blocks found on the freelist.
+    pub free: u32,
+    /// Blocks found on the remote list.
+    pub remote: u32,
+}
+
+/// Where a block at rest was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// On the freelist of this slab.
+    Freelist(u32),
+    /// On the remote list of this slab.
+    Remote(u32),
+    /// In the thread cache of this heap.
+    Cache(u32),
+}
+
+/// A list is longer than it can be: it has a cycle, or leads elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrokenList {
+    /// Which list.
+    pub home: Home,
+    /// Where it was left.
+    pub address: usize,
+}
+
+/// A unit at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitPicture {
+    /// The unit's number.
+    pub index: u32,
+    /// Slot mask and use.
+    pub word: SuperSlabWord,
+    /// For a mapping of its own: its committed bytes.
+    pub bytes: usize,
+    /// Whether its bit in the unit map is set.
+    pub claimed: bool,
+    /// Bytes that the system refused to take back.
+    pub leftover: usize,
+}
+
+/// Visits every unit of the range, in order.
+pub fn units<P: Platform>(range: Range<P>, mut visit: impl FnMut(UnitPicture)) {
+    for index in 0..range.units() as u32 {
+        let superslab = range.superslab(index);
+        let map = range.map_word(index as usize / 64).load(Ordering::Relaxed);
+        visit(UnitPicture {
+            index,
+            word: superslab.load(),
+            bytes: superslab.bytes.load(Ordering::Relaxed),
+            claimed: map >> (index % 64) & 1 == 1,
+            leftover: superslab.leftover.load(Ordering::Relaxed),
+        });
+    }
+}
+
+/// The slot word of a slab.
+pub fn slot<P: Platform>(range: Range<P>, index: u32) -> SlotWord {
+    range.slab(index).slot_hint()
+}
+
+/// The owner identity of a heap; `None` if it has no thread.
+pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
+    if heap.is_null() {
+        return None;
+    }
+    Some(crate::thread::as_ref(heap).id.get()).filter(|id| *id != 0)
+}
+
+/// The picture of slab `index`; its blocks are shown to `visit`.
+///
+/// # Errors
+/// A list of the slab is broken.
+pub fn slab<P: Platform>(
+    range: Range<P>,
+    index: u32,
+    visit: &mut dyn FnMut(usize, Home),
+) -> Result<SlabPicture, BrokenList> {
+    let slab = range.slab(index);
+    let class = slab.class();
+    let bound = class != 0;
+    let capacity = if bound { slab.capacity.get() } else { 0 };
+    let mut walk = |first, home| walk::<P>(range, first, capacity, home, visit);
+    let free = if bound { walk(slab.freelist.get(), Home::Freelist(index))? } else { 0 };
+    let remote = walk(slab.remote.first(), Home::Remote(index))?;
+    Ok(SlabPicture {
+        index,
+        slot: slab.slot_hint(),
+        class,
+        used: if bound { slab.used.get() } else { 0 },
+        carved: if bound { slab.carved.get() } else { 0 },
+        capacity,
+        free,
+        remote,
+    })
+}
+
+/// Shows the blocks in all thread caches to `visit`.
+///
+/// # Errors
+/// A thread cache's list is broken.
+pub fn caches<P: Platform>(
+    range: Range<P>,
+    visit: &mut dyn FnMut(usize, Home),
+) -> Result<(), BrokenList> {
+    let heaps = root::<P>().heaps_used.load(Ordering::Relaxed);
+    for index in 0..heaps {
+        let heap = crate::thread::as_ref(range.heap(index));
+        if heap.id.get() == 0 {
+            continue;
+        }
+        for class in 1..=size_class::class_of(P::GEOMETRY.small_max) {
+            let bin = heap.bin(class);
+            let cached = bin.cached(size_class::size_of(class));
+            walk::<P>(range, bin.cache.get(), cached, Home::Cache(index), visit)?;
+        }
+    }
+    Ok(())
+}
+
+/// The slabs on the stack of abandoned slabs of a class, top first.
+pub fn abandoned<P: Platform>(range: Range<P>, class: u32, mut visit: impl FnMut(u32)) {
+    let mut next = root::<P>().abandoned[class as usize].top().index();
+    let mut left = range.units() as u32 * P::GEOMETRY.slabs_per_superslab;
+    while let Some(index) = next {
+        visit(index);
+        left -= 1;
+        if left == 0 {
+            return;
+        }
+        next = range.slab(index).stack_link.load(Ordering::Relaxed).checked_sub(1);
+    }
+}
+
+/// The number of size classes that slabs of this platform have.
+pub fn classes<P: Platform>() -> u32 {
+    size_class::class_of(P::GEOMETRY.small_max).min(CLASSES as u32)
+}
+
+fn walk<P: Platform>(
+    range: Range<P>,
+    first: usize,
+    most: u32,
+    home: Home,
+    visit: &mut dyn FnMut(usize, Home),
+) -> Result<u32, BrokenList> {
+    let mut count = 0;
+    let mut address = first;
+    while address != 0 {
+        if count == most || range.slab_index_of(address).is_none() || !address.is_multiple_of(8) {
+            return Err(BrokenList { home, address });
+        }
+        visit(address, home);
+        count += 1;
+        // SAFETY: the address lies in the range, and in a committed slab unless the list is broken across SuperSlabs;
+        // everything is at rest.
+        address = unsafe { block::link::<P>(address) }.get();
+    }
+    Ok(count)
+}

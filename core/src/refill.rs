@@ -1,0 +1,120 @@
+//! Refill: where blocks come from when the thread cache of a class is empty.
+//!
+//! The sources, in their order, each through the door of [`crate::ownership`]:
+//!
+//! | Source    | What it is                                                                                      |
+//! |-----------|-------------------------------------------------------------------------------------------------|
+//! | own       | the heap's own slabs of the class: freelist, then remote list, then blocks never cut; an exhausted one is released |
+//! | adopted   | a slab without an owner that has free blocks, from the stack of abandoned slabs of the class     |
+//! | sticky    | FULL slabs of the class in the SuperSlab that was used last, to which a block has just come back |
+//! | pool      | a slot of the shared pool (its stages 1 to 3)                                                    |
+
+use crate::block::{self, Chain};
+use crate::fault::Fault;
+use crate::heap::{Bin, Heap, refill_count};
+use crate::ownership::{self, Owned};
+use crate::platform::{Plain, Platform};
+use crate::pool;
+use crate::range::{Range, root};
+use crate::size_class;
+use crate::slot::SlabState;
+
+/// Fills the empty thread cache of `class` and returns one more block; `None` if there is no memory.
+///
+/// # Safety
+/// `heap` is the running thread's.
+pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<usize> {
+    let range = heap.range();
+    let bin = heap.bin(class);
+    loop {
+        if let Some(chain) = from_own(range, heap, bin, class) {
+            return Some(stock(bin, class, chain));
+        }
+        let found = adopted(range, heap, class)
+            .or_else(|| sticky(range, heap, bin, class))
+            .or_else(|| pool::acquire(range, class, heap.owner()))?;
+        bin.link_first(range, found);
+    }
+}
+
+/// Hands out the first block of the chain and puts the rest into the empty thread cache.
+fn stock<P: Platform>(bin: &Bin<P>, class: u32, chain: Chain) -> usize {
+    let capacity = crate::heap::cache_capacity::<P>(size_class::size_of(class));
+    let rest = chain.count - 1;
+    let cache = if rest == 0 {
+        0
+    } else {
+        // SAFETY: the chain's blocks were popped by this thread and are its alone.
+        unsafe {
+            block::link::<P>(chain.last).set(0);
+            block::link::<P>(chain.first).get()
+        }
+    };
+    bin.cache.set(cache);
+    bin.room.set(capacity - rest);
+    chain.first
+}
+
+/// Source "own".
+fn from_own<P: Platform>(
+    range: Range<P>,
+    heap: &Heap<P>,
+    bin: &Bin<P>,
+    class: u32,
+) -> Option<Chain> {
+    let count = refill_count::<P>(size_class::size_of(class));
+    while let Some(owned) = bin.first(range) {
+        if owned.slab.freelist.get() == 0 {
+            owned.slab.drain();
+        }
+        if let Some(chain) = owned.slab.pop(range.slab_start(owned.index), count) {
+            return Some(chain);
+        }
+        bin.unlink(range, owned);
+        if let Some(owned) = owned.release_full(heap.owner()) {
+            bin.link_first(range, owned);
+        }
+    }
+    None
+}
+
+/// Source "adopted".
+pub(crate) fn adopted<P: Platform>(
+    range: Range<P>,
+    heap: &Heap<P>,
+    class: u32,
+) -> Option<Owned<P>> {
+    let index = root::<P>().abandoned[class as usize].pop(|index| &range.slab(index).stack_link)?;
+    let slab = range.slab(index);
+    let owned = ownership::open(index, slab, slab.slot_hint(), heap.owner());
+    assert!(owned.is_some(), "an abandoned slab is claimed by whoever popped it");
+    owned
+}
+
+/// Source "sticky".
+fn sticky<P: Platform>(
+    range: Range<P>,
+    heap: &Heap<P>,
+    bin: &Bin<P>,
+    class: u32,
+) -> Option<Owned<P>> {
+    let last = bin.last.get().checked_sub(1)?;
+    let first = last & !(P::GEOMETRY.slabs_per_superslab - 1);
+    for index in first..first + P::GEOMETRY.slabs_per_superslab {
+        let slab = range.slab(index);
+        if slab.class() != class || slab.remote.first() == 0 {
+            continue;
+        }
+        if P::planted(Fault::UnownedDrain) {
+            slab.drain();
+            continue;
+        }
+        let seen = slab.slot_hint();
+        if seen.is(SlabState::Full)
+            && let Some(owned) = ownership::open(index, slab, seen, heap.owner())
+        {
+            return Some(owned);
+        }
+    }
+    None
+}

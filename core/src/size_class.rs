@@ -1,0 +1,157 @@
+//! Size classes: which block sizes slabs are cut into.
+//!
+//! Not generic: arithmetic only. Class 0 is nobody's ("this is no slab"), so that zeroed memory says the truth.
+//!
+//! ```text
+//! class    1   2   3 ...  17 |  18 ...  25 |  26 ...  33 | ... | 58 ... 65
+//! bytes    8  16  32 ... 256 | 288 ... 512 | 576 ... 1024 | ... | 9216 ... 16384
+//! step         16            |     32      |      64      | ... |     1024
+//! ```
+//!
+//! 8, then steps of 16 bytes to 256, then eight per doubling: a block above 128 bytes wastes less than 12.5 % of itself.
+//!
+//! Invariants, tested below for every size:
+//! 1. `size_of(class_of(n)) >= n`, and no smaller class has that property.
+//! 2. Every size but the first is a multiple of 16, so blocks of 16 bytes and more are aligned to 16.
+
+/// The number of size classes; valid classes are `1..=CLASSES`.
+pub const CLASSES: usize = 65;
+
+/// The largest block size of any class, in bytes.
+pub const SIZE_MAX: usize = 16 * 1024;
+
+/// Where the steps of 16 bytes end.
+const FINE_MAX: usize = 256;
+/// The class of [`FINE_MAX`].
+const FINE_CLASSES: usize = 1 + FINE_MAX / 16;
+/// Sizes up to here are looked up in a table.
+const TABLE_MAX: usize = 1024;
+
+static SIZES: [u32; CLASSES + 1] = sizes();
+static CLASS_BY_EIGHTHS: [u8; TABLE_MAX / 8 + 1] = class_table();
+
+/// Bytes of a block of `class` (0 for class 0).
+///
+/// # Panics
+/// If `class > CLASSES`.
+#[inline]
+pub fn size_of(class: u32) -> usize {
+    SIZES[class as usize] as usize
+}
+
+/// The smallest class whose blocks hold `size` bytes; a size of zero counts as one.
+///
+/// `size` must be at most [`SIZE_MAX`].
+#[inline]
+pub fn class_of(size: usize) -> u32 {
+    debug_assert!(size <= SIZE_MAX);
+    if size <= TABLE_MAX {
+        CLASS_BY_EIGHTHS[size.div_ceil(8)] as u32
+    } else {
+        coarse_class(size) as u32
+    }
+}
+
+/// The smallest class whose blocks hold `size` bytes and begin at multiples of `align`, if blocks of at most
+/// `small_max` bytes do. `align` is a power of two.
+#[inline]
+pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
+    if size > small_max || align > small_max {
+        return None;
+    }
+    if align <= 8 {
+        return Some(class_of(size));
+    }
+    let mut class = class_of((size.max(1) + align - 1) & !(align - 1));
+    while size_of(class) & (align - 1) != 0 {
+        class += 1;
+    }
+    (size_of(class) <= small_max).then_some(class)
+}
+
+const fn coarse_class(size: usize) -> usize {
+    let last = size - 1;
+    let doubling = (last / FINE_MAX).ilog2() as usize;
+    FINE_CLASSES + 1 + doubling * 8 + (last - (FINE_MAX << doubling)) / ((FINE_MAX / 8) << doubling)
+}
+
+const fn sizes() -> [u32; CLASSES + 1] {
+    let mut sizes = [0; CLASSES + 1];
+    sizes[1] = 8;
+    let mut class = 2;
+    while class <= FINE_CLASSES {
+        sizes[class] = (class as u32 - 1) * 16;
+        class += 1;
+    }
+    while class <= CLASSES {
+        let position = class - FINE_CLASSES - 1;
+        let doubling = position / 8;
+        sizes[class] =
+            ((FINE_MAX << doubling) + (position % 8 + 1) * ((FINE_MAX / 8) << doubling)) as u32;
+        class += 1;
+    }
+    assert!(sizes[CLASSES] as usize == SIZE_MAX);
+    sizes
+}
+
+const fn class_table() -> [u8; TABLE_MAX / 8 + 1] {
+    let mut table = [1; TABLE_MAX / 8 + 1];
+    let mut eighths = 1;
+    while eighths <= TABLE_MAX / 8 {
+        let size = eighths * 8;
+        table[eighths] = if size <= 8 {
+            1
+        } else if size <= FINE_MAX {
+            (size.div_ceil(16) + 1) as u8
+        } else {
+            coarse_class(size) as u8
+        };
+        eighths += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_gets_the_smallest_class_that_holds_it() {
+        for size in 0..=SIZE_MAX {
+            let class = class_of(size);
+            assert!(class >= 1 && class as usize <= CLASSES);
+            assert!(size_of(class) >= size);
+            assert!(class == 1 || size_of(class - 1) < size.max(1), "size {size}");
+        }
+    }
+
+    #[test]
+    fn blocks_above_128_bytes_waste_less_than_an_eighth() {
+        for size in 129..=SIZE_MAX {
+            let block = size_of(class_of(size));
+            assert!((block - size) * 8 < block, "size {size} in {block}");
+        }
+    }
+
+    #[test]
+    fn an_aligned_class_holds_the_size_at_the_alignment() {
+        for align in (0..15).map(|shift| 1usize << shift) {
+            for size in (0..=SIZE_MAX).step_by(7) {
+                let Some(class) = class_for(size, align, SIZE_MAX) else {
+                    assert!(size > SIZE_MAX / 2 || align > SIZE_MAX / 2);
+                    continue;
+                };
+                assert!(size_of(class) >= size && size_of(class).is_multiple_of(align.min(8)));
+                assert!(align <= 8 || size_of(class).is_multiple_of(align));
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_slab_can_hold_has_no_class() {
+        assert_eq!(class_for(SIZE_MAX + 1, 1, SIZE_MAX), None);
+        assert_eq!(class_for(8, 2 * SIZE_MAX, SIZE_MAX), None);
+        assert_eq!(class_for(65, 1, 64), None);
+        assert_eq!(class_for(64, 64, 64), Some(class_of(64)));
+    }
+}

@@ -1,0 +1,165 @@
+//! A slab's descriptor: 64 KiB of blocks of one size class, described out of line.
+//!
+//! ```text
+//! line 0, owner only      freelist | used | carved | capacity | next | previous
+//! line 1, shared          slot word | remote list | class | link on a stack
+//!
+//! the slab's memory       | block | block | block | ... | never cut            |
+//!                          0 ............... carved ...... capacity
+//! ```
+//!
+//! Descriptors lie in a table that is never unmapped, so that a late look at one is always memory safe.
+//!
+//! Invariants:
+//! 1. Line 0 is touched by the owner only (the heap named in the slot word).
+//! 2. `used <= carved <= capacity`, and the freelist holds `carved - used` blocks. `used` counts the blocks that are
+//!    live, in a thread cache, or on the remote list: a slab with blocks in any cache is not empty.
+//! 3. Blocks `carved..capacity` were never touched since the slab was bound: untouched pages stay untouched.
+//! 4. The class changes only while no block is out; whoever holds a block may read it.
+
+use crate::block::{self, Chain};
+use crate::platform::{Atomic, Ordering, Plain, Platform};
+use crate::remote_list::RemoteList;
+use crate::size_class;
+use crate::slot::SlotWord;
+
+/// The descriptor. See the module's picture. Zeroed memory is an UNUSED slab.
+#[repr(C, align(128))]
+pub struct Slab<P: Platform> {
+    /// The first block of the freelist, or 0.
+    pub(crate) freelist: P::Plain<usize>,
+    /// Blocks cut from this slab that are not on the freelist.
+    pub(crate) used: P::Plain<u32>,
+    /// Blocks ever cut since the slab was bound to its class.
+    pub(crate) carved: P::Plain<u32>,
+    /// Blocks that fit.
+    pub(crate) capacity: P::Plain<u32>,
+    /// In the owner's list of slabs of the class: index + 1 of the next slab, or 0.
+    pub(crate) next: P::Plain<u32>,
+    /// The same for the previous one.
+    pub(crate) previous: P::Plain<u32>,
+    owner_line_rest: [u32; 8],
+    /// State, generation and owner; see [`crate::slot`].
+    pub(crate) slot: P::AtomicU64,
+    /// Blocks freed by others.
+    pub(crate) remote: RemoteList<P>,
+    /// The size class, 0 while in the shared pool.
+    pub(crate) class: P::AtomicU32,
+    /// The link on the stack of abandoned slabs.
+    pub(crate) stack_link: P::AtomicU32,
+}
+
+/// Bytes at the start of a descriptor that only the owner touches.
+pub const OWNER_LINE: usize = 64;
+
+impl<P: Platform> Slab<P> {
+    /// The slot word, for a first look: a claim checks it again.
+    pub(crate) fn slot_hint(&self) -> SlotWord {
+        SlotWord(self.slot.load(Ordering::Relaxed))
+    }
+
+    /// The size class; 0 for "no slab".
+    #[inline(always)]
+    pub(crate) fn class(&self) -> u32 {
+        // Relaxed: invariant 4. For a pointer that is no live block any value is good: the slow path judges it.
+        self.class.load(Ordering::Relaxed)
+    }
+
+    /// Prepares the slab for blocks of `class`. For the owner, while no block is out.
+    pub(crate) fn bind(&self, class: u32) {
+        self.freelist.set(0);
+        self.used.set(0);
+        self.carved.set(0);
+        self.capacity.set((P::GEOMETRY.slab_size() / size_class::size_of(class)) as u32);
+        self.next.set(0);
+        self.previous.set(0);
+        self.class.store(class, Ordering::Relaxed);
+    }
+
+    /// Whether no block is out.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.used.get() == 0
+    }
+
+    /// Whether refill finds a block here without looking at the remote list.
+    pub(crate) fn has_free(&self) -> bool {
+        self.used.get() < self.capacity.get()
+    }
+
+    /// Takes up to `count` free blocks, from the freelist or freshly cut; `start` is the slab's first byte.
+    pub(crate) fn pop(&self, start: usize, count: u32) -> Option<Chain> {
+        if self.freelist.get() != 0 { Some(self.pop_free(count)) } else { self.carve(start, count) }
+    }
+
+    fn pop_free(&self, count: u32) -> Chain {
+        let first = self.freelist.get();
+        let mut last = first;
+        let mut taken = 1;
+        loop {
+            // SAFETY: blocks on the freelist belong to the slab's owner, who is the caller.
+            let next = unsafe { block::link::<P>(last) }.get();
+            if taken == count || next == 0 {
+                self.freelist.set(next);
+                break;
+            }
+            last = next;
+            taken += 1;
+        }
+        self.used.set(self.used.get() + taken);
+        Chain { first, last, count: taken }
+    }
+
+    fn carve(&self, start: usize, count: u32) -> Option<Chain> {
+        let carved = self.carved.get();
+        let taken = count.min(self.capacity.get() - carved);
+        if taken == 0 {
+            return None;
+        }
+        let size = size_class::size_of(self.class());
+        let first = start + carved as usize * size;
+        let last = first + (taken as usize - 1) * size;
+        let mut block = first;
+        while block != last {
+            // SAFETY: invariant 3: a block that was never cut is the owner's, who is the caller.
+            unsafe { block::link::<P>(block) }.set(block + size);
+            block += size;
+        }
+        self.carved.set(carved + taken);
+        self.used.set(self.used.get() + taken);
+        Some(Chain { first, last, count: taken })
+    }
+
+    /// Puts a chain of blocks of this slab on the freelist. For the owner.
+    ///
+    /// # Safety
+    /// The caller owns the slab and holds the chain's blocks, which are this slab's.
+    pub(crate) unsafe fn push(&self, chain: Chain) {
+        // SAFETY: the caller's contract.
+        unsafe { block::link::<P>(chain.last) }.set(self.freelist.get());
+        self.freelist.set(chain.first);
+        let used = self.used.get();
+        assert!(used >= chain.count, "more blocks came back than went out");
+        self.used.set(used - chain.count);
+    }
+
+    /// Moves what others freed onto the freelist. For the owner.
+    pub(crate) fn drain(&self) {
+        let first = self.remote.take();
+        if first == 0 {
+            return;
+        }
+        let mut last = first;
+        let mut count = 1;
+        loop {
+            // SAFETY: the exchange in `take` made the whole list ours.
+            let next = unsafe { block::link::<P>(last) }.get();
+            if next == 0 {
+                break;
+            }
+            last = next;
+            count += 1;
+        }
+        // SAFETY: the list held blocks of this slab only, and they are ours now.
+        unsafe { self.push(Chain { first, last, count }) };
+    }
+}
