@@ -27,7 +27,7 @@ pub struct Allocator<P: Platform>(PhantomData<P>);
 impl<P: Platform> Allocator<P> {
     /// A block of at least `size` bytes at a multiple of `align` (a power of two). Null if there is no memory, or if no
     /// block can be that large.
-    #[inline]
+    #[inline(always)]
     pub fn allocate(size: usize, align: usize) -> *mut u8 {
         let heap = P::thread_heap();
         let class = size_class::class_for(size, align, P::GEOMETRY.small_max);
@@ -39,12 +39,13 @@ impl<P: Platform> Allocator<P> {
                 return with_exposed_provenance_mut(block);
             }
         }
-        Self::allocate_slow(size, align, class)
+        Self::allocate_slow(size, align, class.unwrap_or(0))
     }
 
     #[cold]
     #[inline(never)]
-    fn allocate_slow(size: usize, align: usize, class: Option<u32>) -> *mut u8 {
+    fn allocate_slow(size: usize, align: usize, class: u32) -> *mut u8 {
+        let class = (class != 0).then_some(class);
         let Some(heap) = thread::heap::<P>() else { return null_mut() };
         let address = match class {
             // SAFETY: the heap is the running thread's.
@@ -71,7 +72,7 @@ impl<P: Platform> Allocator<P> {
     ///
     /// # Safety
     /// `block` was returned by this allocator, was not freed since, and nobody uses it any more.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn free(block: *mut u8) {
         let heap = P::thread_heap();
         if !heap.is_null() {

@@ -54,14 +54,14 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
     while block != 0 {
         let index = home::<P>(range, block, class);
         let mut chain = Chain::of(block);
-        loop {
-            // SAFETY: the list is ours.
-            block = unsafe { block::link::<P>(block) }.get();
-            if block == 0 || home::<P>(range, block, class) != index {
-                break;
-            }
+        // SAFETY: the list is ours.
+        block = unsafe { block::link::<P>(block) }.get();
+        while block != 0 && home::<P>(range, block, class) == index {
+            // SAFETY: the list is ours; its link is read before the chain overwrites it.
+            let next = unsafe { block::link::<P>(block) }.get();
             // SAFETY: the chain and the block are ours.
             unsafe { chain.push::<P>(block) };
+            block = next;
         }
         // SAFETY: the chain's blocks are of that slab, and ours.
         unsafe { give_back(range, heap, class, index, chain) };

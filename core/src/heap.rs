@@ -88,8 +88,11 @@ impl<P: Platform> Heap<P> {
         Range::from_parts(self.base.get(), self.bytes.get())
     }
 
+    #[inline(always)]
     pub(crate) fn bin(&self, class: u32) -> &Bin<P> {
-        &self.bins[class as usize]
+        debug_assert!((class as usize) < self.bins.len());
+        // SAFETY: classes come from `size_class` or from a slab's descriptor, which only `Slab::bind` writes.
+        unsafe { self.bins.get_unchecked(class as usize) }
     }
 }
 

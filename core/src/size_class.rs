@@ -27,8 +27,8 @@ const FINE_CLASSES: usize = 1 + FINE_MAX / 16;
 /// Sizes up to here are looked up in a table.
 const TABLE_MAX: usize = 1024;
 
-static SIZES: [u32; CLASSES + 1] = sizes();
-static CLASS_BY_EIGHTHS: [u8; TABLE_MAX / 8 + 1] = class_table();
+const SIZES: [u32; CLASSES + 1] = sizes();
+const CLASS_BY_EIGHTHS: [u8; TABLE_MAX / 8 + 1] = class_table();
 
 /// Bytes of a block of `class` (0 for class 0).
 ///
@@ -62,6 +62,10 @@ pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
     if align <= 8 {
         return Some(class_of(size));
     }
+    if align == 16 {
+        // Every block but the smallest is a multiple of 16 bytes long.
+        return Some(class_of(if size <= 8 { 16 } else { size }));
+    }
     let mut class = class_of((size.max(1) + align - 1) & !(align - 1));
     while size_of(class) & (align - 1) != 0 {
         class += 1;
@@ -69,6 +73,7 @@ pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
     (size_of(class) <= small_max).then_some(class)
 }
 
+#[inline]
 const fn coarse_class(size: usize) -> usize {
     let last = size - 1;
     let doubling = (last / FINE_MAX).ilog2() as usize;

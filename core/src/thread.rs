@@ -78,11 +78,11 @@ fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
 /// Gives everything up that the running thread's heap holds, and the heap.
 pub(crate) fn exit<P: Platform>() {
     let Some(heap) = existing_heap::<P>() else { return };
-    P::set_thread_heap(core::ptr::null_mut());
     let range = heap.range();
     give_up_all(range, heap);
     let index = heap.owner().heap().expect("a thread's heap has an identity");
     heap.id.set(OwnerId::NOBODY.0);
+    P::set_thread_heap(core::ptr::null_mut());
     root::<P>().free_heaps.push(index, &heap.stack_link);
 }
 

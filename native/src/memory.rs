@@ -1,0 +1,228 @@
+//! Address space and memory from the system.
+//!
+//! A range goes through three states:
+//!
+//! | State     | How it got there | Reading it        | Memory behind it |
+//! |-----------|------------------|-------------------|------------------|
+//! | reserved  | [`reserve`]      | faults, or zeroes | none             |
+//! | committed | [`commit`]       | what was written  | as touched       |
+//! | returned  | [`decommit`]     | faults, or zeroes | none             |
+//!
+//! and [`commit`] takes a returned range to committed again, where it reads as zero like any other.
+//!
+//! # Why a returned range may stay readable
+//!
+//! On Linux, [`decommit`] is one `madvise(MADV_DONTNEED)` and the pages stay mapped for reading and writing. For
+//! private anonymous memory the system promises that the next touch of such a page finds zeroes. Taking the access
+//! rights away as well, or mapping fresh pages over the old ones, would promise no more, but it would cut the mapping
+//! in pieces: each hole costs two of the 65,530 mappings that a process may have (so that `decommit` itself could fail
+//! for lack of *bookkeeping*), needs the process-wide lock for writing, and loses the advice against huge pages. Where
+//! `MADV_DONTNEED` is only a hint (all other systems), fresh inaccessible pages are mapped over the range instead.
+//!
+//! # Why whole units
+//!
+//! [`commit`] gives access to whole units (SuperSlab-sized pieces), although the core asks for less where a
+//! block is smaller: a page that nobody touches costs nothing, but a border between accessible and inaccessible pages
+//! costs a mapping. With exact borders, a program could hold 32,750 blocks of 20 KiB and not one more.
+//! [`reserve`] therefore rounds to whole units, so that rounding never reaches into somebody else's mapping.
+//!
+//! # Why no huge pages
+//!
+//! With transparent huge pages the first touch of one block may fill 2 MiB, and a `decommit` of a slab in it
+//! cannot return anything until the system splits the page. The advice is only that: a system without it is fine.
+//!
+//! Nothing here allocates, and nothing here changes `errno` (see [`crate::errno`]).
+
+use core::ptr;
+
+use hak_core::Platform;
+use libc::{MAP_ANON, MAP_FAILED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, c_int};
+
+use crate::{Native, errno};
+
+/// `MAP_NORESERVE` where it means something: the reserved range is not counted as memory.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON | libc::MAP_NORESERVE;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON;
+
+/// What reserved ranges are rounded to, and what access is given to at once. See the module's documentation.
+const UNIT: usize = Native::GEOMETRY.unit_size();
+
+/// See [`hak_core::Platform::reserve`].
+///
+/// The system aligns to its pages only, which may be smaller than ours: the mapping is made larger by the
+/// alignment, and what sticks out on both sides is given back.
+pub(crate) fn reserve(bytes: usize, align: usize) -> *mut u8 {
+    debug_assert!(align.is_power_of_two());
+    let align = align.max(UNIT);
+    let Some(bytes) = bytes.checked_next_multiple_of(UNIT) else { return ptr::null_mut() };
+    let Some(total) = bytes.checked_add(align) else { return ptr::null_mut() };
+    errno::kept(|| {
+        // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
+        let start = unsafe { libc::mmap(ptr::null_mut(), total, PROT_NONE, MAP_RESERVED, -1, 0) };
+        if start == MAP_FAILED {
+            return ptr::null_mut();
+        }
+        let start = start.cast::<u8>();
+        let head = start.addr().wrapping_neg() & (align - 1);
+        let aligned = start.wrapping_add(head);
+        unmap(start, head);
+        unmap(aligned.wrapping_add(bytes), align - head);
+        avoid_huge_pages(aligned, bytes);
+        aligned
+    })
+}
+
+/// See [`hak_core::Platform::commit`], and this module's documentation for the rounding. Where the system counts
+/// accessible pages as used, it may refuse whole units and grant what was asked for.
+pub(crate) fn commit(start: *mut u8, bytes: usize) -> bool {
+    let before = start.addr() % UNIT;
+    let whole = (before + bytes).next_multiple_of(UNIT);
+    errno::kept(|| give_access(start.wrapping_sub(before), whole) || give_access(start, bytes))
+}
+
+fn give_access(start: *mut u8, bytes: usize) -> bool {
+    // SAFETY: the range lies in a mapping that `reserve` made, which consists of whole units: changing it from
+    // inaccessible to accessible takes nothing away from anybody.
+    unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) == 0 }
+}
+
+/// See [`hak_core::Platform::decommit`], and this module's documentation for the choice of call.
+pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made.
+    return errno::kept(|| unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) == 0 });
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made: what
+    // `MAP_FIXED` replaces is the caller's.
+    return errno::kept(|| unsafe {
+        let fixed = MAP_RESERVED | libc::MAP_FIXED;
+        libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED
+    });
+}
+
+/// See [`hak_core::Platform::release`].
+pub(crate) fn release(start: *mut u8, bytes: usize) {
+    errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT)));
+}
+
+/// Unmaps a range of our own; an empty one is fine.
+///
+/// If the system refuses (a process may run out of mappings when one is cut in two) the addresses are lost, which
+/// wastes nothing but addresses: whoever calls this for memory that was in use has decommitted it or does not mind.
+fn unmap(start: *mut u8, bytes: usize) {
+    if bytes != 0 {
+        // SAFETY: the range lies in a mapping that `reserve` made, and the caller gives it up.
+        unsafe { libc::munmap(start.cast(), bytes) };
+    }
+}
+
+/// Advises against transparent huge pages, where there are such; refusal is fine.
+fn avoid_huge_pages(start: *mut u8, bytes: usize) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: advice about a mapping of our own: it changes no contents.
+    unsafe {
+        libc::madvise(start.cast(), bytes, libc::MADV_NOHUGEPAGE);
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (start, bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{UNIT, commit, decommit, release, reserve};
+    use crate::Native;
+    use hak_core::Platform;
+
+    const PAGE: usize = Native::GEOMETRY.page_size;
+
+    /// How many mappings this process has.
+    fn mappings() -> usize {
+        std::fs::read_to_string("/proc/self/maps").map_or(0, |maps| maps.lines().count())
+    }
+
+    #[test]
+    fn a_reserved_range_is_aligned_as_asked() {
+        for shift in PAGE.trailing_zeros()..31 {
+            let align = 1 << shift;
+            let start = reserve(3 * PAGE, align);
+            assert!(!start.is_null());
+            assert!(start.addr().is_multiple_of(align), "{start:p} at {align:#x}");
+            release(start, 3 * PAGE);
+        }
+    }
+
+    #[test]
+    fn trimming_leaves_nothing_behind() {
+        let before = mappings();
+        for _ in 0..1000 {
+            let start = reserve(PAGE, 1 << 26);
+            assert!(!start.is_null());
+            release(start, PAGE);
+        }
+        assert!(mappings() < before + 100);
+    }
+
+    #[test]
+    fn committed_memory_is_zero_at_first_and_again_after_a_decommit() {
+        let bytes = 64 * PAGE;
+        let start = reserve(bytes, 1 << 21);
+        for round in 1..4 {
+            assert!(commit(start, bytes));
+            // SAFETY: just committed, and nobody else knows of it.
+            let words = unsafe { core::slice::from_raw_parts_mut(start, bytes) };
+            assert!(words.iter().all(|&byte| byte == 0));
+            words.fill(round);
+            assert!(decommit(start, bytes));
+        }
+        release(start, bytes);
+    }
+
+    #[test]
+    fn what_is_committed_in_pieces_is_one_mapping() {
+        let bytes = 64 * UNIT;
+        let start = reserve(bytes, UNIT);
+        let before = mappings();
+        for unit in 0..64 {
+            assert!(commit(start.wrapping_add(unit * UNIT), 5 * PAGE));
+        }
+        assert!(mappings() < before + 20);
+        // SAFETY: a page that was committed, and nobody else knows of it.
+        unsafe { start.wrapping_add(63 * UNIT + 4 * PAGE).write(1) };
+        release(start, bytes);
+    }
+
+    #[test]
+    fn a_decommit_of_a_part_leaves_the_rest() {
+        let bytes = 8 * PAGE;
+        let start = reserve(bytes, PAGE);
+        assert!(commit(start, bytes));
+        // SAFETY: just committed, and nobody else knows of it.
+        unsafe { start.write_bytes(7, bytes) };
+        let middle = start.wrapping_add(2 * PAGE);
+        assert!(decommit(middle, PAGE));
+        assert!(commit(middle, PAGE));
+        for page in 0..8 {
+            // SAFETY: committed.
+            let byte = unsafe { *start.wrapping_add(page * PAGE) };
+            assert_eq!(byte, if page == 2 { 0 } else { 7 });
+        }
+        release(start, bytes);
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_reported_and_leaves_errno_alone() {
+        let errno = || std::io::Error::last_os_error().raw_os_error();
+        let before = errno();
+        assert!(reserve(isize::MAX as usize & !(PAGE - 1), PAGE).is_null());
+        assert!(reserve(usize::MAX & !(PAGE - 1), 1 << 30).is_null());
+        let start = reserve(PAGE, PAGE);
+        release(start, PAGE);
+        // The top of the address space belongs to the system on every machine.
+        let nowhere = core::ptr::without_provenance_mut(usize::MAX & !(PAGE - 1));
+        assert!(!commit(nowhere, PAGE));
+        assert!(!decommit(nowhere, PAGE));
+        assert_eq!(errno(), before);
+    }
+}

@@ -1,0 +1,118 @@
+//! [`Native`]: the core's platform on real threads and real memory.
+//!
+//! This file only connects; each part of the contract of [`Platform`] has its own file: `words`, `thread`, `memory`,
+//! `report`. What the core asks on a fast path is `inline(always)` and leaves nothing behind but the instruction:
+//! [`Native::thread_heap`], the words, and [`Native::planted`], whose constant `false` removes the question and
+//! the faulty path. `tests/machine_code.rs` looks at the machine code to see that this is so.
+
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{self, AtomicU32, AtomicU64, AtomicUsize};
+
+use hak_core::{Fault, Geometry, Heap, Misuse, Ordering, Platform, Root};
+
+use crate::words::{Owned, Shared};
+use crate::{memory, report, thread};
+
+/// The machine, as the core sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Native;
+
+/// The root in zeroed static memory, where no initialisation can be missed or seen half done.
+#[repr(transparent)]
+struct StaticRoot(UnsafeCell<MaybeUninit<Root<Native>>>);
+
+// SAFETY: nothing but the core touches the root, through the address that `Native::root` hands out, and the core's
+// contract (checked by the simulator) is that accesses to its plain words are ordered by happens-before.
+unsafe impl Sync for StaticRoot {}
+
+static ROOT: StaticRoot = StaticRoot(UnsafeCell::new(MaybeUninit::zeroed()));
+
+impl Platform for Native {
+    type AtomicU32 = Shared<AtomicU32>;
+    type AtomicU64 = Shared<AtomicU64>;
+    type AtomicUsize = Shared<AtomicUsize>;
+    type Plain<T: Copy + 'static> = Owned<T>;
+
+    const GEOMETRY: Geometry = geometry();
+
+    #[inline(always)]
+    fn root() -> NonNull<Root<Native>> {
+        // SAFETY: the address of a static is not null.
+        unsafe { NonNull::new_unchecked(ROOT.0.get().cast()) }
+    }
+
+    #[inline(always)]
+    fn thread_heap() -> *mut Heap<Native> {
+        thread::heap()
+    }
+
+    #[inline(always)]
+    fn set_thread_heap(heap: *mut Heap<Native>) {
+        thread::set_heap(heap);
+    }
+
+    #[inline(always)]
+    fn reserve(bytes: usize, align: usize) -> *mut u8 {
+        memory::reserve(bytes, align)
+    }
+
+    #[inline(always)]
+    fn commit(start: *mut u8, bytes: usize) -> bool {
+        memory::commit(start, bytes)
+    }
+
+    #[inline(always)]
+    fn decommit(start: *mut u8, bytes: usize) -> bool {
+        memory::decommit(start, bytes)
+    }
+
+    #[inline(always)]
+    fn release(start: *mut u8, bytes: usize) {
+        memory::release(start, bytes);
+    }
+
+    #[inline(always)]
+    unsafe fn zero(start: *mut u8, bytes: usize) {
+        // SAFETY: the caller promises that the bytes are committed and its own.
+        unsafe { ptr::write_bytes(start, 0, bytes) }
+    }
+
+    #[inline(always)]
+    unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
+        // SAFETY: the caller promises that both ranges are committed, apart and its own.
+        unsafe { ptr::copy_nonoverlapping(from, to, bytes) }
+    }
+
+    #[inline(always)]
+    fn fence(order: Ordering) {
+        atomic::fence(order);
+    }
+
+    #[inline(always)]
+    fn spin_hint() {
+        core::hint::spin_loop();
+    }
+
+    #[inline(always)]
+    fn planted(_fault: Fault) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn misuse(what: Misuse, address: usize) -> ! {
+        report::misuse(what, address)
+    }
+}
+
+/// The production geometry, on pages that are a multiple of whatever the machine's systems use: x86-64 has 4 KiB pages
+/// everywhere; elsewhere there are systems with 16 and with 64 KiB, which is just a slab.
+const fn geometry() -> Geometry {
+    let production = Geometry::PRODUCTION;
+    if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {
+        production
+    } else {
+        Geometry { page_size: 64 * 1024, ..production }.check()
+    }
+}

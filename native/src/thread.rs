@@ -1,0 +1,107 @@
+//! The heap of the running thread, and how the thread's end is noticed.
+//!
+//! # The word
+//!
+//! [`HEAP`] is a thread-local word with a constant initial value and no destructor. In an executable, reading it is one
+//! instruction; it can be read at any time, also while the thread's other thread-locals are being destroyed, and
+//! reading it never allocates.
+//!
+//! # The end
+//!
+//! `thread_local!` with a destructor would have to register it, and the C library allocates for that. A pthread key
+//! does not: the first [`set_heap`] of the process makes one key, and each `set_heap` with a heap gives it a value on
+//! the running thread, which asks the C library to call [`on_thread_end`] when the thread ends.
+//!
+//! The order at a thread's end is:
+//!
+//! 1. Rust's and C++'s thread-local destructors run; they allocate and free as ever, the heap is still there.
+//! 2. The C library runs the destructors of all pthread keys with a value, clearing each value first. Ours hands the
+//!    heap over.
+//! 3. A destructor that runs later and allocates gets a fresh heap; `set_heap` then gives the key a value again, and
+//!    the C library makes another round. It makes at most `PTHREAD_DESTRUCTOR_ITERATIONS` (4): only a thread whose
+//!    destructors allocate in each of them *after* ours ran leaves a heap behind.
+//!
+//! The main thread's end is the process's end: its heap is never handed over, which nobody can see.
+//!
+//! # When there is no key
+//!
+//! A process has 1,024 keys. If none is left, heaps of threads that end stay behind (their blocks can still be freed
+//! by others), and the next thread tries again.
+
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use hak_core::{Allocator, Heap};
+use libc::pthread_key_t;
+
+use crate::{Native, errno};
+
+thread_local! {
+    /// The heap of the running thread, or null.
+    static HEAP: Cell<*mut Heap<Native>> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// The key, plus one; 0 before there is one.
+static KEY: AtomicUsize = AtomicUsize::new(0);
+
+/// See [`hak_core::Platform::thread_heap`].
+#[inline(always)]
+pub(crate) fn heap() -> *mut Heap<Native> {
+    HEAP.get()
+}
+
+/// See [`hak_core::Platform::set_thread_heap`].
+///
+/// The word comes first: should the C library allocate to store the key's value (it may, for a process's 33rd key and
+/// later ones) and should that reach us, the heap is found and not made twice.
+pub(crate) fn set_heap(heap: *mut Heap<Native>) {
+    HEAP.set(heap);
+    if !heap.is_null() {
+        errno::kept(|| watch(heap));
+    }
+}
+
+/// Asks the C library to call [`on_thread_end`] on this thread.
+#[cold]
+fn watch(heap: *mut Heap<Native>) {
+    if let Some(key) = key() {
+        // SAFETY: the key was made by `make_key` and is never deleted once it is in `KEY`. The value only has to be
+        // non-null. Refusal is the case "no key" of the module's documentation.
+        unsafe { libc::pthread_setspecific(key, heap.cast::<c_void>().cast_const()) };
+    }
+}
+
+/// The process's key, made on first use; `None` if there are no more keys.
+fn key() -> Option<pthread_key_t> {
+    // Acquire pairs with the Release of `make_key`: what the C library wrote about the key is visible.
+    match KEY.load(Ordering::Acquire) {
+        0 => make_key(),
+        stored => Some((stored - 1) as pthread_key_t),
+    }
+}
+
+/// Makes a key and publishes it. Of several threads that do so at once, one wins and the others delete theirs.
+fn make_key() -> Option<pthread_key_t> {
+    let mut key: pthread_key_t = 0;
+    // SAFETY: `key` is a place for the result, and the destructor never unwinds.
+    if unsafe { libc::pthread_key_create(&mut key, Some(on_thread_end)) } != 0 {
+        return None;
+    }
+    // Release, Acquire: see `key`.
+    let stored = key as usize + 1;
+    match KEY.compare_exchange(0, stored, Ordering::Release, Ordering::Acquire) {
+        Ok(_) => Some(key),
+        Err(winner) => {
+            // SAFETY: made above, and no thread but this one knows it.
+            unsafe { libc::pthread_key_delete(key) };
+            Some((winner - 1) as pthread_key_t)
+        }
+    }
+}
+
+/// The key's destructor. `extern "C"`: a panic in it aborts.
+extern "C" fn on_thread_end(_heap: *mut c_void) {
+    Allocator::<Native>::thread_exit();
+}

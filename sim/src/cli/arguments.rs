@@ -1,0 +1,203 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use hak_core::Fault;
+
+use super::Refusal;
+use crate::scenario::{self, SCENARIOS, Scenario};
+use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
+
+/// Runs hak's allocator core under a deterministic, seeded scheduler: reproduces races, searches for them, replays them.
+///
+/// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage or input, 3 a replay diverged, 4 a search was cut.
+#[derive(Parser, Debug)]
+#[command(name = "hak-sim", version, args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) run: Run,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Searches many schedules for a violation.
+    Explore(Explore),
+    /// Runs a recorded trace again, step by step, and says where it diverges.
+    Replay(Replay),
+    /// Shows the steps of a recorded trace as columns, one for each thread.
+    Show(Show),
+    /// Compares two traces.
+    Diff(Diff),
+    /// Lists what can be run.
+    Scenarios(Plain),
+    /// Lists what can be planted.
+    Faults(Plain),
+}
+
+/// What determines a run, beside its seed.
+#[derive(Args, Debug)]
+pub(super) struct Common {
+    /// Plant a fault: see `hak-sim faults`.
+    #[arg(long, value_name = "FAULT", value_parser = fault)]
+    pub(super) plant: Option<Fault>,
+    /// The memory model.
+    #[arg(long, value_enum, default_value = "sc")]
+    pub(super) memory: MemoryModel,
+    /// The number of threads, 1 to 7 [default: the scenario's].
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// Operations of each thread [default: the scenario's].
+    #[arg(long, value_name = "N")]
+    pub(super) ops: Option<usize>,
+    /// Sizes and thresholds: a tiny allocator whose limits are near, or the one that ships.
+    #[arg(long, value_enum, default_value = "tiny")]
+    pub(super) geometry: GeometryName,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// The seed: same seed, same run, byte for byte.
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// Which schedule of this seed.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) schedule: u64,
+    /// What happens: see `hak-sim scenarios`.
+    #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name)]
+    pub(super) scenario: String,
+    /// How the next thread is chosen: random, pct, pct:DEPTH, pos, surw, round-robin, portfolio.
+    #[arg(long, default_value = "random")]
+    pub(super) strategy: StrategyName,
+    /// Record the run into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Explore {
+    /// What happens: a scenario's name, or all.
+    #[arg(long, value_name = "NAME|all", default_value = SCENARIOS[0].name)]
+    pub(super) scenario: String,
+    /// The seed of the search.
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// How many schedules [default: 10000, or as many as --time allows].
+    #[arg(long, value_name = "N")]
+    pub(super) schedules: Option<u64>,
+    /// For how long, in seconds; where it stops depends on the machine.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "schedules")]
+    pub(super) time: Option<u64>,
+    /// OS threads that search; the result is the same for any number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) jobs: usize,
+    /// Search only the K-th of N parts.
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    pub(super) shard: Option<(u64, u64)>,
+    /// How the next thread is chosen: random, pct, pct:DEPTH, pos, surw, round-robin, portfolio.
+    #[arg(long, default_value = "portfolio")]
+    pub(super) strategy: StrategyName,
+    /// Record the first violation into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Replay {
+    /// The trace.
+    pub(super) file: PathBuf,
+    /// Stop in front of this step and show the state there.
+    #[arg(long, value_name = "STEP")]
+    pub(super) until: Option<u64>,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Show {
+    /// The trace.
+    pub(super) file: PathBuf,
+    /// Show only so many steps, the last ones.
+    #[arg(long, value_name = "N")]
+    pub(super) last: Option<usize>,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Diff {
+    /// A trace.
+    pub(super) first: PathBuf,
+    /// The one to compare it with.
+    pub(super) second: PathBuf,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Plain {
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Common {
+    /// The settings of a run.
+    pub(super) fn settings(
+        &self,
+        scenario: &'static Scenario,
+        seed: u64,
+        schedule: u64,
+        strategy: StrategyName,
+    ) -> Result<Settings, Refusal> {
+        let settings = Settings {
+            schedule,
+            plant: self.plant,
+            strategy,
+            memory: self.memory,
+            threads: self.threads.unwrap_or(scenario.threads),
+            operations: self.ops.unwrap_or(scenario.operations),
+            geometry: self.geometry,
+            ..Settings::new(scenario, seed)
+        };
+        settings.check().map_err(Refusal)?;
+        Ok(settings)
+    }
+}
+
+/// The scenario of that name.
+pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
+    scenario::find(name).ok_or_else(|| {
+        let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        Refusal(format!("there is no scenario '{name}'; there are {}", names.join(", ")))
+    })
+}
+
+fn fault(name: &str) -> Result<Fault, String> {
+    Fault::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        format!("there is no such fault; there are {}", names.join(", "))
+    })
+}
+
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let parts = text
+        .split_once('/')
+        .and_then(|(part, parts)| Some((part.parse::<u64>().ok()?, parts.parse::<u64>().ok()?)));
+    match parts {
+        Some((part, parts)) if part >= 1 && part <= parts => Ok((part, parts)),
+        _ => Err("a part is K/N with K from 1 to N, as in 2/8".to_owned()),
+    }
+}

@@ -1,0 +1,175 @@
+//! `hak-sim explore`: many schedules.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::arguments::{self, Explore};
+use super::{COMMIT, Exit, Refusal, print, run};
+use crate::explore::{Found, Limit, Search, Totals, explore};
+use crate::report::{self, grouped};
+use crate::scenario::SCENARIOS;
+use crate::settings::Settings;
+use crate::simulation::{Report, Simulator};
+
+const SCHEDULES: u64 = 10_000;
+
+pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
+    let search = search(options)?;
+    let bar = progress_bar(search.limit);
+    let found = explore(&search, &|schedules, steps| {
+        bar.set_position(match search.limit {
+            Limit::Schedules(_) => schedules,
+            Limit::Time(_) => bar.elapsed().as_secs(),
+        });
+        bar.set_message(format!("{} schedules, {} steps", grouped(schedules), grouped(steps)));
+    })?;
+    bar.finish_and_clear();
+    let failure = match &found.violation {
+        None => None,
+        Some(settings) => {
+            let mut simulator = Simulator::new();
+            let (trace, report) = run::record(&mut simulator, settings)?;
+            if let Some(file) = &options.trace {
+                trace.write(file)?;
+            }
+            Some(report)
+        }
+    };
+    print(
+        options.common.json,
+        || text(options, &search, &found, failure.as_ref()),
+        || value(options, &found, failure.as_ref()),
+    );
+    Ok(if failure.is_some() { Exit::Violation } else { Exit::Passed })
+}
+
+fn search(options: &Explore) -> Result<Search, Refusal> {
+    let settings: Vec<Settings> = if options.scenario == "all" {
+        let all = SCENARIOS.iter();
+        all.map(|scenario| options.common.settings(scenario, options.seed, 0, options.strategy))
+            .collect::<Result<_, _>>()?
+    } else {
+        let scenario = arguments::scenario(&options.scenario)?;
+        vec![options.common.settings(scenario, options.seed, 0, options.strategy)?]
+    };
+    if options.jobs == 0 || options.jobs > 256 {
+        return Err(Refusal("the number of jobs is from 1 to 256".to_owned()));
+    }
+    let limit = match (options.schedules, options.time) {
+        (Some(0), _) | (_, Some(0)) => {
+            return Err(Refusal("a search needs at least one schedule, or one second".to_owned()));
+        }
+        (_, Some(seconds)) => Limit::Time(Duration::from_secs(seconds)),
+        (schedules, None) => Limit::Schedules(schedules.unwrap_or(SCHEDULES)),
+    };
+    let shard = options.shard.map_or((0, 1), |(part, parts)| (part - 1, parts));
+    Ok(Search { settings, limit, shard, jobs: options.jobs })
+}
+
+fn progress_bar(limit: Limit) -> ProgressBar {
+    let (length, template) = match limit {
+        Limit::Schedules(schedules) => {
+            (schedules, "{bar:30} {percent:>3} %  {per_sec}  {msg}  {eta} left")
+        }
+        Limit::Time(time) => (time.as_secs(), "{bar:30} {percent:>3} %  {msg}  {eta} left"),
+    };
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// The rule of three: with 95 % confidence, fewer than three in this many schedules like these break a rule.
+fn rule_of_three(totals: &Totals) -> String {
+    format!(
+        "with 95 % confidence fewer than 1 in {} such schedules breaks a rule (rule of three)",
+        grouped((totals.schedules / 3).max(1))
+    )
+}
+
+fn text(options: &Explore, search: &Search, found: &Found, failure: Option<&Report>) -> String {
+    let totals = &found.totals;
+    let mut text = format!(
+        "explored scenario {}, seed {}, strategy {}, {} geometry{}\n",
+        options.scenario,
+        options.seed,
+        options.strategy,
+        options.common.geometry.name(),
+        options
+            .common
+            .plant
+            .map_or(String::new(), |fault| format!(", planted fault {}", fault.name()))
+    );
+    let seconds = found.elapsed.as_secs_f64().max(1e-9);
+    let _ = writeln!(
+        text,
+        "  {} schedules, {} operations, {} steps ({} choices, {} context switches)",
+        grouped(totals.schedules),
+        grouped(totals.operations),
+        grouped(totals.steps),
+        grouped(totals.choices),
+        grouped(totals.switches)
+    );
+    let _ = writeln!(
+        text,
+        "  {:.1} s with {} jobs: {} schedules/s, {} steps/s",
+        seconds,
+        search.jobs,
+        grouped((totals.schedules as f64 / seconds) as u64),
+        grouped((totals.steps as f64 / seconds) as u64)
+    );
+    let counts = &totals.counts;
+    let _ = writeln!(
+        text,
+        "  slabs: {} bound, {} filled, {} reopened, {} abandoned, {} adopted; {} remote frees; \
+         {} superslabs retired",
+        grouped(counts.bound),
+        grouped(counts.filled),
+        grouped(counts.reopened),
+        grouped(counts.abandoned),
+        grouped(counts.adopted),
+        grouped(counts.remote_frees),
+        grouped(counts.retired)
+    );
+    let _ = writeln!(text, "  digest {:016x}", totals.digest);
+    match failure {
+        None => {
+            let _ = writeln!(text, "nothing wrong; {}", rule_of_three(totals));
+        }
+        Some(report) => {
+            let _ = writeln!(text, "schedule {} breaks a rule:", report.settings.schedule);
+            text += &run::full_text(report, options.trace.as_deref());
+        }
+    }
+    text
+}
+
+fn value(options: &Explore, found: &Found, failure: Option<&Report>) -> Value {
+    let totals = &found.totals;
+    json!({
+        "outcome": if failure.is_some() { "violation" } else { "passed" },
+        "scenario": options.scenario,
+        "seed": options.seed,
+        "strategy": options.strategy.to_string(),
+        "geometry": options.common.geometry.name(),
+        "plant": options.common.plant.map(|fault| fault.name()),
+        "schedules": totals.schedules,
+        "operations": totals.operations,
+        "steps": totals.steps,
+        "choices": totals.choices,
+        "switches": totals.switches,
+        "remote_frees": totals.counts.remote_frees,
+        "superslabs_retired": totals.counts.retired,
+        "digest": format!("{:016x}", totals.digest),
+        "seconds": found.elapsed.as_secs_f64(),
+        "failure": failure.map(|report| report::value(report, COMMIT)),
+    })
+}

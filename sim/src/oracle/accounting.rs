@@ -1,0 +1,284 @@
+//! Accounting at rest: every block is in exactly one place, and the counts agree.
+//!
+//! When all threads have ended (but before what they left is freed), and again after everything was freed, the whole
+//! allocator is walked and compared with what the program holds:
+//!
+//! 1. `carved - used` blocks are on a slab's freelist, and `used = live + cached + remote`.
+//! 2. No block is in two places; each begins where a block begins.
+//! 3. A FULL slab has nothing on its remote list: nobody would ever know of it. An ABANDONED slab is on the stack of
+//!    its class, once. An ACTIVE slab has a living owner.
+//! 4. The slot mask and the slots' states agree; a unit is claimed exactly while it is used.
+//! 5. When everything was freed and collected, no unit is in use: the memory has gone back.
+
+use std::collections::HashMap;
+
+use hak_core::inspect::{self, Home, SlabPicture, UnitPicture};
+use hak_core::range::Range;
+use hak_core::size_class;
+use hak_core::slot::SlabState;
+use hak_core::superslab::Use;
+
+use crate::runtime::{Sim, WorldGeometry};
+
+/// Every block in one place, counts agree, memory goes back.
+pub const ACCOUNTING: &str = "accounting";
+/// Memory was refused although the system refused nothing.
+pub const OUT_OF_MEMORY: &str = "out-of-memory";
+
+/// Walks everything. `live` are the blocks that the program holds, address and bytes; with `all_freed`, memory must have
+/// gone back.
+///
+/// # Errors
+/// One sentence on the first thing that is wrong.
+pub fn audit<G: WorldGeometry>(live: &[(usize, usize)], all_freed: bool) -> Result<(), String> {
+    let Some(range) = Range::<Sim<G>>::get() else {
+        return if live.is_empty() {
+            Ok(())
+        } else {
+            Err("live blocks without a range".to_owned())
+        };
+    };
+    let mut audit = Audit::<G> { range, places: HashMap::new(), slabs: Vec::new() };
+    for &(address, bytes) in live {
+        audit.add_live(address, bytes)?;
+    }
+    audit.walk()?;
+    audit.check_stacks()?;
+    audit.check_slabs()?;
+    audit.check_units(all_freed)
+}
+
+/// Where a block was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Live,
+    In(Home),
+}
+
+struct Audit<G: WorldGeometry> {
+    range: Range<Sim<G>>,
+    places: HashMap<usize, Found>,
+    slabs: Vec<SlabPicture>,
+}
+
+impl<G: WorldGeometry> Audit<G> {
+    fn name(&self, address: usize) -> String {
+        inspect::place::<Sim<G>>(address).to_string()
+    }
+
+    fn slab_name(index: u32) -> String {
+        let slabs = G::GEOMETRY.slabs_per_superslab;
+        format!("superslab {}, slab {}", index / slabs, index % slabs)
+    }
+
+    fn add_live(&mut self, address: usize, bytes: usize) -> Result<(), String> {
+        if self.places.insert(address, Found::Live).is_some() {
+            return Err(format!("the block at {} is live twice", self.name(address)));
+        }
+        let Some(index) = self.range.slab_index_of(address) else {
+            return Err(format!("a live block of {bytes} bytes lies outside of the range"));
+        };
+        let slabs = G::GEOMETRY.slabs_per_superslab;
+        let slab = inspect::slab(self.range, index, &mut |_, _| {}).map_err(|broken| {
+            format!("{} has a broken list: {broken:?}", Self::slab_name(index))
+        })?;
+        if slab.class != 0 {
+            return Ok(());
+        }
+        let mut large = None;
+        inspect::units(self.range, |unit| {
+            if unit.index == index / slabs && unit.word.usage() == Use::Large {
+                large = Some(unit.bytes);
+            }
+        });
+        match large {
+            Some(committed) if committed >= bytes && index.is_multiple_of(slabs) => Ok(()),
+            _ => Err(format!(
+                "the live block at {} is in no slab and no mapping",
+                self.name(address)
+            )),
+        }
+    }
+
+    fn walk(&mut self) -> Result<(), String> {
+        let mut found = Vec::new();
+        let slabs = self.range.units() as u32 * G::GEOMETRY.slabs_per_superslab;
+        for index in 0..slabs {
+            let picture =
+                inspect::slab(self.range, index, &mut |block, home| found.push((block, home)))
+                    .map_err(|broken| {
+                        format!("{} has a broken list: {broken:?}", Self::slab_name(index))
+                    })?;
+            self.slabs.push(picture);
+        }
+        inspect::caches(self.range, &mut |block, home| found.push((block, home)))
+            .map_err(|broken| format!("a thread cache is broken: {broken:?}"))?;
+        for (block, home) in found {
+            let place = self.name(block);
+            if let Some(other) = self.places.insert(block, Found::In(home)) {
+                return Err(format!(
+                    "the block at {place} is in two places: {other:?} and {home:?}"
+                ));
+            }
+            let index = self.range.slab_index_of(block).ok_or("a block outside of the range")?;
+            let slab = &self.slabs[index as usize];
+            let offset = block % G::GEOMETRY.slab_size();
+            let size = size_class::size_of(slab.class);
+            if size == 0 || !offset.is_multiple_of(size) || offset / size >= slab.carved as usize {
+                return Err(format!("{place} is on a list ({home:?}) but is no block of its slab"));
+            }
+            if matches!(home, Home::Freelist(at) | Home::Remote(at) if at != index) {
+                return Err(format!("{place} is on the list of another slab ({home:?})"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_stacks(&self) -> Result<(), String> {
+        let mut listed = HashMap::new();
+        for class in 1..=inspect::classes::<Sim<G>>() {
+            inspect::abandoned(self.range, class, |index| {
+                *listed.entry((index, class)).or_insert(0) += 1;
+            });
+        }
+        for slab in &self.slabs {
+            let times = listed.remove(&(slab.index, slab.class)).unwrap_or(0);
+            let expected = i32::from(slab.slot.is(SlabState::Abandoned));
+            if times != expected {
+                let name = Self::slab_name(slab.index);
+                return Err(format!(
+                    "{name} is {times} times on the stack of abandoned slabs, not {expected}"
+                ));
+            }
+        }
+        match listed.keys().next() {
+            Some((index, class)) => Err(format!(
+                "{} is on the stack of abandoned slabs of class {class}, which is not its own",
+                Self::slab_name(*index)
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_slabs(&self) -> Result<(), String> {
+        let mut live = vec![0u32; self.slabs.len()];
+        let mut cached = vec![0u32; self.slabs.len()];
+        for (&block, found) in &self.places {
+            let index = self.range.slab_index_of(block).unwrap_or(0) as usize;
+            match found {
+                Found::Live => live[index] += 1,
+                Found::In(Home::Cache(_)) => cached[index] += 1,
+                Found::In(_) => {}
+            }
+        }
+        for slab in &self.slabs {
+            let index = slab.index as usize;
+            self.check_slab(slab, live[index], cached[index])
+                .map_err(|message| format!("{}: {message}", Self::slab_name(slab.index)))?;
+        }
+        Ok(())
+    }
+
+    fn check_slab(&self, slab: &SlabPicture, live: u32, cached: u32) -> Result<(), String> {
+        let state = slab.slot.state().ok_or("no valid state")?;
+        let bound = matches!(state, SlabState::Active | SlabState::Full | SlabState::Abandoned);
+        if bound != (slab.class != 0) {
+            return Err(format!("{} with class {}", state.name(), slab.class));
+        }
+        if !bound {
+            return if slab.remote == 0 {
+                Ok(())
+            } else {
+                Err("blocks on a remote list of the pool".into())
+            };
+        }
+        if slab.carved.wrapping_sub(slab.used) != slab.free || slab.carved > slab.capacity {
+            return Err(format!(
+                "carved {} - used {} is not the freelist's length {}",
+                slab.carved, slab.used, slab.free
+            ));
+        }
+        if slab.used != live + cached + slab.remote {
+            return Err(format!(
+                "used {} is not live {live} + cached {cached} + remote {}: blocks are lost",
+                slab.used, slab.remote
+            ));
+        }
+        match state {
+            SlabState::Full if slab.remote != 0 => Err(format!(
+                "FULL with {} blocks on its remote list that nobody knows of",
+                slab.remote
+            )),
+            SlabState::Full if slab.free != 0 => Err("FULL with a freelist".into()),
+            SlabState::Active if slab.slot.owner().heap().is_none() => {
+                Err("ACTIVE without owner".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_units(&self, all_freed: bool) -> Result<(), String> {
+        let mut result = Ok(());
+        let mut inside = 0;
+        inspect::units(self.range, |unit| {
+            if result.is_ok() {
+                result = self
+                    .check_unit(&unit, &mut inside, all_freed)
+                    .map_err(|message| format!("superslab {}: {message}", unit.index));
+            }
+        });
+        result
+    }
+
+    fn check_unit(
+        &self,
+        unit: &UnitPicture,
+        inside: &mut usize,
+        all_freed: bool,
+    ) -> Result<(), String> {
+        let usage = unit.word.usage();
+        let used = usage != Use::Free || *inside > 0;
+        if used != unit.claimed {
+            return Err(format!(
+                "{} but its bit in the unit map is {}",
+                usage.name(),
+                unit.claimed
+            ));
+        }
+        if all_freed && used {
+            return Err(format!("{} although everything was freed and collected", usage.name()));
+        }
+        if *inside > 0 {
+            *inside -= 1;
+            return Ok(());
+        }
+        match usage {
+            Use::Free => Ok(()),
+            Use::Retired => Err("RETIRED for ever".into()),
+            Use::Large => {
+                *inside = unit.bytes.div_ceil(G::GEOMETRY.unit_size()) - 1;
+                let start = self.range.base() + unit.index as usize * G::GEOMETRY.unit_size();
+                match self.places.get(&start) {
+                    Some(Found::Live) => Ok(()),
+                    _ => Err("a mapping whose block nobody holds".into()),
+                }
+            }
+            Use::Shared => self.check_mask(unit),
+        }
+    }
+
+    fn check_mask(&self, unit: &UnitPicture) -> Result<(), String> {
+        if !unit.word.is_listed() && unit.word.free_slots() != 0 {
+            return Err("free slots that the pool does not know of".into());
+        }
+        let slabs = G::GEOMETRY.slabs_per_superslab;
+        for slot in 0..slabs {
+            let state = self.slabs[(unit.index * slabs + slot) as usize].slot.state();
+            let free = matches!(state, Some(SlabState::Unused | SlabState::Empty));
+            if free != (unit.word.free_slots() >> slot & 1 == 1) {
+                return Err(format!("slot {slot} is {state:?}, against the slot mask"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,319 @@
+//! Ownership and lifecycle: who touches a descriptor, and which steps its word takes.
+//!
+//! Looks at the accesses that hit the slab table and the SuperSlab table. The owner of a slab is whoever its slot word
+//! names, as it lies in memory at that moment; the running thread is whoever its heap's identity says.
+
+use hak_core::inspect;
+use hak_core::range::Range;
+use hak_core::slab::{OWNER_LINE, Slab};
+use hak_core::slot::{SlabState, SlotWord};
+use hak_core::superslab::{SuperSlab, SuperSlabWord, Use};
+
+use crate::runtime::{
+    Access, Finding, Kind, Observer, Sim, ThreadId, Verdict, WorldGeometry, WorldView,
+};
+
+/// Only the owner touches the owner-only line of a slab's descriptor.
+pub const OWNER_ONLY: &str = "owner-only";
+/// Only legal steps, made by who may make them.
+pub const TRANSITION: &str = "transition";
+
+/// A step in the life of a slab or SuperSlab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The step of the run.
+    pub step: u64,
+    /// By whom.
+    pub thread: ThreadId,
+    /// Of what, from what, to what.
+    pub change: Change,
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A slab: its number, old and new slot word.
+    Slab(u32, SlotWord, SlotWord),
+    /// A SuperSlab's use: the unit's number, old and new word.
+    SuperSlab(u32, SuperSlabWord, SuperSlabWord),
+    /// Blocks were pushed on the remote list of this slab.
+    RemoteFree(u32),
+}
+
+/// How often each kind of step was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Slabs bound from the pool.
+    pub bound: u64,
+    /// Remote frees (chains pushed).
+    pub remote_frees: u64,
+    /// ACTIVE → FULL.
+    pub filled: u64,
+    /// FULL → ACTIVE.
+    pub reopened: u64,
+    /// ACTIVE → ABANDONED.
+    pub abandoned: u64,
+    /// ABANDONED → ACTIVE.
+    pub adopted: u64,
+    /// ACTIVE → EMPTY.
+    pub emptied: u64,
+    /// SuperSlabs retired.
+    pub retired: u64,
+    /// Mappings of their own.
+    pub large: u64,
+}
+
+impl Counts {
+    /// Adds another run's counts.
+    pub fn add(&mut self, other: &Counts) {
+        self.bound += other.bound;
+        self.remote_frees += other.remote_frees;
+        self.filled += other.filled;
+        self.reopened += other.reopened;
+        self.abandoned += other.abandoned;
+        self.adopted += other.adopted;
+        self.emptied += other.emptied;
+        self.retired += other.retired;
+        self.large += other.large;
+    }
+}
+
+/// Where the tables lie, as offsets.
+#[derive(Clone, Copy)]
+struct Tables {
+    slabs: usize,
+    slabs_end: usize,
+    superslabs: usize,
+    superslabs_end: usize,
+}
+
+/// The observer of ownership and lifecycle.
+pub struct SlabObserver<G: WorldGeometry> {
+    tables: Option<Tables>,
+    counts: Counts,
+    log: Option<Vec<Transition>>,
+    geometry: core::marker::PhantomData<G>,
+}
+
+const SLAB: usize = size_of::<Slab<Sim<crate::runtime::Tiny>>>();
+const SUPERSLAB: usize = size_of::<SuperSlab<Sim<crate::runtime::Tiny>>>();
+const SLOT_AT: usize = OWNER_LINE;
+const REMOTE_AT: usize = OWNER_LINE + 8;
+
+impl<G: WorldGeometry> SlabObserver<G> {
+    /// An observer for one run; it keeps the transitions if `log`.
+    pub fn new(log: bool) -> SlabObserver<G> {
+        SlabObserver {
+            tables: None,
+            counts: Counts::default(),
+            log: log.then(Vec::new),
+            geometry: core::marker::PhantomData,
+        }
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The transitions that were kept.
+    pub fn into_log(self) -> Vec<Transition> {
+        self.log.unwrap_or_default()
+    }
+
+    fn tables(&mut self, view: &WorldView<'_>) -> Option<Tables> {
+        if self.tables.is_none() {
+            let range = Range::<Sim<G>>::get()?;
+            let slabs = range.slab_table() - view.base();
+            let superslabs = range.superslab_table() - view.base();
+            self.tables = Some(Tables {
+                slabs,
+                slabs_end: range.base() - view.base(),
+                superslabs,
+                superslabs_end: slabs,
+            });
+        }
+        self.tables
+    }
+
+    /// The owner identity of the running thread; 0 if it has none.
+    fn me(thread: ThreadId, view: &WorldView<'_>) -> u32 {
+        let heap = std::ptr::with_exposed_provenance_mut(view.thread_heap(thread));
+        inspect::heap_owner::<Sim<G>>(heap).unwrap_or(0)
+    }
+
+    fn check_owner(
+        &self,
+        thread: ThreadId,
+        index: usize,
+        word_at: usize,
+        view: &WorldView<'_>,
+    ) -> Verdict {
+        let table = self.tables.map_or(0, |tables| tables.slabs);
+        let slot = SlotWord(view.read(table + index * SLAB + SLOT_AT, 8));
+        if slot.owner().0 == Self::me(thread, view) && slot.owner().0 != 0 {
+            return Verdict::Go;
+        }
+        let owner = match slot.owner().heap() {
+            Some(heap) => format!("heap {heap} owns it"),
+            None => "nobody owns it".to_owned(),
+        };
+        let place = inspect::place::<Sim<G>>(view.base() + table + index * SLAB + word_at);
+        let state = slot.state().map_or("in no valid state", SlabState::name);
+        Verdict::Violation(Finding::new(
+            OWNER_ONLY,
+            format!(
+                "the word \"{place}\" is for the slab's owner only, but the slab is {state} and {owner}, \
+                 not the running thread"
+            ),
+        ))
+    }
+
+    fn slab_changed(
+        &mut self,
+        thread: ThreadId,
+        index: u32,
+        old: SlotWord,
+        new: SlotWord,
+        view: &WorldView<'_>,
+    ) -> Verdict {
+        self.keep(thread, Change::Slab(index, old, new), view);
+        let (Some(from), Some(to)) = (old.state(), new.state()) else {
+            return broken::<G>(index, "its slot word holds no valid state".to_owned());
+        };
+        let counts = &mut self.counts;
+        match (from, to) {
+            (SlabState::Unused | SlabState::Empty, SlabState::Active) => counts.bound += 1,
+            (SlabState::Active, SlabState::Full) => counts.filled += 1,
+            (SlabState::Full, SlabState::Active) => counts.reopened += 1,
+            (SlabState::Active, SlabState::Abandoned) => counts.abandoned += 1,
+            (SlabState::Abandoned, SlabState::Active) => counts.adopted += 1,
+            (SlabState::Active, SlabState::Empty) => counts.emptied += 1,
+            _ => {}
+        }
+        let me = Self::me(thread, view);
+        if !from.may_become(to) {
+            return broken::<G>(
+                index,
+                format!("{} → {} is no step of its life", from.name(), to.name()),
+            );
+        }
+        if from == SlabState::Active && old.owner().0 != me {
+            return broken::<G>(
+                index,
+                format!("{} → {} by a thread that does not own it", from.name(), to.name()),
+            );
+        }
+        if to == SlabState::Active && (new.owner().0 != me || me == 0) {
+            return broken::<G>(
+                index,
+                "it was claimed for another thread than the running one".to_owned(),
+            );
+        }
+        let generations = u32::from(to == SlabState::Empty);
+        if new.generation() != (old.generation() + generations) & 0xff_ffff {
+            return broken::<G>(
+                index,
+                "its generation does not count how often it was emptied".to_owned(),
+            );
+        }
+        Verdict::Go
+    }
+
+    fn superslab_changed(
+        &mut self,
+        thread: ThreadId,
+        index: u32,
+        old: SuperSlabWord,
+        new: SuperSlabWord,
+        view: &WorldView<'_>,
+    ) -> Verdict {
+        let (from, to) = (old.usage(), new.usage());
+        if from == to {
+            return Verdict::Go;
+        }
+        self.keep(thread, Change::SuperSlab(index, old, new), view);
+        self.counts.retired += u64::from(to == Use::Retired);
+        self.counts.large += u64::from(to == Use::Large);
+        let all = G::GEOMETRY.all_slots();
+        let message = if !from.may_become(to) {
+            format!("{} → {} is no step of its life", from.name(), to.name())
+        } else if to == Use::Retired && old.free_slots() != all {
+            format!("retired with slot mask {:#x}: not all of its slots are free", old.free_slots())
+        } else if to != Use::Shared && new.free_slots() != 0 {
+            format!("{} with free slots", to.name())
+        } else {
+            return Verdict::Go;
+        };
+        Verdict::Violation(Finding::new(TRANSITION, format!("superslab {index}: {message}")))
+    }
+
+    fn keep(&mut self, thread: ThreadId, change: Change, view: &WorldView<'_>) {
+        if let Some(log) = &mut self.log {
+            log.push(Transition { step: view.step(), thread, change });
+        }
+    }
+}
+
+fn broken<G: WorldGeometry>(index: u32, message: String) -> Verdict {
+    let slabs = G::GEOMETRY.slabs_per_superslab;
+    let (unit, slab) = (index / slabs, index % slabs);
+    Verdict::Violation(Finding::new(
+        TRANSITION,
+        format!("superslab {unit}, slab {slab}: {message}"),
+    ))
+}
+
+impl<G: WorldGeometry> Observer for SlabObserver<G> {
+    fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
+        if !matches!(access.kind, Kind::PlainGet | Kind::PlainSet) {
+            return Verdict::Go;
+        }
+        let Some(tables) = self.tables(view) else { return Verdict::Go };
+        if access.offset < tables.slabs || access.offset >= tables.slabs_end {
+            return Verdict::Go;
+        }
+        let (index, at) =
+            ((access.offset - tables.slabs) / SLAB, (access.offset - tables.slabs) % SLAB);
+        if at < OWNER_LINE { self.check_owner(thread, index, at, view) } else { Verdict::Go }
+    }
+
+    fn after(
+        &mut self,
+        thread: ThreadId,
+        access: &Access,
+        old: u64,
+        new: u64,
+        view: &WorldView<'_>,
+    ) -> Verdict {
+        if old == new || !access.kind.is_atomic() || access.bytes != 8 {
+            return Verdict::Go;
+        }
+        let Some(tables) = self.tables(view) else { return Verdict::Go };
+        let offset = access.offset;
+        if offset < tables.superslabs || offset >= tables.slabs_end {
+            return Verdict::Go;
+        }
+        if offset < tables.superslabs_end {
+            let (index, at) = (
+                (offset - tables.superslabs) / SUPERSLAB,
+                (offset - tables.superslabs) % SUPERSLAB,
+            );
+            if at == 0 {
+                let (old, new) = (SuperSlabWord(old), SuperSlabWord(new));
+                return self.superslab_changed(thread, index as u32, old, new, view);
+            }
+            return Verdict::Go;
+        }
+        let (index, at) = ((offset - tables.slabs) / SLAB, (offset - tables.slabs) % SLAB);
+        match at {
+            SLOT_AT => self.slab_changed(thread, index as u32, SlotWord(old), SlotWord(new), view),
+            REMOTE_AT if new != 0 => {
+                self.counts.remote_frees += 1;
+                self.keep(thread, Change::RemoteFree(index as u32), view);
+                Verdict::Go
+            }
+            _ => Verdict::Go,
+        }
+    }
+}

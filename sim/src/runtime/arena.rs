@@ -1,0 +1,145 @@
+//! The arena: all memory of a simulated world, at a fixed base.
+//!
+//! ```text
+//! base                                                                     base + bytes
+//! | root area (committed) | user area (committed) | what `reserve` hands out          |
+//! ```
+//!
+//! Worlds that exist at the same time lie in different slots of 16 GiB each; everything that is said, stored or
+//! hashed is an offset, so that the slot does not show.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::buffer::map;
+
+const BASE: usize = 0x2000_0000_0000;
+const SLOT_SHIFT: u32 = 34;
+const SLOTS: u32 = 64;
+
+/// One bit for each slot in use.
+static SLOTS_USED: AtomicU64 = AtomicU64::new(0);
+
+/// The mapping.
+pub(crate) struct Arena {
+    pub(crate) base: usize,
+    pub(crate) bytes: usize,
+    slot: u32,
+}
+
+impl Arena {
+    pub(crate) fn new(bytes: usize) -> io::Result<Arena> {
+        if bytes > 1 << SLOT_SHIFT {
+            return Err(io::Error::other("an arena is at most 16 GiB"));
+        }
+        for slot in 0..SLOTS {
+            if SLOTS_USED.fetch_or(1 << slot, Ordering::Relaxed) >> slot & 1 == 1 {
+                continue;
+            }
+            let base = BASE + ((slot as usize) << SLOT_SHIFT);
+            match map(std::ptr::without_provenance_mut(base), bytes, libc::MAP_FIXED_NOREPLACE) {
+                Ok(start) if start.as_ptr().expose_provenance() == base => {
+                    return Ok(Arena { base, bytes, slot });
+                }
+                Ok(start) => {
+                    // SAFETY: an old system ignored the flag and mapped elsewhere; nobody knows that mapping.
+                    unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
+                    free_slot(slot);
+                }
+                Err(_) => free_slot(slot),
+            }
+        }
+        Err(io::Error::other("no free place for an arena"))
+    }
+
+    /// The offset of an address; wraps around for one below the arena.
+    #[inline]
+    pub(crate) fn offset_of(&self, address: usize) -> usize {
+        address.wrapping_sub(self.base)
+    }
+
+    /// Whether the range is inside.
+    #[inline]
+    pub(crate) fn contains(&self, offset: usize, bytes: usize) -> bool {
+        offset < self.bytes && bytes <= self.bytes - offset
+    }
+
+    /// A pointer to an offset inside.
+    #[inline]
+    pub(crate) fn pointer(&self, offset: usize) -> *mut u8 {
+        debug_assert!(offset <= self.bytes);
+        std::ptr::with_exposed_provenance_mut(self.base + offset)
+    }
+
+    /// Reads a word of 1, 2, 4 or 8 bytes; zero for other sizes and outside of the arena.
+    #[inline]
+    pub(crate) fn read(&self, offset: usize, bytes: usize) -> u64 {
+        if !self.contains(offset, bytes) {
+            return 0;
+        }
+        let place = self.pointer(offset);
+        // SAFETY: the range lies in the mapping, which is always readable; any bytes are a valid integer.
+        unsafe {
+            match bytes {
+                1 => u64::from(place.read_volatile()),
+                2 => u64::from(place.cast::<u16>().read_unaligned()),
+                4 => u64::from(place.cast::<u32>().read_unaligned()),
+                8 => place.cast::<u64>().read_unaligned(),
+                _ => 0,
+            }
+        }
+    }
+
+    /// Writes a word of 4 or 8 bytes inside the arena.
+    #[inline]
+    pub(crate) fn write(&self, offset: usize, bytes: usize, value: u64) {
+        assert!(self.contains(offset, bytes));
+        let place = self.pointer(offset);
+        // SAFETY: the range lies in the mapping, which is always writable, and every typed reference into it is to a
+        // cell with interior mutability.
+        unsafe {
+            match bytes {
+                4 => place.cast::<u32>().write_unaligned(value as u32),
+                8 => place.cast::<u64>().write_unaligned(value),
+                _ => unreachable!("shared words have 4 or 8 bytes"),
+            }
+        }
+    }
+
+    /// Clears a range inside the arena.
+    #[inline]
+    pub(crate) fn zero(&self, offset: usize, bytes: usize) {
+        assert!(self.contains(offset, bytes));
+        // SAFETY: as in `write`.
+        unsafe { self.pointer(offset).write_bytes(0, bytes) };
+    }
+
+    /// Makes the whole arena zero, giving the memory back.
+    pub(crate) fn clear(&mut self) {
+        // SAFETY: the range is a private anonymous mapping that this arena owns; afterwards it reads as zero.
+        let result =
+            unsafe { libc::madvise(self.pointer(0).cast(), self.bytes, libc::MADV_DONTNEED) };
+        assert_eq!(result, 0, "private anonymous memory can be given back");
+    }
+
+    /// A value with the arena's place taken out of it: the low 48 bits, if they are an address in the arena's slot,
+    /// become the offset, marked in the top bit. So digests of the same run are equal in every slot.
+    #[inline]
+    pub(crate) fn normalise(&self, value: u64) -> u64 {
+        const LOW: u64 = (1 << 48) - 1;
+        let offset = (value & LOW).wrapping_sub(self.base as u64);
+        if offset < 1 << SLOT_SHIFT { value & !LOW ^ 1 << 63 | offset } else { value }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `new` with this size; whoever still holds a pointer into it may not use it.
+        unsafe { libc::munmap(self.pointer(0).cast(), self.bytes) };
+        free_slot(self.slot);
+    }
+}
+
+fn free_slot(slot: u32) {
+    SLOTS_USED.fetch_and(!(1 << slot), Ordering::Relaxed);
+}

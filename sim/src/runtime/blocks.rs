@@ -1,0 +1,145 @@
+//! Blocks: what the program holds, and what it wrote there.
+//!
+//! While a block is live, only the program touches it. Every word of it is marked: words of pages that the block
+//! covers whole, by the page; the others by their shadow cells. The program fills a block with a pattern that depends
+//! on the block's serial number and finds it again when it returns the block; of blocks above [`FILLED_WHOLE_MAX`]
+//! only the first and last [`FILLED_END`] bytes.
+
+use std::io;
+use std::ops::Range;
+
+use super::access::ThreadId;
+use super::buffer::{Buffer, Zeroable};
+
+/// The largest block that is filled whole.
+pub const FILLED_WHOLE_MAX: usize = 1024;
+/// How many bytes at each end of a larger block are filled.
+pub const FILLED_END: usize = 256;
+const BLOCKS_MAX: usize = 1 << 24;
+
+/// A block that the program holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Block {
+    /// Where it begins.
+    pub offset: usize,
+    /// How many bytes the program asked for.
+    pub bytes: usize,
+    /// The number of the block in this run, counted from one; zero if the entry is free.
+    pub serial: u32,
+    /// Who received it.
+    pub thread: u32,
+}
+
+// SAFETY: integers.
+unsafe impl Zeroable for Block {}
+
+/// What a block was filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    serial: u32,
+    bytes: usize,
+}
+
+/// The table of live blocks.
+pub(crate) struct Blocks {
+    table: Buffer<Block>,
+    used: u32,
+    free: u32,
+    serial: u32,
+    pub(crate) count: u32,
+}
+
+impl Blocks {
+    pub(crate) fn new() -> io::Result<Blocks> {
+        Ok(Blocks { table: Buffer::new(BLOCKS_MAX)?, used: 0, free: 0, serial: 0, count: 0 })
+    }
+
+    pub(crate) fn begin(&mut self) {
+        self.used = 0;
+        self.free = 0;
+        self.serial = 0;
+        self.count = 0;
+    }
+
+    /// Enters a block; returns its place plus one.
+    pub(crate) fn add(&mut self, offset: usize, bytes: usize, thread: ThreadId) -> u32 {
+        let place = if self.free != 0 {
+            let place = self.free - 1;
+            self.free = self.table[place as usize].thread;
+            place
+        } else {
+            assert!((self.used as usize) < BLOCKS_MAX, "fewer than 16 million blocks are live");
+            self.used += 1;
+            self.used - 1
+        };
+        self.serial += 1;
+        self.count += 1;
+        self.table[place as usize] =
+            Block { offset, bytes, serial: self.serial, thread: thread as u32 };
+        place + 1
+    }
+
+    /// Takes a block out.
+    pub(crate) fn remove(&mut self, mark: u32) {
+        let block = &mut self.table[mark as usize - 1];
+        block.serial = 0;
+        block.thread = self.free;
+        self.free = mark;
+        self.count -= 1;
+    }
+
+    /// The block with this mark.
+    pub(crate) fn get(&self, mark: u32) -> Block {
+        self.table[mark as usize - 1]
+    }
+
+    /// The serial number that the next block gets.
+    pub(crate) fn next_serial(&self) -> u32 {
+        self.serial + 1
+    }
+
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Block> {
+        self.table[..self.used as usize].iter().filter(|block| block.serial != 0)
+    }
+}
+
+impl Block {
+    /// What the block was filled with.
+    pub fn pattern(&self) -> Pattern {
+        Pattern::new(self.serial, self.bytes)
+    }
+}
+
+impl Pattern {
+    pub(crate) fn new(serial: u32, bytes: usize) -> Pattern {
+        Pattern { serial, bytes }
+    }
+
+    /// How many bytes the block had.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The parts of the block that are filled, relative to its beginning.
+    pub(crate) fn parts(&self) -> [Range<usize>; 2] {
+        if self.bytes <= FILLED_WHOLE_MAX {
+            [0..self.bytes, 0..0]
+        } else {
+            [0..FILLED_END, self.bytes - FILLED_END..self.bytes]
+        }
+    }
+
+    /// The byte at a place of the block.
+    #[inline]
+    pub(crate) fn byte(&self, place: usize) -> u8 {
+        let word = self.word(place / 4);
+        (word >> (place % 4 * 8)) as u8
+    }
+
+    #[inline]
+    fn word(&self, index: usize) -> u32 {
+        (self.serial.wrapping_mul(0x9e37_79b9) ^ (index as u32).wrapping_mul(0x85eb_ca6b))
+            | 0x0101_0101
+    }
+}

@@ -1,0 +1,367 @@
+//! The engine: what happens at an access.
+//!
+//! ```text
+//! simulated word ── pending[t] = access ── choice ──(another thread)── suspend ... resume
+//!                                             │
+//!                                             └── step counted ── observer ── oracles ── effect ── observer
+//! ```
+//!
+//! Everything runs inside the fiber of the thread, up to the suspension. Functions that may suspend take the engine as
+//! a raw pointer and hold no reference across the suspension; the others are methods. After a violation the fiber is
+//! suspended for ever and later abandoned without unwinding.
+
+use std::any::Any;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use corosensei::Yielder;
+use hak_core::Fault;
+
+use super::access::{Access, Kind, Ordering, THREADS_MAX, ThreadId};
+use super::arena::Arena;
+use super::blocks::Blocks;
+use super::chooser::{Choice, ChoicePoint, Chooser};
+use super::clock::ThreadClocks;
+use super::control::{Candidates, Control};
+use super::current;
+use super::memory::{Operation, Outcome};
+use super::observer::{Observer, Verdict, WorldView};
+use super::pages::Pages;
+use super::shadow::Shadow;
+use super::violation::{Finding, Violation, oracle};
+use super::world::{End, Start};
+
+/// All of a world.
+pub(crate) struct Engine {
+    pub(crate) control: Control,
+    pub(crate) clocks: [ThreadClocks; THREADS_MAX],
+    pub(crate) arena: Arena,
+    pub(crate) pages: Pages,
+    pub(crate) shadow: Shadow,
+    pub(crate) blocks: Blocks,
+    pub(crate) root_bytes: usize,
+    pub(crate) user_offset: usize,
+    pub(crate) user_bytes: usize,
+    pub(crate) plant: Option<Fault>,
+    pub(crate) end: Option<End>,
+    /// A panic that is not the simulated code's.
+    pub(crate) panic: Option<Box<dyn Any + Send>>,
+    pub(crate) chooser: Option<NonNull<dyn Chooser>>,
+    pub(crate) observer: Option<NonNull<dyn Observer>>,
+    pub(crate) watch_plain: bool,
+    pub(crate) yielders: [*const Yielder<(), ()>; THREADS_MAX],
+}
+
+/// Borrows the engine between two suspensions.
+///
+/// # Safety
+/// The world of `engine` runs on this OS thread, the reference is dropped before the fiber is suspended, and no other
+/// reference to the engine is alive.
+#[inline]
+pub(crate) unsafe fn borrow<'a>(engine: *mut Engine) -> &'a mut Engine {
+    // SAFETY: by the contract above.
+    unsafe { &mut *engine }
+}
+
+/// An operation on a shared word.
+#[inline]
+pub(crate) fn atomic(
+    address: usize,
+    bytes: usize,
+    operation: Operation,
+    site: &'static Location<'static>,
+) -> Outcome {
+    let engine = current::live();
+    if engine.is_null() {
+        return atomic_raw(address, bytes, operation);
+    }
+    // SAFETY: reading one field, which never changes.
+    let offset = address.wrapping_sub(unsafe { (*engine).arena.base });
+    let access = || Access { offset, bytes, site, kind: operation.kind, order: operation.order };
+    turn(engine, access());
+    // Made again: a copy of what was just written in small pieces would wait for them.
+    let access = access();
+    // SAFETY: between two suspensions, in simulated code of this engine's world.
+    match unsafe { borrow(engine) }.operate(&access, &operation) {
+        Ok(outcome) => outcome,
+        Err(trouble) => halt(engine, &access, trouble),
+    }
+}
+
+#[cold]
+fn atomic_raw(address: usize, bytes: usize, operation: Operation) -> Outcome {
+    // SAFETY: raw accesses happen while no other reference to the engine is used: the engine calls out only between
+    // two uses of its own.
+    let arena = unsafe { &(*current::world()).arena };
+    let offset = arena.offset_of(address);
+    assert!(arena.contains(offset, bytes), "a simulated word lies outside of the arena");
+    let old = arena.read(offset, bytes);
+    let new = operation.result(old, bytes);
+    if let Some(new) = new {
+        arena.write(offset, bytes, new);
+    }
+    Outcome { old, written: new.is_some() }
+}
+
+/// A fence, a spin hint.
+pub(crate) fn mark(kind: Kind, order: Ordering, site: &'static Location<'static>) {
+    let engine = current::live();
+    if engine.is_null() {
+        return;
+    }
+    let access = Access { offset: 0, bytes: 0, site, kind, order };
+    turn(engine, access);
+    // SAFETY: between two suspensions, in simulated code of this engine's world.
+    let result = unsafe { borrow(engine) }.pass(&access);
+    if let Err(trouble) = result {
+        halt(engine, &access, trouble);
+    }
+}
+
+/// Why a run ends at an access.
+pub(crate) enum Trouble {
+    /// An oracle says so.
+    Found(Box<Finding>),
+    /// The observer wants it.
+    Stop,
+}
+
+impl From<Box<Finding>> for Trouble {
+    fn from(finding: Box<Finding>) -> Trouble {
+        Trouble::Found(finding)
+    }
+}
+
+/// Waits until the thread is to do this access; counts the step.
+#[inline]
+pub(crate) fn turn(engine: *mut Engine, access: Access) {
+    // SAFETY: between two suspensions; the reference ends before `suspend`.
+    let here = unsafe { borrow(engine) };
+    let me = here.control.current;
+    here.control.pending[me] = access;
+    let Some(next) = here.decide() else { abandon(engine, me) };
+    if next != me {
+        here.control.current = next;
+        here.control.switches += 1;
+        suspend(engine, me);
+    }
+    // SAFETY: the thread was resumed, or never suspended.
+    unsafe { borrow(engine) }.control.count_step();
+}
+
+/// Lets the main loop resume the current thread.
+#[inline]
+fn suspend(engine: *mut Engine, me: ThreadId) {
+    // SAFETY: the yielder lies at the root of this thread's stack, was entered there when the thread began, and is
+    // used by the fiber that runs on that stack.
+    unsafe {
+        let yielder = (*engine).yielders[me];
+        (*yielder).suspend(());
+    }
+}
+
+/// Suspends for ever. The main loop sees that the run has ended.
+pub(crate) fn abandon(engine: *mut Engine, me: ThreadId) -> ! {
+    loop {
+        suspend(engine, me);
+    }
+}
+
+/// Ends the run at an access.
+#[cold]
+pub(crate) fn halt(engine: *mut Engine, access: &Access, trouble: Trouble) -> ! {
+    // SAFETY: the reference ends before the fiber is suspended.
+    let here = unsafe { borrow(engine) };
+    let me = here.control.current;
+    here.finish(me, access, trouble);
+    abandon(engine, me)
+}
+
+impl Engine {
+    /// Who goes next; `None` if the run has ended.
+    #[inline]
+    pub(crate) fn decide(&mut self) -> Option<ThreadId> {
+        let candidates = match self.control.candidates() {
+            Candidates::Some(candidates) if self.control.step < self.control.steps_max => {
+                candidates
+            }
+            Candidates::Some(_) => {
+                let most = self.control.steps_max;
+                return self.no_progress(format!("the run did not end within {most} steps"));
+            }
+            Candidates::Deadlock => {
+                return self.no_progress("every thread left waits for another to end".to_owned());
+            }
+            Candidates::Stuck => {
+                return self.no_progress("every thread left only spins".to_owned());
+            }
+        };
+        if candidates.len() == 1 {
+            return Some(candidates.first());
+        }
+        self.control.choices += 1;
+        let point = ChoicePoint {
+            step: self.control.step,
+            current: self.control.current,
+            runnable: candidates,
+            pending: &self.control.pending,
+            operations: &self.control.operations,
+            steps: &self.control.steps,
+        };
+        let chooser = self.chooser.expect("a run has a chooser");
+        // SAFETY: the chooser is borrowed for the whole run and used nowhere else.
+        match current::outside(|| unsafe { (*chooser.as_ptr()).choose(&point) }) {
+            Choice::Run(thread) => {
+                if !candidates.contains(thread) {
+                    current::set_live(std::ptr::null_mut());
+                    panic!("the chooser picked thread {thread}, which cannot run");
+                }
+                Some(thread)
+            }
+            Choice::Stop => {
+                self.end = Some(End::Stopped);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn no_progress(&mut self, message: String) -> Option<ThreadId> {
+        let me = self.control.current;
+        let access = self.control.pending[me];
+        self.finish(me, &access, Finding::new(oracle::PROGRESS, message).into());
+        None
+    }
+
+    /// Enters why the run ended.
+    #[cold]
+    pub(crate) fn finish(&mut self, thread: ThreadId, access: &Access, trouble: Trouble) {
+        self.end = Some(match trouble {
+            Trouble::Stop => End::Stopped,
+            Trouble::Found(finding) => End::Violation(Violation {
+                oracle: finding.oracle,
+                message: finding.message,
+                thread,
+                step: self.control.step,
+                operation: self.control.operations[thread],
+                access: *access,
+                other: finding.other,
+            }),
+        });
+    }
+
+    /// Asks the chooser something else than who goes next.
+    pub(crate) fn ask(
+        &mut self,
+        access: &Access,
+        question: fn(&mut dyn Chooser, ThreadId, &Access) -> bool,
+    ) -> bool {
+        let me = self.control.current;
+        let chooser = self.chooser.expect("a run has a chooser");
+        // SAFETY: the chooser is borrowed for the whole run and used nowhere else.
+        current::outside(|| question(unsafe { &mut *chooser.as_ptr() }, me, access))
+    }
+
+    #[inline]
+    pub(crate) fn before(&self, access: &Access) -> Result<(), Trouble> {
+        match self.observer {
+            None => Ok(()),
+            Some(observer) => {
+                self.look(observer, |observer, me, view| observer.before(me, access, view))
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn after(&self, access: &Access, old: u64, new: u64) -> Result<(), Trouble> {
+        match self.observer {
+            None => Ok(()),
+            Some(observer) => {
+                self.look(observer, |observer, me, view| observer.after(me, access, old, new, view))
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        observer: NonNull<dyn Observer>,
+        call: impl FnOnce(&mut dyn Observer, ThreadId, &WorldView<'_>) -> Verdict,
+    ) -> Result<(), Trouble> {
+        let view = WorldView { engine: self };
+        // SAFETY: the observer is borrowed for the whole run and used nowhere else.
+        let observer = unsafe { &mut *observer.as_ptr() };
+        match current::outside(|| call(observer, self.control.current, &view)) {
+            Verdict::Go => Ok(()),
+            Verdict::Violation(finding) => Err(Trouble::Found(finding)),
+            Verdict::Stop => Err(Trouble::Stop),
+        }
+    }
+
+    /// Does an operation on a shared word.
+    fn operate(&mut self, access: &Access, operation: &Operation) -> Result<Outcome, Trouble> {
+        self.before(access)?;
+        let me = self.control.current;
+        let generation = self.check_atomic(access)?;
+        let old = self.arena.read(access.offset, access.bytes);
+        let mut new = operation.result(old, access.bytes);
+        if access.kind == Kind::CompareExchangeWeak
+            && new.is_some()
+            && self.ask(access, |chooser, me, access| chooser.spurious_failure(me, access))
+        {
+            new = None;
+        }
+        let record = self.race_atomic(access, generation, new.is_some())?;
+        let clocks = &mut self.clocks[me];
+        let release = self.shadow.release_clock(record);
+        if access.kind != Kind::Store {
+            clocks.read(if new.is_some() { access.order } else { operation.failure }, release);
+        }
+        if let Some(new) = new {
+            clocks.write(access.order, release, access.kind != Kind::Store);
+            clocks.after_write(me, access.order);
+            self.arena.write(access.offset, access.bytes, new);
+            self.pages.mark_dirty(access.offset >> self.pages.shift);
+            if new != old {
+                self.control.changed();
+            }
+        }
+        let value = new.unwrap_or(old);
+        self.control.note(access.kind, access.offset, self.arena.normalise(value));
+        self.after(access, old, value)?;
+        Ok(Outcome { old, written: new.is_some() })
+    }
+
+    /// Passes a fence or a spin hint.
+    fn pass(&mut self, access: &Access) -> Result<(), Trouble> {
+        self.before(access)?;
+        let me = self.control.current;
+        if access.kind == Kind::Spin {
+            self.control.spin();
+        } else {
+            self.clocks[me].fence(me, access.order);
+        }
+        self.control.note(access.kind, 0, 0);
+        self.after(access, 0, 0)
+    }
+
+    /// The first step of the current thread.
+    pub(crate) fn start_thread(&mut self) -> Result<(), Trouble> {
+        let me = self.control.current;
+        let access = self.control.pending[me];
+        self.control.count_step();
+        self.before(&access)?;
+        let mut clocks = ThreadClocks::begin(me);
+        match self.control.starts[me] {
+            Start::AtOnce | Start::After(_) => {}
+            Start::Joining(other) => clocks.now.join(&self.clocks[other].now),
+            Start::AfterAll => {
+                for other in self.control.ended.iter() {
+                    clocks.now.join(&self.clocks[other].now);
+                }
+            }
+        }
+        self.clocks[me] = clocks;
+        self.control.note(Kind::Start, 0, 0);
+        self.after(&access, 0, 0)
+    }
+}

@@ -1,0 +1,59 @@
+//! The runtime of the simulator: a world in which one schedule after another runs, each decided step by step.
+//!
+//! It knows nothing of allocators: any code written over [`hak_core::Platform`] runs in it.
+//!
+//! ```text
+//! scenario ── bodies ──► World::run ──► fibers, one for each simulated thread
+//!                            │              │ every access of a simulated word
+//!                            │              ▼
+//!            Chooser ◄── Engine: choice ── Observer ── oracles ── memory
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `access`, `violation`, `chooser`, `observer` | the nouns, and the two interfaces |
+//! | `world`, `fiber`, `control`, `engine` | a run, its stacks, the scheduler's state, one step |
+//! | `arena`, `pages`, `shadow`, `clock`, `blocks` | memory, what of it exists, who touched it, and when |
+//! | `checks`, `plain`, `system`, `memory` | the oracles, the kinds of access |
+//! | `platform`, `user` | what the code under test calls, and what scenarios call |
+//! | `strategy` | choosers |
+//!
+//! The same plan, bodies and chooser give the same steps everywhere: there are no clocks, addresses or hash orders in
+//! a run, and digests are taken over offsets.
+
+mod access;
+mod arena;
+mod blocks;
+mod buffer;
+mod checks;
+mod chooser;
+mod clock;
+mod control;
+mod current;
+mod digest;
+mod engine;
+mod fiber;
+mod memory;
+mod observer;
+mod pages;
+mod panics;
+mod plain;
+mod platform;
+mod shadow;
+mod site;
+pub mod strategy;
+mod system;
+#[cfg(test)]
+mod tests;
+pub mod user;
+mod violation;
+mod world;
+
+pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
+pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern};
+pub use chooser::{Choice, ChoicePoint, Chooser};
+pub use digest::Digest;
+pub use observer::{Observer, Verdict, WorldView};
+pub use platform::{Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
+pub use violation::{Finding, OtherAccess, Violation, oracle};
+pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};

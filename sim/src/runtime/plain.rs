@@ -1,0 +1,92 @@
+//! Plain accesses: words of one owner, and ranges.
+//!
+//! They are checked and shown to the observer, but are no choice points.
+
+use std::panic::Location;
+
+use super::access::{Access, Kind, Ordering};
+use super::current;
+use super::engine::{Engine, Trouble, borrow, halt};
+
+/// Checks a read or write of a plain word, which the caller then does; if the write is to be shown to the observer,
+/// what the word held.
+#[inline]
+pub(crate) fn word(
+    kind: Kind,
+    address: usize,
+    bytes: usize,
+    site: &'static Location<'static>,
+) -> Option<u64> {
+    let engine = current::live();
+    if engine.is_null() {
+        return None;
+    }
+    // SAFETY: in simulated code of this engine's world, and nothing here suspends but `halt`.
+    let here = unsafe { borrow(engine) };
+    let offset = here.arena.offset_of(address);
+    let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
+    match here.plain(&access) {
+        Ok(watched) => watched,
+        Err(trouble) => halt(engine, &access, trouble),
+    }
+}
+
+/// Shows a plain write to the observer, after it was done.
+#[cold]
+pub(crate) fn word_written(
+    address: usize,
+    bytes: usize,
+    old: u64,
+    site: &'static Location<'static>,
+) {
+    let engine = current::live();
+    // SAFETY: as in `word`.
+    let here = unsafe { borrow(engine) };
+    let offset = here.arena.offset_of(address);
+    let access = Access { offset, bytes, site, kind: Kind::PlainSet, order: Ordering::Relaxed };
+    let new = here.arena.read(offset, bytes);
+    if let Err(trouble) = here.after(&access, old, new) {
+        halt(engine, &access, trouble);
+    }
+}
+
+/// Checks a range, which the caller then reads or writes.
+pub(crate) fn range(kind: Kind, address: usize, bytes: usize, site: &'static Location<'static>) {
+    let engine = current::live();
+    if engine.is_null() || bytes == 0 {
+        return;
+    }
+    // SAFETY: as in `word`.
+    let here = unsafe { borrow(engine) };
+    let offset = here.arena.offset_of(address);
+    let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
+    let result = here.plain(&access).and_then(|watched| match watched {
+        Some(_) => here.after(&access, 0, 0),
+        None => Ok(()),
+    });
+    if let Err(trouble) = result {
+        halt(engine, &access, trouble);
+    }
+}
+
+impl Engine {
+    /// Checks a plain access. Gives the old value if the observer is to be told what comes of a write.
+    #[inline]
+    pub(crate) fn plain(&mut self, access: &Access) -> Result<Option<u64>, Trouble> {
+        self.control.plain_accesses += 1;
+        let writes = access.kind.may_write();
+        if self.watch_plain {
+            self.before(access)?;
+        }
+        self.check_plain(access, writes)?;
+        if !self.watch_plain {
+            return Ok(None);
+        }
+        let old = self.arena.read(access.offset, access.bytes);
+        if writes {
+            return Ok(Some(old));
+        }
+        self.after(access, old, old)?;
+        Ok(None)
+    }
+}

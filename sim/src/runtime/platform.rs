@@ -1,0 +1,307 @@
+//! The simulated platform: [`Platform`] against the current world.
+
+use std::cell::UnsafeCell;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+use hak_core::{Allocator, Atomic, Fault, Geometry, Heap, Misuse, Ordering, Plain, Platform, Root};
+
+use super::access::{Access, Kind};
+use super::engine::{self, borrow, halt};
+use super::memory::Operation;
+use super::violation::{Finding, oracle};
+use super::{current, plain, system};
+
+/// Sizes and thresholds of a simulated world.
+pub trait WorldGeometry: Copy + 'static {
+    /// The numbers.
+    const GEOMETRY: Geometry;
+}
+
+/// The geometry in which everything is a few steps away.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiny;
+
+/// The geometry that ships.
+#[derive(Clone, Copy, Debug)]
+pub struct Production;
+
+impl WorldGeometry for Tiny {
+    const GEOMETRY: Geometry = Geometry::TINY;
+}
+
+impl WorldGeometry for Production {
+    const GEOMETRY: Geometry = Geometry::PRODUCTION;
+}
+
+/// The simulated platform.
+#[derive(Clone, Copy, Debug)]
+pub struct Sim<G: WorldGeometry>(PhantomData<G>);
+
+/// Words that simulated threads can share.
+pub trait Word: Copy + 'static {
+    /// The word in 64 bits.
+    fn to_bits(self) -> u64;
+    /// The word from its bits.
+    fn from_bits(bits: u64) -> Self;
+}
+
+impl Word for u32 {
+    #[inline]
+    fn to_bits(self) -> u64 {
+        u64::from(self)
+    }
+
+    #[inline]
+    fn from_bits(bits: u64) -> u32 {
+        bits as u32
+    }
+}
+
+impl Word for u64 {
+    #[inline]
+    fn to_bits(self) -> u64 {
+        self
+    }
+
+    #[inline]
+    fn from_bits(bits: u64) -> u64 {
+        bits
+    }
+}
+
+impl Word for usize {
+    #[inline]
+    fn to_bits(self) -> u64 {
+        self as u64
+    }
+
+    #[inline]
+    fn from_bits(bits: u64) -> usize {
+        bits as usize
+    }
+}
+
+/// A shared word: its operations are steps of the current world.
+#[repr(transparent)]
+pub struct SimAtomic<T>(UnsafeCell<T>);
+
+// SAFETY: the word is touched only by simulated code and inspections, all on the one OS thread of its world; a word
+// outside of an arena is refused.
+unsafe impl<T: Word> Sync for SimAtomic<T> {}
+
+impl<T: Word> SimAtomic<T> {
+    #[inline]
+    fn operate(
+        &self,
+        kind: Kind,
+        first: u64,
+        second: u64,
+        order: Ordering,
+        failure: Ordering,
+        site: &'static Location<'static>,
+    ) -> (T, bool) {
+        let operation = Operation { kind, order, failure, first, second };
+        let address = self.0.get().expose_provenance();
+        let outcome = engine::atomic(address, size_of::<T>(), operation, site);
+        (T::from_bits(outcome.old), outcome.written)
+    }
+
+    #[inline]
+    fn modify(&self, kind: Kind, value: T, order: Ordering, site: &'static Location<'static>) -> T {
+        self.operate(kind, value.to_bits(), 0, order, Ordering::Relaxed, site).0
+    }
+}
+
+impl<T: Word> Atomic<T> for SimAtomic<T> {
+    #[inline]
+    fn load(&self, order: Ordering) -> T {
+        self.operate(Kind::Load, 0, 0, order, order, Location::caller()).0
+    }
+
+    #[inline]
+    fn store(&self, value: T, order: Ordering) {
+        self.modify(Kind::Store, value, order, Location::caller());
+    }
+
+    #[inline]
+    fn swap(&self, value: T, order: Ordering) -> T {
+        self.modify(Kind::Swap, value, order, Location::caller())
+    }
+
+    #[inline]
+    fn compare_exchange(
+        &self,
+        current: T,
+        new: T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<T, T> {
+        let (first, second) = (current.to_bits(), new.to_bits());
+        let site = Location::caller();
+        match self.operate(Kind::CompareExchange, first, second, success, failure, site) {
+            (old, true) => Ok(old),
+            (old, false) => Err(old),
+        }
+    }
+
+    #[inline]
+    fn compare_exchange_weak(
+        &self,
+        current: T,
+        new: T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<T, T> {
+        let (first, second) = (current.to_bits(), new.to_bits());
+        let site = Location::caller();
+        match self.operate(Kind::CompareExchangeWeak, first, second, success, failure, site) {
+            (old, true) => Ok(old),
+            (old, false) => Err(old),
+        }
+    }
+
+    #[inline]
+    fn fetch_add(&self, value: T, order: Ordering) -> T {
+        self.modify(Kind::FetchAdd, value, order, Location::caller())
+    }
+
+    #[inline]
+    fn fetch_sub(&self, value: T, order: Ordering) -> T {
+        self.modify(Kind::FetchSub, value, order, Location::caller())
+    }
+
+    #[inline]
+    fn fetch_and(&self, value: T, order: Ordering) -> T {
+        self.modify(Kind::FetchAnd, value, order, Location::caller())
+    }
+
+    #[inline]
+    fn fetch_or(&self, value: T, order: Ordering) -> T {
+        self.modify(Kind::FetchOr, value, order, Location::caller())
+    }
+}
+
+/// An owner-only word: each access is checked for races.
+#[repr(transparent)]
+pub struct SimPlain<T>(UnsafeCell<T>);
+
+impl<T: Copy + 'static> Plain<T> for SimPlain<T> {
+    #[inline]
+    fn get(&self) -> T {
+        let address = self.0.get().expose_provenance();
+        plain::word(Kind::PlainGet, address, size_of::<T>(), Location::caller());
+        // SAFETY: the reference is to a live word, and everything happens on one OS thread; what simulated threads
+        // do at the same time was checked just now.
+        unsafe { self.0.get().read() }
+    }
+
+    #[inline]
+    fn set(&self, value: T) {
+        let site = Location::caller();
+        let address = self.0.get().expose_provenance();
+        let old = plain::word(Kind::PlainSet, address, size_of::<T>(), site);
+        // SAFETY: as in `get`.
+        unsafe { self.0.get().write(value) };
+        if let Some(old) = old {
+            plain::word_written(address, size_of::<T>(), old, site);
+        }
+    }
+}
+
+impl<G: WorldGeometry> Platform for Sim<G> {
+    type AtomicU32 = SimAtomic<u32>;
+    type AtomicU64 = SimAtomic<u64>;
+    type AtomicUsize = SimAtomic<usize>;
+    type Plain<T: Copy + 'static> = SimPlain<T>;
+
+    const GEOMETRY: Geometry = G::GEOMETRY;
+
+    fn root() -> NonNull<Root<Self>> {
+        let engine = current::world();
+        // SAFETY: the engine is alive while it is current; fields that never change are read.
+        let (base, bytes) = unsafe { ((*engine).arena.base, (*engine).root_bytes) };
+        assert!(bytes >= size_of::<Root<Self>>(), "the root area of the world is too small");
+        NonNull::new(std::ptr::with_exposed_provenance_mut(base)).expect("the base is not zero")
+    }
+
+    fn thread_heap() -> *mut Heap<Self> {
+        let engine = current::live();
+        if engine.is_null() {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: in simulated code of this engine's world; one word is read.
+        let address = unsafe { (*engine).control.heaps[(*engine).control.current] };
+        std::ptr::with_exposed_provenance_mut(address)
+    }
+
+    fn set_thread_heap(heap: *mut Heap<Self>) {
+        let engine = current::live();
+        assert!(!engine.is_null(), "a thread's heap is set outside of simulated code");
+        // SAFETY: in simulated code of this engine's world.
+        let control = unsafe { &mut borrow(engine).control };
+        control.heaps[control.current] = heap.expose_provenance();
+        let exit: fn() = Allocator::<Self>::thread_exit;
+        control.exits[control.current] = (!heap.is_null()).then_some(exit);
+    }
+
+    fn reserve(bytes: usize, align: usize) -> *mut u8 {
+        let address = system::call(Kind::Reserve, 0, bytes, align, Location::caller());
+        address.map_or(std::ptr::null_mut(), std::ptr::with_exposed_provenance_mut)
+    }
+
+    fn commit(start: *mut u8, bytes: usize) -> bool {
+        let address = start.expose_provenance();
+        system::call(Kind::Commit, address, bytes, 0, Location::caller()).is_some()
+    }
+
+    fn decommit(start: *mut u8, bytes: usize) -> bool {
+        let address = start.expose_provenance();
+        system::call(Kind::Decommit, address, bytes, 0, Location::caller()).is_some()
+    }
+
+    fn release(start: *mut u8, bytes: usize) {
+        system::call(Kind::Release, start.expose_provenance(), bytes, 0, Location::caller());
+    }
+
+    unsafe fn zero(start: *mut u8, bytes: usize) {
+        plain::range(Kind::Zero, start.expose_provenance(), bytes, Location::caller());
+        // SAFETY: by the caller's contract, checked just now.
+        unsafe { start.write_bytes(0, bytes) };
+    }
+
+    unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
+        let site = Location::caller();
+        plain::range(Kind::CopyFrom, from.expose_provenance(), bytes, site);
+        plain::range(Kind::CopyTo, to.expose_provenance(), bytes, site);
+        // SAFETY: by the caller's contract, checked just now.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) };
+    }
+
+    fn fence(order: Ordering) {
+        engine::mark(Kind::Fence, order, Location::caller());
+    }
+
+    fn spin_hint() {
+        engine::mark(Kind::Spin, Ordering::Relaxed, Location::caller());
+    }
+
+    fn planted(fault: Fault) -> bool {
+        // SAFETY: the engine is alive while it is current; a field that does not change during a run is read.
+        unsafe { (*current::world()).plant == Some(fault) }
+    }
+
+    #[track_caller]
+    fn misuse(what: Misuse, address: usize) -> ! {
+        let engine = current::live();
+        assert!(!engine.is_null(), "misuse outside of simulated code: {}", what.name());
+        let site = Location::caller();
+        // SAFETY: reading one field, which never changes.
+        let offset = address.wrapping_sub(unsafe { (*engine).arena.base });
+        let access =
+            Access { offset, bytes: 0, site, kind: Kind::Misuse, order: Ordering::Relaxed };
+        let message = format!("the allocator says {} at {offset:#x}", what.name());
+        halt(engine, &access, Finding::new(oracle::MISUSE, message).into())
+    }
+}

@@ -1,0 +1,86 @@
+//! Probabilistic concurrency testing: random priorities, lowered at a few random steps.
+//!
+//! The runnable thread of the highest priority goes. With `depth - 1` change points among `k` steps and `n` threads, a
+//! bug that needs `depth` ordered events is found with a probability of at least `1 / (n * k^(depth - 1))` (Burckhardt,
+//! Kothari, Musuvathi and Nagarakatte 2010). `k` is an estimate that the caller takes from a first run.
+
+use super::super::access::{THREADS_MAX, ThreadSet};
+use super::super::chooser::{Choice, ChoicePoint, Chooser};
+use super::{Choices, Strategy};
+
+/// The deepest bug that is aimed at.
+const DEPTH_MAX: usize = 16;
+
+/// Probabilistic concurrency testing.
+#[derive(Clone, Debug)]
+pub struct Pct {
+    seed: u64,
+    schedule: u64,
+    depth: usize,
+    steps: u64,
+    /// Higher goes first.
+    priorities: [u32; THREADS_MAX],
+    /// The steps at which the leading thread is put last, in order.
+    changes: [u64; DEPTH_MAX],
+    changes_done: usize,
+}
+
+impl Pct {
+    /// Aims at bugs of this depth (at least 1) in runs of about so many steps.
+    pub fn new(seed: u64, depth: usize, steps: u64) -> Pct {
+        Pct {
+            seed,
+            schedule: 0,
+            depth: depth.clamp(1, DEPTH_MAX),
+            steps: steps.max(1),
+            priorities: [0; THREADS_MAX],
+            changes: [0; DEPTH_MAX],
+            changes_done: 0,
+        }
+    }
+
+    fn leader(&self, runnable: ThreadSet) -> usize {
+        let mut best = runnable.first();
+        for thread in runnable.iter() {
+            if self.priorities[thread] > self.priorities[best] {
+                best = thread;
+            }
+        }
+        best
+    }
+}
+
+impl Chooser for Pct {
+    fn begin(&mut self, threads: usize) {
+        let mut choices = Choices::new(self.seed, self.schedule);
+        let depth = self.depth;
+        for thread in 0..threads {
+            self.priorities[thread] = (depth + thread) as u32;
+        }
+        for thread in (1..threads).rev() {
+            self.priorities.swap(thread, choices.below(thread + 1));
+        }
+        let changes = &mut self.changes[..depth - 1];
+        for change in &mut *changes {
+            *change = ((u128::from(choices.word()) * u128::from(self.steps)) >> 64) as u64;
+        }
+        changes.sort_unstable();
+        self.changes_done = 0;
+    }
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        let mut leader = self.leader(point.runnable);
+        while self.changes_done < self.depth - 1 && self.changes[self.changes_done] < point.step {
+            self.changes_done += 1;
+            self.priorities[leader] = (self.depth - 1 - self.changes_done) as u32;
+            leader = self.leader(point.runnable);
+        }
+        Choice::Run(leader)
+    }
+}
+
+impl Strategy for Pct {
+    fn aim(&mut self, schedule: u64) {
+        self.schedule = schedule;
+    }
+}

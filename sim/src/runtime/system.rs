@@ -1,0 +1,87 @@
+//! System calls: reserve, commit, decommit and release, which may fail where the chooser says so.
+
+use std::panic::Location;
+
+use super::access::{Access, Kind, Ordering};
+use super::current;
+use super::engine::{Engine, Trouble, borrow, halt, turn};
+
+/// Does a system call in its turn. `Some` is success: for `Reserve` the address, else the one that was given.
+pub(crate) fn call(
+    kind: Kind,
+    address: usize,
+    bytes: usize,
+    align: usize,
+    site: &'static Location<'static>,
+) -> Option<usize> {
+    let engine = current::live();
+    assert!(!engine.is_null(), "{} outside of simulated code", kind.name());
+    // SAFETY: reading one field, which never changes.
+    let base = unsafe { (*engine).arena.base };
+    let offset = if kind == Kind::Reserve { 0 } else { address.wrapping_sub(base) };
+    let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
+    turn(engine, access);
+    // SAFETY: between two suspensions, in simulated code of this engine's world.
+    match unsafe { borrow(engine) }.system(&access, align) {
+        Ok(result) => result.map(|offset| base + offset),
+        Err(trouble) => halt(engine, &access, trouble),
+    }
+}
+
+impl Engine {
+    fn system(&mut self, access: &Access, align: usize) -> Result<Option<usize>, Trouble> {
+        self.before(access)?;
+        let me = self.control.current;
+        let fails = access.kind != Kind::Release
+            && self.ask(access, |chooser, me, access| chooser.system_call_fails(me, access));
+        let now = &self.clocks[me].now;
+        let result = match access.kind {
+            Kind::Reserve if fails => None,
+            // The system orders its own work: what it hands out again was given back before.
+            Kind::Reserve => {
+                let released = self.pages.released;
+                self.clocks[me].now.join(&released);
+                self.pages.reserve(access.bytes, align)
+            }
+            Kind::Commit if fails => None,
+            Kind::Commit => {
+                self.pages.commit(me, now, access)?;
+                self.clear_dirty(access);
+                Some(access.offset)
+            }
+            Kind::Decommit => {
+                self.pages.check_decommit(now, access, true)?;
+                if fails {
+                    None
+                } else {
+                    self.pages.decommit(me, now, access);
+                    Some(access.offset)
+                }
+            }
+            Kind::Release => {
+                self.pages.check_decommit(now, access, false)?;
+                self.pages.release(access)?;
+                self.pages.decommit(me, now, access);
+                self.pages.released.join(now);
+                self.clocks[me].now.advance(me);
+                Some(access.offset)
+            }
+            other => unreachable!("{} is no system call", other.name()),
+        };
+        if result.is_some() {
+            self.control.changed();
+        }
+        let shown = result.map_or(u64::MAX, |offset| offset as u64);
+        self.control.note(access.kind, access.offset, shown);
+        self.after(access, 0, shown)?;
+        Ok(result)
+    }
+
+    fn clear_dirty(&mut self, access: &Access) {
+        for index in self.pages.pages_of(access) {
+            if self.pages.is_dirty(index) {
+                self.arena.zero(index << self.pages.shift, 1 << self.pages.shift);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What memory exists.
+
+use std::ptr::NonNull;
+
+use super::super::SimAtomic;
+use super::*;
+
+/// The shared word at an address.
+fn word(address: *mut u8) -> &'static SimAtomic<u64> {
+    // SAFETY: a word of an arena is mapped as long as the world lives, whether it is committed or not; the reference
+    // is used at once.
+    unsafe { &*address.cast() }
+}
+
+#[test]
+fn memory_is_there_and_zero_between_commit_and_decommit_only() {
+    let body = |then: fn(*mut u8)| {
+        move || {
+            let start = Platform64::reserve(256, 128);
+            assert!(!start.is_null() && start.addr() % 128 == 0);
+            assert!(Platform64::commit(start, 128));
+            assert_eq!(word(start).load(Relaxed), 0);
+            word(start).store(u64::MAX, Relaxed);
+            then(start);
+        }
+    };
+    finds_nothing(&[at_once(&body(|start| {
+        assert!(Platform64::decommit(start, 64));
+        assert!(Platform64::commit(start, 64));
+        assert_eq!(word(start).load(Relaxed), 0);
+        Platform64::release(start, 256);
+    }))]);
+    let decommitted = |start| {
+        assert!(Platform64::decommit(start, 64));
+        word(start).load(Relaxed);
+    };
+    let violation = finds(oracle::RELEASED_MEMORY, &[at_once(&body(decommitted))]);
+    assert!(violation.message.contains("reserved but not committed"), "{violation}");
+    let released = |start| {
+        Platform64::release(start, 256);
+        word(start).store(1, Relaxed);
+    };
+    let violation = finds(oracle::RELEASED_MEMORY, &[at_once(&body(released))]);
+    assert!(violation.message.contains("not reserved"), "{violation}");
+    // SAFETY: two pages are committed; the third is not, which is the test.
+    let zeroed = |start| unsafe { Platform64::zero(start, 136) };
+    finds(oracle::RELEASED_MEMORY, &[at_once(&body(zeroed))]);
+}
+
+#[test]
+fn page_operations_on_pages_in_the_wrong_state_are_found() {
+    let body = |then: fn(*mut u8)| {
+        move || {
+            let start = Platform64::reserve(256, 64);
+            assert!(Platform64::commit(start, 128));
+            then(start);
+        }
+    };
+    let wrong: [fn(*mut u8); 5] = [
+        |start| _ = Platform64::commit(start, 64),
+        |start| _ = Platform64::decommit(start, 192),
+        |start| _ = Platform64::commit(start.wrapping_add(128), 256),
+        |start| _ = Platform64::decommit(start.wrapping_add(8), 64),
+        |start| Platform64::release(start, 128),
+    ];
+    for then in wrong {
+        finds(oracle::PAGE_STATE, &[at_once(&body(then))]);
+    }
+}
+
+#[test]
+fn a_released_range_is_reserved_again() {
+    let body = || {
+        let first = Platform64::reserve(1024, 1024);
+        let second = Platform64::reserve(1024, 1024);
+        assert!(second > first);
+        Platform64::release(first, 1024);
+        assert_eq!(Platform64::reserve(1024, 1024), first);
+        assert!(Platform64::reserve(1 << 30, 64).is_null());
+        assert!(Platform64::reserve(usize::MAX & !63, 64).is_null());
+    };
+    finds_nothing(&[at_once(&body)]);
+}
+
+#[test]
+fn a_use_of_memory_that_nothing_orders_with_its_recycling_is_a_race() {
+    let owner = || {
+        let start = Platform64::reserve(64, 64);
+        assert!(Platform64::commit(start, 64));
+        atomic_word(0).store(start.expose_provenance() as u64, Release);
+        assert!(Platform64::decommit(start, 64));
+        assert!(Platform64::commit(start, 64));
+        atomic_word(1).store(1, Release);
+    };
+    let stale = |order| {
+        move || {
+            let start = atomic_word(0).load(Acquire);
+            if start != 0 && atomic_word(1).load(order) == 1 {
+                word(std::ptr::with_exposed_provenance_mut(start as usize)).load(Relaxed);
+            }
+        }
+    };
+    finds_nothing(&[at_once(&owner), at_once(&stale(Acquire))]);
+    let violation = finds(oracle::DATA_RACE, &[at_once(&owner), at_once(&stale(Relaxed))]);
+    assert!(violation.message.contains("commit"), "{violation}");
+}
+
+#[test]
+fn a_decommit_that_nothing_orders_with_a_use_is_a_race() {
+    let owner = || {
+        let start = Platform64::reserve(64, 64);
+        assert!(Platform64::commit(start, 64));
+        atomic_word(0).store(start.expose_provenance() as u64, Release);
+        if atomic_word(1).load(Relaxed) == 1 {
+            Platform64::decommit(start, 64);
+        }
+    };
+    let user = || {
+        let start = atomic_word(0).load(Acquire);
+        if start != 0 {
+            word(std::ptr::with_exposed_provenance_mut(start as usize)).load(Relaxed);
+            atomic_word(1).store(1, Release);
+        }
+    };
+    finds(oracle::DATA_RACE, &[at_once(&owner), at_once(&user)]);
+}
+
+#[test]
+fn accesses_outside_of_the_arena_are_found() {
+    let null = || {
+        word(std::ptr::without_provenance_mut(16)).load(Relaxed);
+    };
+    let violation = finds(oracle::FOREIGN_ACCESS, &[at_once(&null)]);
+    assert!(violation.message.contains("0x10 bytes from a null pointer"), "{violation}");
+    let behind = || {
+        let root: NonNull<_> = Platform64::root();
+        word(root.as_ptr().cast::<u8>().wrapping_add(1 << 20)).store(1, Relaxed);
+    };
+    finds(oracle::FOREIGN_ACCESS, &[at_once(&behind)]);
+    let elsewhere = || {
+        let local = 7_u64;
+        word(std::ptr::from_ref(&local).cast_mut().cast()).load(Relaxed);
+    };
+    finds(oracle::FOREIGN_ACCESS, &[at_once(&elsewhere)]);
+}
+
+#[test]
+fn system_calls_fail_where_the_chooser_says_so() {
+    struct Refuse;
+    impl crate::runtime::Chooser for Refuse {
+        fn begin(&mut self, _: usize) {}
+        fn choose(&mut self, _: &crate::runtime::ChoicePoint<'_>) -> crate::runtime::Choice {
+            crate::runtime::Choice::Stop
+        }
+        fn system_call_fails(&mut self, _: usize, access: &crate::runtime::Access) -> bool {
+            access.kind == crate::runtime::Kind::Commit
+        }
+    }
+    let body = || {
+        let start = Platform64::reserve(64, 64);
+        assert!(!start.is_null());
+        assert!(!Platform64::commit(start, 64));
+        Platform64::release(start, 64);
+    };
+    let run = world().run(&Plan::default(), &[at_once(&body)], &mut Refuse, &mut ());
+    assert!(matches!(run.end, End::Finished), "{:?}", run.end);
+}

@@ -1,0 +1,384 @@
+//! The world: memory, stacks and oracles for one run after another.
+//!
+//! A world belongs to one OS thread at a time and is used again for many runs; every run begins with zeroed memory and
+//! nothing known, and depends only on its plan, its bodies and its chooser.
+
+use std::io;
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::ptr::NonNull;
+
+use hak_core::Fault;
+
+use super::access::{THREADS_MAX, ThreadId};
+use super::arena::Arena;
+use super::blocks::{Block, Blocks};
+use super::chooser::Chooser;
+use super::clock::ThreadClocks;
+use super::control::Control;
+use super::current;
+use super::digest::Digest;
+use super::engine::{Engine, borrow};
+use super::fiber::{self, Fiber, Stacks};
+use super::observer::Observer;
+use super::pages::Pages;
+use super::panics;
+use super::shadow::Shadow;
+use super::violation::Violation;
+
+/// The measures of a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorldConfig {
+    /// The unit of commit and decommit: that of the geometry.
+    pub page_size: usize,
+    /// All memory; rounded up to whole system pages.
+    pub arena_bytes: usize,
+    /// The root area; rounded up to pages.
+    pub root_bytes: usize,
+    /// The scenario's own words; rounded up to pages.
+    pub user_bytes: usize,
+    /// The stack of each thread.
+    pub stack_bytes: usize,
+}
+
+impl WorldConfig {
+    /// 1 MiB of 64-byte pages: for the tiny geometry and for code without an allocator.
+    pub const TINY: WorldConfig = WorldConfig {
+        page_size: 64,
+        arena_bytes: 1 << 20,
+        root_bytes: 1024,
+        user_bytes: 1024,
+        stack_bytes: 64 * 1024,
+    };
+
+    /// 256 MiB of 4 KiB pages: for the production geometry.
+    pub const PRODUCTION: WorldConfig = WorldConfig {
+        page_size: 4096,
+        arena_bytes: 256 << 20,
+        root_bytes: 4096,
+        user_bytes: 4096,
+        stack_bytes: 64 * 1024,
+    };
+}
+
+/// When a body begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// From the beginning.
+    AtOnce,
+    /// Once that thread has ended, *not* ordered after it: the reuse of a thread's identity.
+    After(ThreadId),
+    /// Once that thread has ended, ordered after it: a thread that was joined or did the preparation.
+    Joining(ThreadId),
+    /// Once all threads that do not begin so have ended, ordered after all of them: the epilogue.
+    AfterAll,
+}
+
+/// What a simulated thread does.
+///
+/// After a violation a body is abandoned without unwinding: it must own nothing whose drop code matters while it calls
+/// into the simulation.
+#[derive(Clone, Copy)]
+pub struct Body<'a> {
+    /// When it begins.
+    pub start: Start,
+    /// What it does.
+    pub run: &'a dyn Fn(),
+}
+
+/// What a run is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The planted fault.
+    pub plant: Option<Fault>,
+    /// A run of more steps makes no progress.
+    pub steps_max: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan { plant: None, steps_max: 1_000_000 }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// Every body returned.
+    Finished,
+    /// A rule was broken.
+    Violation(Violation),
+    /// The chooser or the observer ended it.
+    Stopped,
+}
+
+/// What a run was.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How it ended.
+    pub end: End,
+    /// Steps done: starts of threads, operations on shared words, fences, spin hints, system calls.
+    pub steps: u64,
+    /// Steps in front of which more than one thread could go.
+    pub choices: u64,
+    /// Changes of the running thread, including those at the end of one.
+    pub switches: u64,
+    /// Accesses that are no steps.
+    pub plain_accesses: u64,
+    /// Spin hints.
+    pub spins: u64,
+    /// Operations begun by each thread.
+    pub operations: [u32; THREADS_MAX],
+    /// Steps done by each thread.
+    pub thread_steps: [u32; THREADS_MAX],
+    /// Blocks that the program still holds.
+    pub live_blocks: u32,
+    /// The digest of all steps.
+    pub digest: Digest,
+}
+
+impl Run {
+    /// The violation, if there was one.
+    pub fn violation(&self) -> Option<&Violation> {
+        match &self.end {
+            End::Violation(violation) => Some(violation),
+            End::Finished | End::Stopped => None,
+        }
+    }
+}
+
+/// A simulated world.
+pub struct World {
+    engine: NonNull<Engine>,
+    stacks: Stacks,
+    owned: PhantomData<Engine>,
+}
+
+impl World {
+    /// Makes a world.
+    ///
+    /// # Errors
+    /// The system refuses memory, or the measures do not fit together.
+    pub fn new(config: &WorldConfig) -> io::Result<World> {
+        panics::install();
+        let page_size = config.page_size;
+        if !page_size.is_power_of_two() || !(8..=1 << 20).contains(&page_size) {
+            return Err(io::Error::other("a page is a power of two of 8 bytes to 1 MiB"));
+        }
+        let arena_bytes = config.arena_bytes.next_multiple_of(page_size.max(4096));
+        let user_offset = config.root_bytes.next_multiple_of(page_size);
+        let user_bytes = config.user_bytes.next_multiple_of(page_size);
+        let fixed = (user_offset + user_bytes) / page_size;
+        if user_offset + user_bytes > arena_bytes {
+            return Err(io::Error::other("the root and user areas do not fit into the arena"));
+        }
+        let engine = Engine {
+            control: Control::begin(0, std::iter::empty()),
+            clocks: [ThreadClocks::default(); THREADS_MAX],
+            arena: Arena::new(arena_bytes)?,
+            pages: Pages::new(arena_bytes, page_size, fixed)?,
+            shadow: Shadow::new(arena_bytes)?,
+            blocks: Blocks::new()?,
+            root_bytes: user_offset,
+            user_offset,
+            user_bytes,
+            plant: None,
+            end: None,
+            panic: None,
+            chooser: None,
+            observer: None,
+            watch_plain: false,
+            yielders: [std::ptr::null(); THREADS_MAX],
+        };
+        let engine = NonNull::from(Box::leak(Box::new(engine)));
+        Ok(World { engine, stacks: Stacks::new(config.stack_bytes), owned: PhantomData })
+    }
+
+    /// Runs the bodies from a clean world until all have returned or something ends the run.
+    ///
+    /// # Panics
+    /// There are more than [`THREADS_MAX`] bodies, or no stack can be mapped, or the chooser or observer panics.
+    pub fn run(
+        &mut self,
+        plan: &Plan,
+        bodies: &[Body<'_>],
+        chooser: &mut dyn Chooser,
+        observer: &mut dyn Observer,
+    ) -> Run {
+        assert!(bodies.len() <= THREADS_MAX, "a world has at most {THREADS_MAX} threads");
+        self.stacks.provide(bodies.len()).expect("stacks can be mapped");
+        let engine = self.engine.as_ptr();
+        // SAFETY: the world is borrowed exclusively and no simulated code runs.
+        unsafe { borrow(engine) }.begin(plan, bodies, chooser, observer);
+        let entered = current::enter(engine);
+        let mut fibers: [Option<Fiber>; THREADS_MAX] = [const { None }; THREADS_MAX];
+        self.schedule(bodies, &mut fibers);
+        for fiber in fibers.iter_mut().flatten() {
+            // SAFETY: nothing on an abandoned stack needs dropping: see `Body`.
+            unsafe { fiber.force_reset() };
+        }
+        drop(entered);
+        // SAFETY: as above; all fibers are gone.
+        let engine = unsafe { borrow(engine) };
+        engine.chooser = None;
+        engine.observer = None;
+        if let Some(payload) = engine.panic.take() {
+            resume_unwind(payload);
+        }
+        engine.report()
+    }
+
+    /// Resumes whoever is current until the run has ended.
+    fn schedule(&mut self, bodies: &[Body<'_>], fibers: &mut [Option<Fiber>; THREADS_MAX]) {
+        let engine = self.engine.as_ptr();
+        let mut from_end = true;
+        loop {
+            if from_end {
+                // SAFETY: no fiber runs, and the reference ends before one is resumed.
+                let here = unsafe { borrow(engine) };
+                if here.control.all_ended() {
+                    here.end = Some(End::Finished);
+                    return;
+                }
+                let Some(next) = here.decide() else { return };
+                here.control.switches += u64::from(here.control.step != 0);
+                here.control.current = next;
+            }
+            // SAFETY: reading one word while no fiber runs.
+            let thread = unsafe { (*engine).control.current };
+            let fiber = fibers[thread].get_or_insert_with(|| {
+                let body: *const (dyn Fn() + '_) = bodies[thread].run;
+                // SAFETY: only the lifetime changes; the fiber is gone before `run` returns, and with it every use.
+                let body: *const dyn Fn() = unsafe { std::mem::transmute(body) };
+                // SAFETY: engine and stack belong to this world, and the world was entered.
+                unsafe { fiber::make(engine, thread, self.stacks.lease(thread), body) }
+            });
+            current::set_live(engine);
+            let ended = fiber.resume(()).as_return().is_some();
+            current::set_live(std::ptr::null_mut());
+            // SAFETY: no fiber runs, and the reference ends before one is resumed.
+            let here = unsafe { borrow(engine) };
+            if here.end.is_some() || here.panic.is_some() {
+                return;
+            }
+            from_end = ended;
+            if ended {
+                here.control.end(thread);
+            }
+        }
+    }
+
+    /// Calls `action` with this world current and raw accesses: simulated words are read without being scheduled or
+    /// checked. For looking at the memory that a run left.
+    pub fn inspect<R>(&mut self, action: impl FnOnce() -> R) -> R {
+        let _entered = current::enter(self.engine.as_ptr());
+        action()
+    }
+
+    fn engine(&self) -> &Engine {
+        // SAFETY: no simulated code runs, since the world is borrowed and `run` borrows it exclusively.
+        unsafe { self.engine.as_ref() }
+    }
+
+    /// Where the arena begins.
+    pub fn base(&self) -> usize {
+        self.engine().arena.base
+    }
+
+    /// The offset of an address in the arena.
+    pub fn offset_of(&self, address: usize) -> Option<usize> {
+        let arena = &self.engine().arena;
+        let offset = arena.offset_of(address);
+        arena.contains(offset, 1).then_some(offset)
+    }
+
+    /// The address of an offset in the arena.
+    pub fn address_of(&self, offset: usize) -> usize {
+        self.engine().arena.base + offset
+    }
+
+    /// The word of 1, 2, 4 or 8 bytes at an offset; zero outside of the arena.
+    pub fn read(&self, offset: usize, bytes: usize) -> u64 {
+        self.engine().arena.read(offset, bytes)
+    }
+
+    /// A value with the arena's place taken out of it, as digests see it.
+    pub fn normalise(&self, value: u64) -> u64 {
+        self.engine().arena.normalise(value)
+    }
+
+    /// Whether the page at this offset has memory.
+    pub fn is_committed(&self, offset: usize) -> bool {
+        self.engine().pages.is_committed(offset)
+    }
+
+    /// The offset of the user area.
+    pub fn user_offset(&self) -> usize {
+        self.engine().user_offset
+    }
+
+    /// The blocks that the program holds.
+    pub fn live_blocks(&self) -> impl Iterator<Item = &Block> {
+        self.engine().blocks.live()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // SAFETY: the engine was leaked by `new` and no simulated code runs.
+        drop(unsafe { Box::from_raw(self.engine.as_ptr()) });
+    }
+}
+
+impl Engine {
+    fn begin(
+        &mut self,
+        plan: &Plan,
+        bodies: &[Body<'_>],
+        chooser: &mut dyn Chooser,
+        observer: &mut dyn Observer,
+    ) {
+        let arena = &self.arena;
+        if !self.pages.begin(|offset, bytes| arena.zero(offset, bytes)) {
+            self.arena.clear();
+            self.shadow.clear();
+        }
+        self.shadow.begin();
+        self.blocks.begin();
+        self.control = Control::begin(plan.steps_max, bodies.iter().map(|body| body.start));
+        self.plant = plan.plant;
+        self.end = None;
+        self.panic = None;
+        self.watch_plain = observer.wants_steps() && observer.wants_plain();
+        let watched = observer.wants_steps();
+        chooser.begin(bodies.len());
+        // SAFETY: only the lifetime changes; `run` forgets the pointer before it returns, and borrows what it is to.
+        let chooser = unsafe {
+            std::mem::transmute::<NonNull<dyn Chooser + '_>, NonNull<dyn Chooser>>(chooser.into())
+        };
+        // SAFETY: as above.
+        let observer = unsafe {
+            std::mem::transmute::<NonNull<dyn Observer + '_>, NonNull<dyn Observer>>(
+                observer.into(),
+            )
+        };
+        self.chooser = Some(chooser);
+        self.observer = watched.then_some(observer);
+    }
+
+    fn report(&mut self) -> Run {
+        let control = &self.control;
+        Run {
+            end: self.end.take().expect("a run ends for a reason"),
+            steps: control.step,
+            choices: control.choices,
+            switches: control.switches,
+            plain_accesses: control.plain_accesses,
+            spins: control.spins,
+            operations: control.operations,
+            thread_steps: control.steps,
+            live_blocks: self.blocks.count,
+            digest: control.digest,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Scenarios: named generators of programs, each built around one protocol of the allocator.
+//!
+//! A scenario is the situation, on the correct core; what is wrong is planted separately. The program is drawn from the
+//! seed and the schedule's number, so that a search meets many programs and each of them can be run alone.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::program::{MAILBOXES, Operation, Program, REGISTERS};
+use crate::runtime::THREADS_MAX;
+
+/// A scenario.
+pub struct Scenario {
+    /// The name on the command line and in traces.
+    pub name: &'static str,
+    /// What happens in it, in one sentence.
+    pub about: &'static str,
+    /// The rows of the acceptance list that it is about.
+    pub origins: &'static str,
+    /// Threads unless asked otherwise.
+    pub threads: usize,
+    /// Operations of each thread unless asked otherwise.
+    pub operations: usize,
+    generate: fn(&mut Draw, thread: usize, operations: usize) -> Vec<Operation>,
+}
+
+/// All scenarios; the first is the default.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "mixed",
+        about: "three threads do all of it at once: local and remote frees, reallocations, large blocks, \
+                thread ends, collections",
+        origins: "S1 S2 D3 D8 D29 R1",
+        threads: 3,
+        operations: 32,
+        generate: mixed,
+    },
+    Scenario {
+        name: "remote-free",
+        about: "producers put blocks into mailboxes, consumers take them out and free them",
+        origins: "S1 S2 D3 D11",
+        threads: 3,
+        operations: 24,
+        generate: remote_free,
+    },
+    Scenario {
+        name: "larson",
+        about: "every thread replaces random blocks of a shared table, whoever allocated them",
+        origins: "S1 S2 D3",
+        threads: 3,
+        operations: 24,
+        generate: larson,
+    },
+    Scenario {
+        name: "thread-churn",
+        about: "threads end while others hold and free their blocks; their slabs are abandoned and adopted, \
+                their heaps used again under new identities",
+        origins: "D2 D5 D7 D10 D27 D29 R1",
+        threads: 3,
+        operations: 24,
+        generate: thread_churn,
+    },
+    Scenario {
+        name: "superslab-free",
+        about: "everything is freed and the memory goes back to the system while others allocate again",
+        origins: "S8 S9 S10 D8 D12 D23",
+        threads: 3,
+        operations: 24,
+        generate: superslab_free,
+    },
+];
+
+/// The scenario of that name.
+pub fn find(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+impl Scenario {
+    /// The program of this seed and schedule. `small_max` is the geometry's largest block of a slab.
+    pub fn program(
+        &self,
+        seed: u64,
+        schedule: u64,
+        threads: usize,
+        operations: usize,
+        small_max: usize,
+    ) -> Program {
+        assert!(threads < THREADS_MAX, "one thread is the epilogue's");
+        let threads = (0..threads)
+            .map(|thread| {
+                let mut draw = Draw::new(seed, schedule, thread, small_max);
+                (self.generate)(&mut draw, thread, operations)
+            })
+            .collect();
+        Program { threads }
+    }
+}
+
+/// Draws numbers for one thread's operations.
+struct Draw {
+    random: ChaCha8Rng,
+    small_max: usize,
+    classes: [u32; 2],
+}
+
+impl Draw {
+    fn new(seed: u64, schedule: u64, thread: usize, small_max: usize) -> Draw {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&schedule.to_le_bytes());
+        key[16..24].copy_from_slice(b"programs");
+        let mut random = ChaCha8Rng::from_seed(key);
+        // All threads of a program prefer the same two sizes, so that they meet in the same slabs.
+        let classes = [0; 2].map(|_| 8 << (random.next_u32() % 4));
+        random.set_stream(thread as u64 + 1);
+        random.set_word_pos(0);
+        Draw { random, small_max, classes }
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.random.next_u32() as u64 * bound as u64 >> 32) as usize
+    }
+
+    fn register(&mut self) -> u8 {
+        self.below(REGISTERS) as u8
+    }
+
+    fn mailbox(&mut self) -> u8 {
+        self.below(MAILBOXES / 2) as u8
+    }
+
+    /// A small size, mostly one of the program's two.
+    fn size(&mut self) -> u32 {
+        match self.below(8) {
+            0 => 1 + self.below(self.small_max) as u32,
+            1..=5 => self.classes[0],
+            _ => self.classes[1],
+        }
+    }
+
+    /// Any size, seldom one that no slab holds.
+    fn any_size(&mut self) -> u32 {
+        if self.below(16) == 0 {
+            (self.small_max + 1 + self.below(self.small_max * 32)) as u32
+        } else {
+            self.size()
+        }
+    }
+
+    fn allocate(&mut self) -> Operation {
+        let align_shift = if self.below(8) == 0 { self.below(7) as u8 } else { 0 };
+        Operation::Allocate {
+            register: self.register(),
+            size: self.any_size(),
+            align_shift,
+            zeroed: self.below(8) == 0,
+        }
+    }
+
+    fn allocate_small(&mut self, register: usize) -> Operation {
+        Operation::Allocate {
+            register: (register % REGISTERS) as u8,
+            size: self.size(),
+            align_shift: 0,
+            zeroed: false,
+        }
+    }
+
+    fn free(&mut self) -> Operation {
+        Operation::Free { register: self.register() }
+    }
+
+    fn replace(&mut self) -> Operation {
+        Operation::Replace { mailbox: self.mailbox(), size: self.size() }
+    }
+
+    fn take(&mut self) -> Operation {
+        Operation::Take { mailbox: self.mailbox() }
+    }
+}
+
+fn mixed(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    (0..operations)
+        .map(|_| match draw.below(32) {
+            0..=7 => draw.allocate(),
+            8..=12 => draw.free(),
+            13..=14 => Operation::Reallocate { register: draw.register(), size: draw.any_size() },
+            15..=24 => draw.replace(),
+            25..=29 => draw.take(),
+            30 => Operation::Exit,
+            _ => Operation::Collect,
+        })
+        .collect()
+}
+
+fn remote_free(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
+    (0..operations)
+        .map(|number| match thread % 2 {
+            0 if draw.below(6) == 0 => draw.allocate_small(number),
+            0 => draw.replace(),
+            _ if draw.below(8) == 0 => draw.allocate_small(number),
+            _ => draw.take(),
+        })
+        .collect()
+}
+
+fn larson(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    (0..operations).map(|_| draw.replace()).collect()
+}
+
+fn thread_churn(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    (0..operations)
+        .map(|number| match draw.below(8) {
+            0 => Operation::Exit,
+            1..=2 => draw.allocate_small(number),
+            3 => draw.free(),
+            4..=6 => draw.replace(),
+            _ => draw.take(),
+        })
+        .collect()
+}
+
+/// Waves: fill registers, empty them, give back; now and then through a mailbox.
+fn superslab_free(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    let mut list = Vec::with_capacity(operations);
+    while list.len() < operations {
+        let wave = 1 + draw.below(REGISTERS);
+        for register in 0..wave {
+            list.push(draw.allocate_small(register));
+        }
+        if draw.below(2) == 0 {
+            list.push(draw.replace());
+        }
+        for register in 0..wave {
+            list.push(Operation::Free { register: register as u8 });
+        }
+        list.push(match draw.below(4) {
+            0 => draw.take(),
+            1 => Operation::Exit,
+            2 => draw.allocate(),
+            _ => Operation::Collect,
+        });
+    }
+    list.truncate(operations);
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_depends_on_seed_schedule_and_thread_only() {
+        for scenario in SCENARIOS {
+            let program = |seed, schedule| scenario.program(seed, schedule, 3, 20, 64);
+            assert_eq!(program(42, 7), program(42, 7));
+            assert_ne!(program(42, 7), program(42, 8));
+            assert_ne!(program(42, 7), program(43, 7));
+            let program = program(42, 7);
+            assert_ne!(program.threads[0], program.threads[2]);
+            assert!(program.threads.iter().all(|operations| operations.len() == 20));
+        }
+    }
+
+    #[test]
+    fn a_longer_program_begins_with_the_shorter_one() {
+        for scenario in SCENARIOS {
+            let short = scenario.program(1, 2, 2, 10, 64);
+            let long = scenario.program(1, 2, 3, 20, 64);
+            for thread in 0..2 {
+                assert_eq!(short.threads[thread], long.threads[thread][..10]);
+            }
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! One run: settings in, what happened out.
+//!
+//! Brings together the runtime's world, the program of a scenario, a strategy that chooses, and the observers. A
+//! [`Simulator`] keeps its worlds over many runs; it belongs to one OS thread.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ops::ControlFlow;
+
+use hak_core::inspect;
+use hak_core::root::Root;
+use hak_replay::{Choice as Guided, Guide, OutcomeSeen, StepSeen, Subject};
+use hak_traces::{Config, EVENT_PLAIN, EVENT_SPURIOUS_FAILURE, EVENT_SYSTEM_CALL_FAILURE};
+
+use crate::oracle::slabs::{Counts, SlabObserver, Transition};
+use crate::program::{self, Program, USER_BYTES};
+use crate::runtime::{
+    Access, Body, Choice, ChoicePoint, Chooser, End, Observer, Plan, Production, Run, Sim, Start,
+    ThreadId, Tiny, Verdict, Violation, World, WorldConfig, WorldGeometry, WorldView,
+};
+use crate::settings::{GeometryName, Settings};
+use crate::strategies;
+
+/// What happened in a run.
+pub struct Report {
+    /// Everything that determined it.
+    pub settings: Settings,
+    /// What the threads did.
+    pub program: Program,
+    /// Why it ended.
+    pub end: End,
+    /// Steps at scheduling points.
+    pub steps: u64,
+    /// Steps at which more than one thread could go.
+    pub choices: u64,
+    /// Steps that another thread did than the one before.
+    pub switches: u64,
+    /// Checked accesses to plain words.
+    pub plain_accesses: u64,
+    /// Operations that were begun.
+    pub operations: u64,
+    /// How often each step of the lifecycle was seen.
+    pub counts: Counts,
+    /// The digest of all steps.
+    pub digest: u64,
+    /// The lifecycle's steps, if they were asked for.
+    pub transitions: Vec<Transition>,
+    /// What lies where the violation happened, and where the earlier access of the pair was.
+    pub places: Option<(String, Option<String>)>,
+    /// The state of all slabs at the end, if it was asked for.
+    pub picture: String,
+}
+
+impl Report {
+    /// The violation, if there was one.
+    pub fn violation(&self) -> Option<&Violation> {
+        match &self.end {
+            End::Violation(violation) => Some(violation),
+            End::Finished | End::Stopped => None,
+        }
+    }
+}
+
+/// What a run is asked for beside its verdict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras {
+    /// Keep the lifecycle's steps.
+    pub transitions: bool,
+    /// Draw the state at the end.
+    pub picture: bool,
+}
+
+/// Runs simulations on the OS thread that made it.
+#[derive(Default)]
+pub struct Simulator {
+    tiny: Option<World>,
+    production: Option<World>,
+}
+
+/// A run that does not end within so many steps per operation makes no progress.
+const STEPS_PER_OPERATION_MAX: u64 = 20_000;
+
+impl Simulator {
+    /// A simulator without worlds yet.
+    pub fn new() -> Simulator {
+        Simulator::default()
+    }
+
+    /// Runs these settings.
+    ///
+    /// # Errors
+    /// The system has no memory for the simulated world.
+    pub fn run(&mut self, settings: &Settings, extras: Extras) -> io::Result<Report> {
+        self.run_program(settings, settings.program(), extras, None)
+    }
+
+    /// Runs these settings with a given program, and with a guide that sees each step and may choose.
+    ///
+    /// # Errors
+    /// The system has no memory for the simulated world.
+    pub fn run_program(
+        &mut self,
+        settings: &Settings,
+        program: Program,
+        extras: Extras,
+        guide: Option<&mut dyn Guide>,
+    ) -> io::Result<Report> {
+        match settings.geometry {
+            GeometryName::Tiny => {
+                let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
+                Ok(run_in::<Tiny>(world, settings, program, extras, guide))
+            }
+            GeometryName::Production => {
+                let world = prepared::<Production>(&mut self.production, 512 << 20)?;
+                Ok(run_in::<Production>(world, settings, program, extras, guide))
+            }
+        }
+    }
+}
+
+fn prepared<G: WorldGeometry>(
+    world: &mut Option<World>,
+    arena_bytes: usize,
+) -> io::Result<&mut World> {
+    if world.is_none() {
+        *world = Some(World::new(&WorldConfig {
+            page_size: G::GEOMETRY.page_size,
+            arena_bytes,
+            root_bytes: size_of::<Root<Sim<G>>>(),
+            user_bytes: USER_BYTES,
+            stack_bytes: 256 << 10,
+        })?);
+    }
+    Ok(world.as_mut().expect("made above"))
+}
+
+fn run_in<G: WorldGeometry>(
+    world: &mut World,
+    settings: &Settings,
+    program: Program,
+    extras: Extras,
+    guide: Option<&mut dyn Guide>,
+) -> Report {
+    let mut slabs = SlabObserver::<G>::new(extras.transitions);
+    let bridge = Bridge { guide: RefCell::new(guide), waiting: Cell::new(None) };
+    let mut own = strategies::chooser(settings);
+    let threads: Vec<_> = program
+        .threads
+        .iter()
+        .enumerate()
+        .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
+        .collect();
+    let epilogue = || program::run_epilogue::<G>();
+    let mut bodies: Vec<Body<'_>> =
+        threads.iter().map(|run| Body { start: Start::AtOnce, run }).collect();
+    bodies.push(Body { start: Start::AfterAll, run: &epilogue });
+    let plan = Plan {
+        plant: settings.plant,
+        steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
+    };
+    let guided = bridge.guide.borrow().is_some();
+    let run = if guided {
+        let mut chooser = GuidedChooser { own: &mut *own, bridge: &bridge };
+        let mut observer = GuidedObserver { slabs: &mut slabs, bridge: &bridge };
+        world.run(&plan, &bodies, &mut chooser, &mut observer)
+    } else {
+        world.run(&plan, &bodies, &mut *own, &mut slabs)
+    };
+    // The step that the run ended at; there is nothing left to stop.
+    let _ = bridge.flush();
+    report::<G>(world, settings, program, extras, run, slabs)
+}
+
+fn report<G: WorldGeometry>(
+    world: &mut World,
+    settings: &Settings,
+    program: Program,
+    extras: Extras,
+    run: Run,
+    slabs: SlabObserver<G>,
+) -> Report {
+    let places = match &run.end {
+        End::Violation(violation) => {
+            let here = world.address_of(violation.access.offset);
+            let there = violation.other.map(|other| world.address_of(other.offset));
+            let name = |address: usize| inspect::place::<Sim<G>>(address).to_string();
+            Some(world.inspect(|| (name(here), there.map(name))))
+        }
+        End::Finished | End::Stopped => None,
+    };
+    let picture =
+        if extras.picture { world.inspect(crate::picture::draw::<G>) } else { String::new() };
+    Report {
+        settings: *settings,
+        program,
+        end: run.end,
+        steps: run.steps,
+        choices: run.choices,
+        switches: run.switches,
+        plain_accesses: run.plain_accesses,
+        operations: run.operations.iter().map(|&count| u64::from(count)).sum(),
+        counts: slabs.counts(),
+        digest: run.digest.value(),
+        transitions: slabs.into_log(),
+        places,
+        picture,
+    }
+}
+
+/// Shows each step to a guide, once it is known how the step went.
+struct Bridge<'a> {
+    guide: RefCell<Option<&'a mut dyn Guide>>,
+    waiting: Cell<Option<(u64, StepSeen, u64)>>,
+}
+
+impl Bridge<'_> {
+    fn begin(&self, thread: ThreadId, access: &Access, view: &WorldView<'_>) {
+        let place = if access.bytes == 0 { 0 } else { access.offset as u64 };
+        let seen = StepSeen {
+            thread: thread as u8,
+            event: EVENT_PLAIN,
+            kind: access.kind as u8,
+            operation: view.operation(thread),
+            place,
+            site: access.site,
+        };
+        self.waiting.set(Some((view.step() - 1, seen, view.digest().value())));
+    }
+
+    fn mark(&self, event: u8) {
+        if let Some((step, seen, digest)) = self.waiting.take() {
+            self.waiting.set(Some((step, StepSeen { event, ..seen }, digest)));
+        }
+    }
+
+    fn flush(&self) -> ControlFlow<()> {
+        match (self.waiting.take(), self.guide.borrow_mut().as_mut()) {
+            (Some((step, seen, digest)), Some(guide)) => guide.executed(step, &seen, digest),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+struct GuidedChooser<'a, 'b> {
+    own: &'a mut dyn Chooser,
+    bridge: &'a Bridge<'b>,
+}
+
+impl Chooser for GuidedChooser<'_, '_> {
+    fn begin(&mut self, threads: usize) {
+        self.own.begin(threads);
+    }
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        let mut runnable = [0; crate::runtime::THREADS_MAX];
+        let mut count = 0;
+        for thread in point.runnable.iter() {
+            runnable[count] = thread as u8;
+            count += 1;
+        }
+        let guided = match self.bridge.guide.borrow_mut().as_mut() {
+            Some(guide) => guide.choose(point.step, &runnable[..count]),
+            None => Guided::Own,
+        };
+        match guided {
+            Guided::Own => self.own.choose(point),
+            Guided::Thread { thread, .. } => Choice::Run(thread as ThreadId),
+            Guided::Stop => Choice::Stop,
+        }
+    }
+
+    fn system_call_fails(&mut self, thread: ThreadId, access: &Access) -> bool {
+        let fails = self.own.system_call_fails(thread, access);
+        if fails {
+            self.bridge.mark(EVENT_SYSTEM_CALL_FAILURE);
+        }
+        fails
+    }
+
+    fn spurious_failure(&mut self, thread: ThreadId, access: &Access) -> bool {
+        let fails = self.own.spurious_failure(thread, access);
+        if fails {
+            self.bridge.mark(EVENT_SPURIOUS_FAILURE);
+        }
+        fails
+    }
+}
+
+struct GuidedObserver<'a, 'b, G: WorldGeometry> {
+    slabs: &'a mut SlabObserver<G>,
+    bridge: &'a Bridge<'b>,
+}
+
+impl<G: WorldGeometry> Observer for GuidedObserver<'_, '_, G> {
+    fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
+        if access.kind.is_choice() {
+            self.bridge.begin(thread, access, view);
+        }
+        self.slabs.before(thread, access, view)
+    }
+
+    fn after(
+        &mut self,
+        thread: ThreadId,
+        access: &Access,
+        old: u64,
+        new: u64,
+        view: &WorldView<'_>,
+    ) -> Verdict {
+        if access.kind.is_choice() && self.bridge.flush().is_break() {
+            return Verdict::Stop;
+        }
+        self.slabs.after(thread, access, old, new, view)
+    }
+}
+
+/// The simulator as something that runs under a guide, for recording and replaying.
+pub struct Guidable<'a> {
+    /// Runs it.
+    pub simulator: &'a mut Simulator,
+    /// What the run is asked for.
+    pub extras: Extras,
+    /// The report of the last run.
+    pub report: Option<Report>,
+}
+
+/// A run under a guide could not begin.
+#[derive(Debug)]
+pub enum GuidedError {
+    /// The trace names what this version does not have.
+    Config(String),
+    /// The system has no memory for the simulated world.
+    World(io::Error),
+}
+
+impl Subject for Guidable<'_> {
+    type Error = GuidedError;
+
+    fn run(
+        &mut self,
+        config: &Config,
+        guide: &mut dyn Guide,
+    ) -> Result<Option<OutcomeSeen>, GuidedError> {
+        let settings = Settings::from_config(config).map_err(GuidedError::Config)?;
+        let report = self
+            .simulator
+            .run_program(&settings, settings.program(), self.extras, Some(guide))
+            .map_err(GuidedError::World)?;
+        let outcome = match &report.end {
+            End::Finished => Some(OutcomeSeen::Passed),
+            End::Violation(violation) => Some(OutcomeSeen::Violation {
+                oracle: violation.oracle.to_owned(),
+                message: violation.message.clone(),
+                thread: violation.thread as u8,
+                step: violation.step,
+                site: Some(violation.access.site),
+            }),
+            End::Stopped => None,
+        };
+        self.report = Some(report);
+        Ok(outcome)
+    }
+}
