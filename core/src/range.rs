@@ -103,9 +103,13 @@ impl<P: Platform> Range<P> {
                 }
                 P::release(start, bytes);
             }
-            units_shift = units_shift.checked_sub(1)?;
+            match units_shift.checked_sub(1) {
+                Some(smaller) => units_shift = smaller,
+                None => break,
+            }
         }
-        None
+        // Perhaps other threads' attempts were in the way, and one of them has published its range by now.
+        Self::get()
     }
 
     const fn slab_table_size(units_shift: u32) -> usize {

@@ -118,7 +118,7 @@ impl Draw {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        (self.random.next_u32() as u64 * bound as u64 >> 32) as usize
+        ((u64::from(self.random.next_u32()) * bound as u64) >> 32) as usize
     }
 
     fn register(&mut self) -> u8 {

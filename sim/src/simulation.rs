@@ -94,6 +94,20 @@ impl Simulator {
         self.run_program(settings, settings.program(), extras, None)
     }
 
+    /// Runs these settings with a given program, under a given chooser instead of the settings' strategy.
+    ///
+    /// # Errors
+    /// The system has no memory for the simulated world.
+    pub fn run_chosen(
+        &mut self,
+        settings: &Settings,
+        program: Program,
+        extras: Extras,
+        chooser: &mut dyn Chooser,
+    ) -> io::Result<Report> {
+        self.drive(settings, program, extras, Drive::Chosen(chooser))
+    }
+
     /// Runs these settings with a given program, and with a guide that sees each step and may choose.
     ///
     /// # Errors
@@ -105,14 +119,24 @@ impl Simulator {
         extras: Extras,
         guide: Option<&mut dyn Guide>,
     ) -> io::Result<Report> {
+        self.drive(settings, program, extras, guide.map_or(Drive::Own, Drive::Guided))
+    }
+
+    fn drive(
+        &mut self,
+        settings: &Settings,
+        program: Program,
+        extras: Extras,
+        drive: Drive<'_>,
+    ) -> io::Result<Report> {
         match settings.geometry {
             GeometryName::Tiny => {
                 let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
-                Ok(run_in::<Tiny>(world, settings, program, extras, guide))
+                Ok(run_in::<Tiny>(world, settings, program, extras, drive))
             }
             GeometryName::Production => {
-                let world = prepared::<Production>(&mut self.production, 512 << 20)?;
-                Ok(run_in::<Production>(world, settings, program, extras, guide))
+                let world = prepared::<Production>(&mut self.production, 2 << 30)?;
+                Ok(run_in::<Production>(world, settings, program, extras, drive))
             }
         }
     }
@@ -134,16 +158,24 @@ fn prepared<G: WorldGeometry>(
     Ok(world.as_mut().expect("made above"))
 }
 
+/// Who chooses the next thread.
+enum Drive<'a> {
+    /// The settings' strategy.
+    Own,
+    /// A chooser.
+    Chosen(&'a mut dyn Chooser),
+    /// A guide that sees each step, and leaves to the strategy what it does not choose.
+    Guided(&'a mut dyn Guide),
+}
+
 fn run_in<G: WorldGeometry>(
     world: &mut World,
     settings: &Settings,
     program: Program,
     extras: Extras,
-    guide: Option<&mut dyn Guide>,
+    drive: Drive<'_>,
 ) -> Report {
     let mut slabs = SlabObserver::<G>::new(extras.transitions);
-    let bridge = Bridge { guide: RefCell::new(guide), waiting: Cell::new(None) };
-    let mut own = strategies::chooser(settings);
     let threads: Vec<_> = program
         .threads
         .iter()
@@ -158,16 +190,20 @@ fn run_in<G: WorldGeometry>(
         plant: settings.plant,
         steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
     };
-    let guided = bridge.guide.borrow().is_some();
-    let run = if guided {
-        let mut chooser = GuidedChooser { own: &mut *own, bridge: &bridge };
-        let mut observer = GuidedObserver { slabs: &mut slabs, bridge: &bridge };
-        world.run(&plan, &bodies, &mut chooser, &mut observer)
-    } else {
-        world.run(&plan, &bodies, &mut *own, &mut slabs)
+    let run = match drive {
+        Drive::Own => world.run(&plan, &bodies, &mut *strategies::chooser(settings), &mut slabs),
+        Drive::Chosen(chooser) => world.run(&plan, &bodies, chooser, &mut slabs),
+        Drive::Guided(guide) => {
+            let bridge = Bridge { guide: RefCell::new(guide), waiting: Cell::new(None) };
+            let mut own = strategies::chooser(settings);
+            let mut chooser = GuidedChooser { own: &mut *own, bridge: &bridge };
+            let mut observer = GuidedObserver { slabs: &mut slabs, bridge: &bridge };
+            let run = world.run(&plan, &bodies, &mut chooser, &mut observer);
+            // The step that the run ended at; there is nothing left to stop.
+            let _ = bridge.flush();
+            run
+        }
     };
-    // The step that the run ended at; there is nothing left to stop.
-    let _ = bridge.flush();
     report::<G>(world, settings, program, extras, run, slabs)
 }
 
@@ -209,7 +245,7 @@ fn report<G: WorldGeometry>(
 
 /// Shows each step to a guide, once it is known how the step went.
 struct Bridge<'a> {
-    guide: RefCell<Option<&'a mut dyn Guide>>,
+    guide: RefCell<&'a mut dyn Guide>,
     waiting: Cell<Option<(u64, StepSeen, u64)>>,
 }
 
@@ -234,9 +270,11 @@ impl Bridge<'_> {
     }
 
     fn flush(&self) -> ControlFlow<()> {
-        match (self.waiting.take(), self.guide.borrow_mut().as_mut()) {
-            (Some((step, seen, digest)), Some(guide)) => guide.executed(step, &seen, digest),
-            _ => ControlFlow::Continue(()),
+        match self.waiting.take() {
+            Some((step, seen, digest)) => {
+                self.guide.borrow_mut().executed(step, &seen, digest)
+            }
+            None => ControlFlow::Continue(()),
         }
     }
 }
@@ -258,10 +296,7 @@ impl Chooser for GuidedChooser<'_, '_> {
             runnable[count] = thread as u8;
             count += 1;
         }
-        let guided = match self.bridge.guide.borrow_mut().as_mut() {
-            Some(guide) => guide.choose(point.step, &runnable[..count]),
-            None => Guided::Own,
-        };
+        let guided = self.bridge.guide.borrow_mut().choose(point.step, &runnable[..count]);
         match guided {
             Guided::Own => self.own.choose(point),
             Guided::Thread { thread, .. } => Choice::Run(thread as ThreadId),

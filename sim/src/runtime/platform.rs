@@ -23,7 +23,8 @@ pub trait WorldGeometry: Copy + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Tiny;
 
-/// The geometry that ships.
+/// The geometry that ships, in a range of 64 units and with 16 heaps, so that the arena holds the ranges that several
+/// threads may reserve at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Production;
 
@@ -32,7 +33,8 @@ impl WorldGeometry for Tiny {
 }
 
 impl WorldGeometry for Production {
-    const GEOMETRY: Geometry = Geometry::PRODUCTION;
+    const GEOMETRY: Geometry =
+        Geometry { units_max: 64, units_min: 64, heaps_max: 16, ..Geometry::PRODUCTION }.check();
 }
 
 /// The simulated platform.
