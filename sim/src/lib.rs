@@ -6,6 +6,7 @@
 //! | [`oracle`] | oracles that know what a slab is |
 //! | [`program`], [`scenario`] | what simulated threads do, as data, and named generators of it |
 //! | [`settings`], [`simulation`] | everything that determines a run, and the run |
+//! | [`turns`] | directed interleavings, for stories and snapshots |
 //! | [`explore`] | many runs |
 //! | [`report`], [`picture`], [`columns`] | what is said and drawn of a run |
 //! | [`faults`] | the list of planted faults |
@@ -24,3 +25,4 @@ pub mod scenario;
 pub mod settings;
 pub mod simulation;
 mod strategies;
+pub mod turns;

@@ -271,9 +271,7 @@ impl Bridge<'_> {
 
     fn flush(&self) -> ControlFlow<()> {
         match self.waiting.take() {
-            Some((step, seen, digest)) => {
-                self.guide.borrow_mut().executed(step, &seen, digest)
-            }
+            Some((step, seen, digest)) => self.guide.borrow_mut().executed(step, &seen, digest),
             None => ControlFlow::Continue(()),
         }
     }

@@ -6,11 +6,11 @@
 use hak_core::inspect;
 use hak_core::range::Range;
 use hak_core::slab::{OWNER_LINE, Slab};
-use hak_core::slot::{SlabState, SlotWord};
+use hak_core::slot::{OwnerId, SlabState, SlotWord};
 use hak_core::superslab::{SuperSlab, SuperSlabWord, Use};
 
 use crate::runtime::{
-    Access, Finding, Kind, Observer, Sim, ThreadId, Verdict, WorldGeometry, WorldView,
+    Access, Finding, Kind, Observer, OtherAccess, Sim, ThreadId, Verdict, WorldGeometry, WorldView,
 };
 
 /// Only the owner touches the owner-only line of a slab's descriptor.
@@ -92,6 +92,8 @@ pub struct SlabObserver<G: WorldGeometry> {
     tables: Option<Tables>,
     counts: Counts,
     log: Option<Vec<Transition>>,
+    /// For each slab, who changed its slot word last.
+    changes: Vec<Option<OtherAccess>>,
     geometry: core::marker::PhantomData<G>,
 }
 
@@ -107,6 +109,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
             tables: None,
             counts: Counts::default(),
             log: log.then(Vec::new),
+            changes: Vec::new(),
             geometry: core::marker::PhantomData,
         }
     }
@@ -154,19 +157,38 @@ impl<G: WorldGeometry> SlabObserver<G> {
         if slot.owner().0 == Self::me(thread, view) && slot.owner().0 != 0 {
             return Verdict::Go;
         }
-        let owner = match slot.owner().heap() {
-            Some(heap) => format!("heap {heap} owns it"),
-            None => "nobody owns it".to_owned(),
+        let last = self.changes.get(index).copied().flatten();
+        let owner = match (slot.owner().heap(), last) {
+            (Some(heap), Some(last)) => format!("heap {heap}, of thread {},", last.thread),
+            (Some(heap), None) => format!("heap {heap}"),
+            (None, _) => "nobody".to_owned(),
+        };
+        let running = match OwnerId(Self::me(thread, view)).heap() {
+            Some(heap) => format!("thread {thread} has heap {heap}"),
+            None => format!("thread {thread} has no heap"),
         };
         let place = inspect::place::<Sim<G>>(view.base() + table + index * SLAB + word_at);
         let state = slot.state().map_or("in no valid state", SlabState::name);
-        Verdict::Violation(Finding::new(
-            OWNER_ONLY,
-            format!(
-                "the word \"{place}\" is for the slab's owner only, but the slab is {state} and {owner}, \
-                 not the running thread"
-            ),
-        ))
+        let message = format!(
+            "the word \"{place}\" is for the slab's owner only; the slab is {state} and {owner} owns it, \
+             but {running}"
+        );
+        Verdict::Violation(match last {
+            Some(last) if last.thread != thread => Finding::about(OWNER_ONLY, message, last),
+            _ => Finding::new(OWNER_ONLY, message),
+        })
+    }
+
+    fn remember(&mut self, thread: ThreadId, index: usize, access: &Access) {
+        if self.changes.len() <= index {
+            self.changes.resize(index + 1, None);
+        }
+        self.changes[index] = Some(OtherAccess {
+            thread,
+            kind: access.kind,
+            site: access.site,
+            offset: access.offset,
+        });
     }
 
     fn slab_changed(
@@ -307,7 +329,10 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
         }
         let (index, at) = ((offset - tables.slabs) / SLAB, (offset - tables.slabs) % SLAB);
         match at {
-            SLOT_AT => self.slab_changed(thread, index as u32, SlotWord(old), SlotWord(new), view),
+            SLOT_AT => {
+                self.remember(thread, index, access);
+                self.slab_changed(thread, index as u32, SlotWord(old), SlotWord(new), view)
+            }
             REMOTE_AT if new != 0 => {
                 self.counts.remote_frees += 1;
                 self.keep(thread, Change::RemoteFree(index as u32), view);
