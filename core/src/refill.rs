@@ -5,8 +5,8 @@
 //! | Source    | What it is                                                                                      |
 //! |-----------|-------------------------------------------------------------------------------------------------|
 //! | own       | the heap's own slabs of the class: freelist, then remote list, then blocks never cut; an exhausted one is released |
-//! | adopted   | a slab without an owner that has free blocks, from the stack of abandoned slabs of the class     |
 //! | sticky    | FULL slabs of the class in the SuperSlab that was used last, to which a block has just come back |
+//! | adopted   | a slab without an owner that has free blocks, from the stack of abandoned slabs of the class     |
 //! | pool      | a slot of the shared pool (its stages 1 to 3)                                                    |
 
 use crate::block::{self, Chain};
@@ -30,8 +30,8 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
         if let Some(chain) = from_own(range, heap, bin, class) {
             return Some(stock(bin, class, chain));
         }
-        let found = adopted(range, heap, class)
-            .or_else(|| sticky(range, heap, bin, class))
+        let found = sticky(range, heap, bin, class)
+            .or_else(|| adopted(range, heap, class))
             .or_else(|| pool::acquire(range, class, heap.owner()))?;
         bin.link_first(range, found);
     }

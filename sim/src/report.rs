@@ -5,43 +5,33 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::oracle::ORACLES;
-use crate::oracle::slabs::{Change, Transition};
+use crate::oracle::slabs::{Change, Counts, Transition};
 use crate::program::Operation;
 use crate::runtime::{End, Violation};
 use crate::simulation::Report;
 
 use hak_core::slot::SlabState;
 
+/// The width that all text keeps to.
+pub const WIDTH: usize = 100;
+
 /// The report for people.
 pub fn text(report: &Report) -> String {
     let mut text = headline(report);
-    let _ = writeln!(
-        text,
-        "  {} threads, {} operations, {} steps ({} choices, {} context switches), {} plain accesses",
-        report.settings.threads,
-        grouped(report.operations),
-        grouped(report.steps),
-        grouped(report.choices),
-        grouped(report.switches),
-        grouped(report.plain_accesses)
+    let steps = format!(
+        "{}, {}, {} ({}, {}), {}",
+        counted(report.settings.threads as u64, "thread", "threads"),
+        counted(report.operations, "operation", "operations"),
+        counted(report.steps, "step", "steps"),
+        counted(report.choices, "choice", "choices"),
+        counted(report.switches, "context switch", "context switches"),
+        counted(report.plain_accesses, "plain access", "plain accesses")
     );
-    let counts = &report.counts;
-    let _ = writeln!(
-        text,
-        "  slabs: {} bound, {} filled, {} reopened, {} abandoned, {} adopted, {} emptied; \
-         {} remote frees; {} superslabs retired, {} large blocks",
-        counts.bound,
-        counts.filled,
-        counts.reopened,
-        counts.abandoned,
-        counts.adopted,
-        counts.emptied,
-        counts.remote_frees,
-        counts.retired,
-        counts.large
-    );
+    let _ = writeln!(text, "  {}", folded(&steps, 2, 4));
+    let _ = writeln!(text, "{}", counts_text(&report.counts));
     let names: Vec<&str> = ORACLES.iter().map(|(name, _)| *name).collect();
-    let _ = writeln!(text, "  {} oracles: {}", names.len(), wrapped(&names, 100, 4));
+    let oracles = format!("{} oracles: {}", names.len(), names.join(" "));
+    let _ = writeln!(text, "  {}", folded(&oracles, 2, 4));
     let _ = writeln!(text, "  digest {:016x}", report.digest);
     match &report.end {
         End::Finished => text.push_str("nothing wrong\n"),
@@ -51,25 +41,49 @@ pub fn text(report: &Report) -> String {
     text
 }
 
-/// What was run, in one line.
+/// How often each step of the lifecycle was seen, in two lines, without the last line feed.
+pub fn counts_text(counts: &Counts) -> String {
+    let slabs = format!(
+        "slabs: {} bound, {} filled, {} reopened, {} abandoned, {} adopted, {} emptied",
+        grouped(counts.bound),
+        grouped(counts.filled),
+        grouped(counts.reopened),
+        grouped(counts.abandoned),
+        grouped(counts.adopted),
+        grouped(counts.emptied)
+    );
+    let others = format!(
+        "{}, {} retired, {}",
+        counted(counts.remote_frees, "remote free", "remote frees"),
+        counted(counts.retired, "superslab", "superslabs"),
+        counted(counts.large, "large block", "large blocks")
+    );
+    format!("  {}\n  {}", folded(&slabs, 2, 4), folded(&others, 2, 4))
+}
+
+/// What was run, in one line, and in a second one what was planted.
 pub fn headline(report: &Report) -> String {
     let settings = &report.settings;
-    let plant =
-        settings.plant.map_or(String::new(), |fault| format!(", planted fault {}", fault.name()));
-    format!(
-        "scenario {}, seed {}, schedule {}, strategy {}, {} geometry, {} memory{plant}\n",
+    let line = format!(
+        "scenario {}, seed {}, schedule {}, strategy {}, {} geometry, {} memory",
         settings.scenario.name,
         settings.seed,
         settings.schedule,
         settings.strategy,
         settings.geometry.name(),
         settings.memory.name()
-    )
+    );
+    let mut text = folded(&line, 0, 2) + "\n";
+    if let Some(fault) = settings.plant {
+        let _ = writeln!(text, "  planted fault {}", fault.name());
+    }
+    text
 }
 
 /// The violation: which oracle, who, where, against whom, and how to see it again.
 pub fn violation_text(report: &Report, violation: &Violation) -> String {
-    let mut text = format!("VIOLATION {}: {}\n", violation.oracle, violation.message);
+    let sentence = format!("VIOLATION {}: {}", violation.oracle, violation.message);
+    let mut text = folded(&sentence, 0, 2) + "\n";
     let (place, other_place) = report.places.clone().unwrap_or_default();
     let _ = writeln!(
         text,
@@ -222,22 +236,31 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Words in lines of at most `width` columns, all but the first one indented; the first line has something before it.
-fn wrapped(words: &[&str], width: usize, indent: usize) -> String {
-    let mut text = String::new();
-    let mut column = indent + 12;
-    for word in words {
-        if column + word.len() + 1 > width {
-            text.push('\n');
-            text.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if !text.is_empty() {
-            text.push(' ');
+/// A number and what it counts.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// The words of a text in lines of at most [`WIDTH`] columns. The first line begins at column `begin`, the others are
+/// indented by `indent`. A word that is longer than a line stays whole.
+pub fn folded(text: &str, begin: usize, indent: usize) -> String {
+    let mut folded = String::new();
+    let mut column = begin;
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if folded.is_empty() {
+            column += width;
+        } else if column + 1 + width > WIDTH {
+            folded.push('\n');
+            folded.push_str(&" ".repeat(indent));
+            column = indent + width;
+        } else {
+            folded.push(' ');
+            column += 1 + width;
         }
-        text.push_str(word);
-        column += word.len() + 1;
+        folded.push_str(word);
     }
-    text
+    folded
 }
 
 #[cfg(test)]
@@ -251,8 +274,21 @@ mod tests {
     }
 
     #[test]
-    fn words_stay_within_the_width() {
-        let words = ["alpha"; 40];
-        assert!(wrapped(&words, 60, 4).lines().all(|line| line.len() <= 60));
+    fn words_stay_whole_and_within_the_width() {
+        let text = "alpha ".repeat(40) + "omega";
+        let folded = folded(&text, 12, 4);
+        assert!(folded.lines().count() > 2);
+        assert!(
+            folded.lines().skip(1).all(|line| line.len() <= WIDTH && line.starts_with("    a"))
+        );
+        assert!(folded.lines().next().is_some_and(|line| 12 + line.len() <= WIDTH));
+        assert_eq!(folded.split_whitespace().count(), 41);
+    }
+
+    #[test]
+    fn one_thing_is_not_said_in_the_plural() {
+        assert_eq!(counted(1, "step", "steps"), "1 step");
+        assert_eq!(counted(0, "step", "steps"), "0 steps");
+        assert_eq!(counted(1_000, "step", "steps"), "1,000 steps");
     }
 }

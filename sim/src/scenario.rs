@@ -110,8 +110,9 @@ impl Draw {
         key[8..16].copy_from_slice(&schedule.to_le_bytes());
         key[16..24].copy_from_slice(b"programs");
         let mut random = ChaCha8Rng::from_seed(key);
-        // All threads of a program prefer the same two sizes, so that they meet in the same slabs.
-        let classes = [0; 2].map(|_| 8 << (random.next_u32() % 4));
+        // All threads of a program prefer the same two sizes, so that they meet in the same slabs; large ones, of which
+        // few fit into a slab, so that slabs fill up.
+        let classes = [0; 2].map(|_| (small_max >> (random.next_u32() % 3)) as u32);
         random.set_stream(thread as u64 + 1);
         random.set_word_pos(0);
         Draw { random, small_max, classes }
@@ -174,23 +175,38 @@ impl Draw {
         Operation::Replace { mailbox: self.mailbox(), size: self.size() }
     }
 
+    fn rare(&mut self) -> Operation {
+        match self.below(6) {
+            0 => Operation::Exit,
+            1 => Operation::Collect,
+            _ => Operation::Reallocate { register: self.register(), size: self.any_size() },
+        }
+    }
+
     fn take(&mut self) -> Operation {
         Operation::Take { mailbox: self.mailbox() }
     }
 }
 
+/// Phases in which the thread mostly allocates, mostly frees, or mostly trades blocks with others, so that slabs fill
+/// up, come back and change hands.
 fn mixed(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
-    (0..operations)
-        .map(|_| match draw.below(32) {
-            0..=7 => draw.allocate(),
-            8..=12 => draw.free(),
-            13..=14 => Operation::Reallocate { register: draw.register(), size: draw.any_size() },
-            15..=24 => draw.replace(),
-            25..=29 => draw.take(),
-            30 => Operation::Exit,
-            _ => Operation::Collect,
-        })
-        .collect()
+    let mut list = Vec::with_capacity(operations);
+    while list.len() < operations {
+        let phase = draw.below(4);
+        for _ in 0..6 + draw.below(8) {
+            list.push(match (draw.below(8), phase) {
+                (0, _) => draw.rare(),
+                (1 | 2, _) => draw.replace(),
+                (_, 0) => draw.allocate(),
+                (_, 1) => draw.free(),
+                (_, 2) => draw.replace(),
+                (_, _) => draw.take(),
+            });
+        }
+    }
+    list.truncate(operations);
+    list
 }
 
 fn remote_free(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {

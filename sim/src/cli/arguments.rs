@@ -71,8 +71,8 @@ pub(super) struct Run {
     /// What happens: see `hak-sim scenarios`.
     #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name)]
     pub(super) scenario: String,
-    /// How the next thread is chosen: random, pct, pct:DEPTH, pos, surw, round-robin, portfolio.
-    #[arg(long, default_value = "random")]
+    /// How the next thread is chosen: random, pct, pct:DEPTH, round-robin, portfolio.
+    #[arg(long, value_parser = strategy, default_value = "random")]
     pub(super) strategy: StrategyName,
     /// Record the run into this file.
     #[arg(long, value_name = "FILE")]
@@ -101,8 +101,8 @@ pub(super) struct Explore {
     /// Search only the K-th of N parts.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(super) shard: Option<(u64, u64)>,
-    /// How the next thread is chosen: random, pct, pct:DEPTH, pos, surw, round-robin, portfolio.
-    #[arg(long, default_value = "portfolio")]
+    /// How the next thread is chosen: random, pct, pct:DEPTH, round-robin, portfolio.
+    #[arg(long, value_parser = strategy, default_value = "portfolio")]
     pub(super) strategy: StrategyName,
     /// Record the first violation into this file.
     #[arg(long, value_name = "FILE")]
@@ -115,8 +115,8 @@ pub(super) struct Explore {
 pub(super) struct Replay {
     /// The trace.
     pub(super) file: PathBuf,
-    /// Stop in front of this step and show the state there.
-    #[arg(long, value_name = "STEP")]
+    /// Make only the first N steps and show the state there.
+    #[arg(long, value_name = "N")]
     pub(super) until: Option<u64>,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
@@ -190,6 +190,31 @@ fn fault(name: &str) -> Result<Fault, String> {
         let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
         format!("there is no such fault; there are {}", names.join(", "))
     })
+}
+
+fn strategy(text: &str) -> Result<StrategyName, String> {
+    const KNOWN: &str = "there are random, pct, pct:DEPTH, round-robin, portfolio";
+    match text.parse()? {
+        StrategyName::Pos | StrategyName::Surw => {
+            Err(format!("this build cannot do that; {KNOWN}"))
+        }
+        strategy => Ok(strategy),
+    }
+}
+
+/// What is wrong with a command line, in one line.
+pub(super) fn usage_sentence(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let paragraphs = text
+        .split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|paragraph| {
+            let skipped = ["Usage:", "For more information"];
+            !paragraph.is_empty() && !skipped.iter().any(|begin| paragraph.starts_with(begin))
+        })
+        .collect::<Vec<_>>()
+        .join("; ");
+    format!("{}; see `hak-sim --help`", paragraphs.trim_start_matches("error: "))
 }
 
 fn shard(text: &str) -> Result<(u64, u64), String> {

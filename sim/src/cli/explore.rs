@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::{self, Explore};
 use super::{COMMIT, Exit, Refusal, print, run};
 use crate::explore::{Found, Limit, Search, Totals, explore};
-use crate::report::{self, grouped};
+use crate::report::{self, counted, folded, grouped};
 use crate::scenario::SCENARIOS;
 use crate::settings::Settings;
 use crate::simulation::{Report, Simulator};
@@ -19,6 +19,7 @@ const SCHEDULES: u64 = 10_000;
 
 pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
     let search = search(options)?;
+    options.trace.as_deref().map_or(Ok(()), run::check_trace_file)?;
     let bar = progress_bar(search.limit);
     let found = explore(&search, &|schedules, steps| {
         bar.set_position(match search.limit {
@@ -43,7 +44,7 @@ pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
         options.common.json,
         || text(options, &search, &found, failure.as_ref()),
         || value(options, &found, failure.as_ref()),
-    );
+    )?;
     Ok(if failure.is_some() { Exit::Violation } else { Exit::Passed })
 }
 
@@ -87,62 +88,68 @@ fn progress_bar(limit: Limit) -> ProgressBar {
     bar
 }
 
+/// Fewer schedules than this say nothing about others.
+const RULE_OF_THREE_MIN: u64 = 100;
+
 /// The rule of three: with 95 % confidence, fewer than three in this many schedules like these break a rule.
-fn rule_of_three(totals: &Totals) -> String {
-    format!(
-        "with 95 % confidence fewer than 1 in {} such schedules breaks a rule (rule of three)",
-        grouped((totals.schedules / 3).max(1))
-    )
+fn nothing_wrong(totals: &Totals) -> String {
+    let mut text = "nothing wrong".to_owned();
+    if totals.schedules >= RULE_OF_THREE_MIN {
+        let _ = write!(
+            text,
+            "; with 95 % confidence fewer than 1 in {} such schedules breaks a rule (rule of three)",
+            grouped(totals.schedules / 3)
+        );
+    }
+    folded(&text, 0, 2) + "\n"
 }
 
 fn text(options: &Explore, search: &Search, found: &Found, failure: Option<&Report>) -> String {
     let totals = &found.totals;
-    let mut text = format!(
-        "explored scenario {}, seed {}, strategy {}, {} geometry{}\n",
-        options.scenario,
+    let headline = format!(
+        "explored {}, seed {}, strategy {}, {} geometry, {} memory",
+        match options.scenario.as_str() {
+            "all" => "all scenarios".to_owned(),
+            name => format!("scenario {name}"),
+        },
         options.seed,
         options.strategy,
         options.common.geometry.name(),
-        options
-            .common
-            .plant
-            .map_or(String::new(), |fault| format!(", planted fault {}", fault.name()))
+        options.common.memory.name()
     );
+    let mut text = folded(&headline, 0, 2) + "\n";
+    if let Some(fault) = options.common.plant {
+        let _ = writeln!(text, "  planted fault {}", fault.name());
+    }
+    if let Some((part, parts)) = options.shard {
+        let _ = writeln!(text, "  part {part} of {parts}");
+    }
     let seconds = found.elapsed.as_secs_f64().max(1e-9);
-    let _ = writeln!(
-        text,
-        "  {} schedules, {} operations, {} steps ({} choices, {} context switches)",
-        grouped(totals.schedules),
-        grouped(totals.operations),
-        grouped(totals.steps),
-        grouped(totals.choices),
-        grouped(totals.switches)
+    let sums = format!(
+        "{}, {}, {} ({}, {})",
+        counted(totals.schedules, "schedule", "schedules"),
+        counted(totals.operations, "operation", "operations"),
+        counted(totals.steps, "step", "steps"),
+        counted(totals.choices, "choice", "choices"),
+        counted(totals.switches, "context switch", "context switches")
     );
+    let _ = writeln!(text, "  {}", folded(&sums, 2, 4));
     let _ = writeln!(
         text,
-        "  {:.1} s with {} jobs: {} schedules/s, {} steps/s",
+        "  {:.1} s with {}: {} schedules/s, {} steps/s",
         seconds,
-        search.jobs,
+        counted(search.jobs as u64, "job", "jobs"),
         grouped((totals.schedules as f64 / seconds) as u64),
         grouped((totals.steps as f64 / seconds) as u64)
     );
-    let counts = &totals.counts;
-    let _ = writeln!(
-        text,
-        "  slabs: {} bound, {} filled, {} reopened, {} abandoned, {} adopted; {} remote frees; \
-         {} superslabs retired",
-        grouped(counts.bound),
-        grouped(counts.filled),
-        grouped(counts.reopened),
-        grouped(counts.abandoned),
-        grouped(counts.adopted),
-        grouped(counts.remote_frees),
-        grouped(counts.retired)
-    );
+    let _ = writeln!(text, "{}", report::counts_text(&totals.counts));
     let _ = writeln!(text, "  digest {:016x}", totals.digest);
     match failure {
         None => {
-            let _ = writeln!(text, "nothing wrong; {}", rule_of_three(totals));
+            text += &nothing_wrong(totals);
+            if let Some(file) = &options.trace {
+                let _ = writeln!(text, "no violation, so {} was not written", file.display());
+            }
         }
         Some(report) => {
             let _ = writeln!(text, "schedule {} breaks a rule:", report.settings.schedule);
@@ -159,6 +166,7 @@ fn value(options: &Explore, found: &Found, failure: Option<&Report>) -> Value {
         "scenario": options.scenario,
         "seed": options.seed,
         "strategy": options.strategy.to_string(),
+        "memory": options.common.memory.name(),
         "geometry": options.common.geometry.name(),
         "plant": options.common.plant.map(|fault| fault.name()),
         "schedules": totals.schedules,

@@ -1,10 +1,13 @@
 //! `hak-sim scenarios` and `hak-sim faults`.
 
+use std::fmt::Write;
+
 use serde_json::json;
 
 use super::arguments::Plain;
 use super::{Exit, Refusal, print};
 use crate::faults::FAULTS;
+use crate::report::folded;
 use crate::scenario::SCENARIOS;
 
 pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
@@ -13,10 +16,11 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
         || {
             let mut text = String::new();
             for scenario in SCENARIOS {
-                text += &format!(
-                    "{:15} {}\n{:15} {} threads of {} operations; about {}\n",
+                let _ = writeln!(
+                    text,
+                    "{:16}{}\n{:16}{} threads of {} operations; about {}",
                     scenario.name,
-                    scenario.about,
+                    folded(scenario.about, 16, 16),
                     "",
                     scenario.threads,
                     scenario.operations,
@@ -26,7 +30,7 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
             text
         },
         || {
-            json!({ "scenarios": SCENARIOS.iter().map(|scenario| json!({
+            json!({ "outcome": "passed", "scenarios": SCENARIOS.iter().map(|scenario| json!({
                 "name": scenario.name,
                 "about": scenario.about,
                 "origins": scenario.origins.split(' ').collect::<Vec<_>>(),
@@ -34,7 +38,7 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
                 "operations": scenario.operations,
             })).collect::<Vec<_>>() })
         },
-    );
+    )?;
     Ok(Exit::Passed)
 }
 
@@ -44,11 +48,12 @@ pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
         || {
             let mut text = String::new();
             for row in FAULTS {
-                text += &format!(
-                    "{:19} {:4} {}\n{:24} found by {}\n",
+                let _ = writeln!(
+                    text,
+                    "{:20}{:5}{}\n{:25}found by {}",
                     row.fault.name(),
                     row.origin,
-                    row.about,
+                    folded(row.about, 25, 25),
                     "",
                     row.oracles.join(", ")
                 );
@@ -56,13 +61,13 @@ pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
             text
         },
         || {
-            json!({ "faults": FAULTS.iter().map(|row| json!({
+            json!({ "outcome": "passed", "faults": FAULTS.iter().map(|row| json!({
                 "name": row.fault.name(),
                 "origin": row.origin,
                 "about": row.about,
                 "oracles": row.oracles,
             })).collect::<Vec<_>>() })
         },
-    );
+    )?;
     Ok(Exit::Passed)
 }

@@ -60,9 +60,11 @@ pub fn main() -> u8 {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version go to standard output and end well; everything else is bad usage.
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Passed };
-            let _ = error.print();
-            return code as u8;
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::Passed as u8;
+            }
+            return refuse(&arguments::usage_sentence(&error));
         }
     };
     let result = match &arguments.command {
@@ -76,16 +78,31 @@ pub fn main() -> u8 {
     };
     match result {
         Ok(exit) => exit as u8,
-        Err(Refusal(message)) => {
-            eprintln!("hak-sim: {message}");
-            Exit::Usage as u8
-        }
+        Err(Refusal(message)) => refuse(&message),
     }
 }
 
+/// Says in one line why nothing was done, whatever stands in the names that it quotes; the exit code.
+fn refuse(message: &str) -> u8 {
+    let line = message.replace(char::is_control, "?");
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(io::stderr(), "hak-sim: {line}");
+    Exit::Usage as u8
+}
+
 /// Prints the text, or the JSON object if that was asked for.
-fn print(json: bool, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) {
+fn print(
+    json: bool,
+    text: impl FnOnce() -> String,
+    value: impl FnOnce() -> Value,
+) -> Result<(), Refusal> {
     let output = if json { format!("{}\n", value()) } else { text() };
-    // A reader that closed the pipe has seen enough.
-    let _ = io::stdout().lock().write_all(output.as_bytes());
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()) {
+        // A reader that closed the pipe has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Refusal(format!("standard output cannot be written ({error}): give it more room")))
+        }
+        _ => Ok(()),
+    }
 }

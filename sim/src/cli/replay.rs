@@ -1,20 +1,30 @@
 //! `hak-sim replay`, `show` and `diff`: what is done with recorded traces.
+//!
+//! Traces number their steps from 0; people read numbers that count from one, as in every report.
 
+use std::fmt::Write;
 use std::path::Path;
 
-use hak_replay::{ReplayError, compare};
-use hak_traces::{Outcome, Trace};
+use hak_replay::{
+    ConfigDifference, Difference, Divergence, OutcomeDifference, Reason, ReplayError,
+    StepDifference, compare,
+};
+use hak_traces::{Outcome, Trace, TraceError};
 use serde_json::json;
 
 use super::arguments::{Diff, Replay, Show};
 use super::{COMMIT, Exit, Refusal, print, run};
 use crate::columns;
-use crate::report;
-use crate::runtime::Kind;
+use crate::report::{self, counted};
+use crate::runtime::{Kind, THREADS_MAX};
 use crate::simulation::{Guidable, Simulator};
 
 fn read(file: &Path) -> Result<Trace, Refusal> {
-    Ok(Trace::read(file)?)
+    Trace::read(file).map_err(|error| match error {
+        // These name the file themselves.
+        TraceError::Unreadable { .. } | TraceError::Unwritable { .. } => Refusal::from(error),
+        _ => Refusal(format!("{}: {error}", file.display())),
+    })
 }
 
 fn kind_name(kind: u8) -> &'static str {
@@ -33,12 +43,22 @@ pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
                 options.json,
                 || {
                     format!(
-                        "the trace {} does not fit this code (commit {COMMIT})\n{divergence}\n",
-                        options.file.display()
+                        "the trace {} does not fit this code (commit {COMMIT})\n{}",
+                        options.file.display(),
+                        divergence_text(&divergence)
                     )
                 },
-                || json!({ "outcome": "diverged", "step": divergence.step, "message": divergence.to_string() }),
-            );
+                || {
+                    json!({
+                        "outcome": "diverged",
+                        "step": number(divergence.step, divergence.reason),
+                        "reason": reason_text(divergence.reason),
+                        "recorded": divergence.recorded_text(),
+                        "this_run": divergence.actual_text(),
+                        "commit": COMMIT,
+                    })
+                },
+            )?;
             Ok(Exit::Diverged)
         }
         Ok(_) => {
@@ -46,29 +66,67 @@ pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
             print(
                 options.json,
                 || {
+                    let compared =
+                        trace.digests.iter().filter(|digest| digest.step < report.steps).count();
                     let mut text = format!(
-                        "replayed {} of {} recorded steps, {} digests compared: each step as recorded\n",
-                        report.steps.min(trace.steps.len() as u64),
-                        trace.steps.len(),
-                        trace.digests.iter().filter(|digest| digest.step < report.steps).count()
+                        "replayed {} of {}, {} compared: all as recorded\n",
+                        report::grouped(report.steps),
+                        counted(trace.steps.len() as u64, "recorded step", "recorded steps"),
+                        counted(compared as u64, "digest", "digests"),
                     );
                     text += &report::text(&report);
                     if options.until.is_some() && report.violation().is_none() {
-                        text += "the state there:\n";
-                        text += &report.picture;
+                        let made = counted(report.steps, "step", "steps");
+                        let _ = writeln!(text, "the state after {made}:");
+                        for line in report.picture.lines() {
+                            let _ = writeln!(text, "  {line}");
+                        }
                     }
                     text
                 },
                 || report::value(&report, COMMIT),
-            );
+            )?;
             Ok(run::exit_of(&report))
         }
     }
 }
 
+/// The number of a step for people; a difference between two ends is behind the last step of both.
+fn number(step: u64, reason: Reason) -> u64 {
+    if reason == Reason::Outcome { step } else { step + 1 }
+}
+
+fn reason_text(reason: Reason) -> String {
+    match reason {
+        Reason::Digest { recorded, actual, agreed: Some(agreed) } => format!(
+            "the state is another one ({recorded:016x}, now {actual:016x}), and it was the same after step {}",
+            agreed + 1
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn divergence_text(divergence: &Divergence) -> String {
+    let place = if divergence.reason == Reason::Outcome { "behind" } else { "at" };
+    format!(
+        "the replay diverged {place} step {}: {}\n  recorded: {}\n  this run: {}\n",
+        number(divergence.step, divergence.reason),
+        reason_text(divergence.reason),
+        divergence.recorded_text(),
+        divergence.actual_text()
+    )
+}
+
 /// `hak-sim show FILE`.
 pub(super) fn show(options: &Show) -> Result<Exit, Refusal> {
     let trace = read(&options.file)?;
+    if !(1..=THREADS_MAX).contains(&(trace.config.threads as usize)) {
+        return Err(Refusal(format!(
+            "{}: the trace has {} threads, and 1 to {THREADS_MAX} can be shown: give a trace that this build recorded",
+            options.file.display(),
+            trace.config.threads
+        )));
+    }
     print(
         options.json,
         || columns::draw(&trace, options.last, kind_name),
@@ -81,12 +139,16 @@ pub(super) fn show(options: &Show) -> Result<Exit, Refusal> {
                 "scenario": trace.config.scenario,
                 "seed": trace.config.seed,
                 "schedule": trace.config.schedule,
+                "strategy": trace.config.strategy,
+                "memory": trace.config.memory,
+                "geometry": trace.config.geometry,
+                "threads": trace.config.threads - 1,
                 "plant": trace.config.plant,
                 "steps": trace.steps.len(),
                 "digests": trace.digests.len(),
             })
         },
-    );
+    )?;
     Ok(Exit::Passed)
 }
 
@@ -94,10 +156,66 @@ pub(super) fn show(options: &Show) -> Result<Exit, Refusal> {
 pub(super) fn diff(options: &Diff) -> Result<Exit, Refusal> {
     let (first, second) = (read(&options.first)?, read(&options.second)?);
     let difference = compare(&first, &second, kind_name);
+    let identical = difference.is_identical();
     print(
         options.json,
-        || format!("{difference}\n"),
-        || json!({ "identical": difference.is_identical(), "message": difference.to_string() }),
-    );
-    Ok(if difference.is_identical() { Exit::Passed } else { Exit::Diverged })
+        || difference_text(&difference),
+        || {
+            json!({
+                "outcome": if identical { "identical" } else { "different" },
+                "configuration": difference.config.iter().map(|field| json!({
+                    "name": field.name,
+                    "first": field.first,
+                    "second": field.second,
+                })).collect::<Vec<_>>(),
+                "step": difference.step.as_ref().map(|step| json!({
+                    "step": number(step.step, step.reason),
+                    "reason": step_reason(step),
+                    "first": step.first.display(kind_name).to_string(),
+                    "second": step.second.display(kind_name).to_string(),
+                })),
+                "outcomes": difference.outcome.as_ref().map(|outcome| json!({
+                    "first": outcome.first.to_string(),
+                    "second": outcome.second.to_string(),
+                })),
+                "moved": difference.moved_count,
+            })
+        },
+    )?;
+    Ok(if identical { Exit::Passed } else { Exit::Diverged })
+}
+
+fn step_reason(step: &StepDifference) -> String {
+    match step.reason {
+        Reason::Ended => "the second ends first".to_owned(),
+        Reason::Continues => "the first ends first".to_owned(),
+        reason => reason_text(reason),
+    }
+}
+
+fn difference_text(difference: &Difference) -> String {
+    let mut text = String::new();
+    if difference.is_identical() {
+        text.push_str("the traces are the same run\n");
+    }
+    if !difference.config.is_empty() {
+        text.push_str("the configurations differ:\n");
+    }
+    for ConfigDifference { name, first, second } in &difference.config {
+        let _ = writeln!(text, "  {name}: first {first}, second {second}");
+    }
+    if let Some(step) = &difference.step {
+        let number = number(step.step, step.reason);
+        let _ = writeln!(text, "the runs differ from step {number} on: {}", step_reason(step));
+        let _ = writeln!(text, "  first:  {}", step.first.display(kind_name));
+        let _ = writeln!(text, "  second: {}", step.second.display(kind_name));
+    }
+    if let Some(OutcomeDifference { first, second }) = &difference.outcome {
+        let _ = writeln!(text, "the outcomes differ:\n  first:  {first}\n  second: {second}");
+    }
+    if difference.moved_count > 0 {
+        let steps = counted(difference.moved_count, "equal step stands", "equal steps stand");
+        let _ = writeln!(text, "{steps} in another source line");
+    }
+    text
 }

@@ -14,6 +14,7 @@ pub(super) fn main(options: &Run) -> Result<Exit, Refusal> {
     let scenario = arguments::scenario(&options.scenario)?;
     let settings =
         options.common.settings(scenario, options.seed, options.schedule, options.strategy)?;
+    options.trace.as_deref().map_or(Ok(()), check_trace_file)?;
     let mut simulator = Simulator::new();
     let report = match &options.trace {
         None => simulator.run(&settings, EXTRAS)?,
@@ -27,7 +28,7 @@ pub(super) fn main(options: &Run) -> Result<Exit, Refusal> {
         options.common.json,
         || full_text(&report, options.trace.as_deref()),
         || report::value(&report, COMMIT),
-    );
+    )?;
     Ok(exit_of(&report))
 }
 
@@ -61,11 +62,46 @@ pub(super) fn full_text(report: &Report, trace: Option<&Path>) -> String {
     }
     if let Some(file) = trace {
         text += &format!(
-            "recorded into {0}; replay it with:\n  cargo run --release -- replay {0}\n",
-            file.display()
+            "recorded into {}; replay it with:\n  cargo run --release -- replay {}\n",
+            file.display(),
+            quoted(file)
         );
     }
     text
+}
+
+/// A file's name as a shell takes it.
+fn quoted(file: &Path) -> String {
+    let name = file.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    match name.starts_with('-') {
+        true => format!("./{name}"),
+        false if name.chars().all(is_plain) => name,
+        false => format!("'{}'", name.replace('\'', "'\\''")),
+    }
+}
+
+/// Whether a trace could be written there, as far as can be told before there is one: a search may take long, and what
+/// it finds is not to be lost over a mistyped folder.
+pub(super) fn check_trace_file(file: &Path) -> Result<(), Refusal> {
+    let refuse = |reason: String| {
+        Err(Refusal(format!(
+            "the trace {} cannot be written ({reason}): give a file in a folder that exists",
+            file.display()
+        )))
+    };
+    if file.is_dir() {
+        return refuse("it is a folder".to_owned());
+    }
+    let folder = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    match folder.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => refuse(format!("{} is no folder", folder.display())),
+        Err(error) => refuse(error.to_string()),
+    }
 }
 
 pub(super) fn exit_of(report: &Report) -> Exit {
