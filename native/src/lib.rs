@@ -61,35 +61,53 @@ pub use platform::Native;
 /// The core, driven by the machine.
 type Allocator = hak_core::Allocator<Native>;
 
+/// Ends the process if `call` unwinds: a global allocator must not, and after a failed assertion of the core nothing that
+/// it says can be relied on.
+#[inline(always)]
+fn unwinding_aborts<R>(call: impl FnOnce() -> R) -> R {
+    struct Abort;
+    impl Drop for Abort {
+        fn drop(&mut self) {
+            // SAFETY: `abort` may be called at any time.
+            unsafe { libc::abort() }
+        }
+    }
+    let abort = Abort;
+    let result = call();
+    core::mem::forget(abort);
+    result
+}
+
 /// The allocator. It has no state of its own: all values are the same one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hak;
 
 // SAFETY: the contract of `GlobalAlloc` is that of the core's functions, called here with the layout's size
 // and alignment: blocks are as large and aligned as asked, apart from each other, and valid until freed; failure is
-// null. A layout never has size zero here, by the same contract. Nothing unwinds unless the core is wrong.
+// null. A layout never has size zero here, by the same contract. Nothing unwinds: a failed assertion of
+// the core ends the process.
 unsafe impl GlobalAlloc for Hak {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Allocator::allocate(layout.size(), layout.align())
+        unwinding_aborts(|| Allocator::allocate(layout.size(), layout.align()))
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        Allocator::allocate_zeroed(layout.size(), layout.align())
+        unwinding_aborts(|| Allocator::allocate_zeroed(layout.size(), layout.align()))
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, _layout: Layout) {
         // SAFETY: the caller promises that this is a block of this allocator, and gives it up.
-        unsafe { Allocator::free(ptr) }
+        unwinding_aborts(|| unsafe { Allocator::free(ptr) })
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller promises that this is a block of this allocator with that alignment, gives it up if the
         // result is not null, and that the size is not zero.
-        unsafe { Allocator::reallocate(ptr, new_size, layout.align()) }
+        unwinding_aborts(|| unsafe { Allocator::reallocate(ptr, new_size, layout.align()) })
     }
 }
 
@@ -100,7 +118,7 @@ impl Hak {
     /// `align` is a power of two and `size` is not zero.
     #[inline]
     pub unsafe fn allocate(size: usize, align: usize) -> *mut u8 {
-        Allocator::allocate(size, align)
+        unwinding_aborts(|| Allocator::allocate(size, align))
     }
 
     /// As [`Hak::allocate`], and every byte is zero.
@@ -109,7 +127,7 @@ impl Hak {
     /// As for [`Hak::allocate`].
     #[inline]
     pub unsafe fn allocate_zeroed(size: usize, align: usize) -> *mut u8 {
-        Allocator::allocate_zeroed(size, align)
+        unwinding_aborts(|| Allocator::allocate_zeroed(size, align))
     }
 
     /// Frees a block.
@@ -119,7 +137,7 @@ impl Hak {
     #[inline]
     pub unsafe fn free(ptr: *mut u8) {
         // SAFETY: the same contract.
-        unsafe { Allocator::free(ptr) }
+        unwinding_aborts(|| unsafe { Allocator::free(ptr) })
     }
 
     /// Makes a block larger or smaller, moving it if need be; its contents are kept up to the smaller size. Null if
@@ -131,7 +149,7 @@ impl Hak {
     #[inline]
     pub unsafe fn reallocate(ptr: *mut u8, new_size: usize, align: usize) -> *mut u8 {
         // SAFETY: the same contract.
-        unsafe { Allocator::reallocate(ptr, new_size, align) }
+        unwinding_aborts(|| unsafe { Allocator::reallocate(ptr, new_size, align) })
     }
 
     /// How many bytes of a block may be used: at least what was asked for.
