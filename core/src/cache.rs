@@ -5,6 +5,7 @@
 //! block comes back goes to the shared pool, unless it is the only one of its class that the heap has.
 
 use crate::block::{self, Chain};
+use crate::fault::Fault;
 use crate::heap::{Bin, Heap, cache_capacity};
 use crate::ownership::{self, Owned};
 use crate::platform::{Misuse, Plain, Platform};
@@ -90,7 +91,12 @@ unsafe fn give_back<P: Platform>(
     let me = heap.owner();
     let slab = range.slab(index);
     // Relaxed: only this thread writes or removes its own identity.
-    if slab.slot_hint().owner() == me {
+    let owner = slab.slot_hint().owner();
+    let mine = owner == me
+        || P::planted(Fault::OwnerAlias)
+            && owner.0 != 0
+            && owner.heap().is_some_and(|heap| Some(heap & 1) == me.heap().map(|me| me & 1));
+    if mine {
         let owned = Owned { index, slab };
         // SAFETY: the slab is ours, and so are the chain's blocks.
         unsafe { slab.push(chain) };
@@ -143,8 +149,14 @@ pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usiz
 /// Puts an owned slab that has free blocks on the stack of abandoned slabs of its class.
 pub(crate) fn abandon<P: Platform>(owned: Owned<P>) {
     let class = owned.slab.class();
-    owned.abandon();
+    let early = P::planted(Fault::ListedBeforeAbandoned);
+    if !early {
+        owned.abandon();
+    }
     root::<P>().abandoned[class as usize].push(owned.index, &owned.slab.stack_link);
+    if early {
+        owned.abandon();
+    }
 }
 
 /// Gives up an owned slab that is in no list: to the pool if no block is out, to the stack of abandoned slabs if it has

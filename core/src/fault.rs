@@ -13,17 +13,112 @@ pub enum Fault {
     UnownedDrain,
     /// S2: the remote list is drained first and the owner claimed afterwards.
     DrainBeforeClaim,
+    /// S4: a slab is found with one size of a SuperSlab and given back with another.
+    LgMismatch,
+    /// S8: the pool does not grow beyond its first SuperSlab.
+    SlabExhaustion,
+    /// S9: a slot is taken that was seen free, without looking whether its SuperSlab was retired meanwhile.
+    StaleSlot,
+    /// S12: only one bit of the owner identity is compared.
+    OwnerAlias,
+    /// H2: a batch that leaves the freelist is not counted.
+    ActiveUnderflow,
+    /// H4: a remote free that loses its exchange is not tried again.
+    DropOnMiss,
+    /// H5: blocks in a thread cache are not counted, so that their SuperSlab is retired.
+    RetireWhileCached,
+    /// H9: a thread ends with blocks in its cache.
+    CacheStrand,
+    /// D2: the tag of a stack of descriptors does not change.
+    StackAba,
+    /// D3: a released slab's remote list is not looked at again.
+    ReleaseWithoutLook,
+    /// D3: whoever frees remotely does not look whether the slab was released meanwhile.
+    PushWithoutLook,
+    /// D4: a flag is changed with a load and a store, while the rest of its word changes.
+    FlagLost,
+    /// D6: the range is published before its tables have memory.
+    PublishBeforeReady,
+    /// D7: a thread that has ended goes on with its old heap.
+    HeapAfterExit,
+    /// D8: a slab is claimed by a store, not by an exchange.
+    ClaimWithoutExchange,
+    /// D10: a thread that only freed ends with blocks in its cache.
+    FreeOnlyStrand,
+    /// D11: a slot is offered before its slab is ready for it.
+    OfferBeforeReady,
+    /// D12: a SuperSlab's memory is taken away before the SuperSlab is closed.
+    UnmapBeforeRetire,
+    /// D23: a SuperSlab is opened before it has memory.
+    OpenBeforeReady,
+    /// D23: a mapping's units are free for others before its memory was taken away.
+    ReleaseBeforeUnmap,
+    /// D29: a heap is free for the next thread before its slabs were given up.
+    HeapReusedEarly,
+    /// D30: after a failed commit the unit stays claimed.
+    CommitFailureLeak,
+    /// R1: an abandoned slab is listed before it is released.
+    ListedBeforeAbandoned,
 }
 
 impl Fault {
     /// Every fault, in the order of the acceptance list.
-    pub const ALL: &'static [Fault] = &[Fault::UnownedDrain, Fault::DrainBeforeClaim];
+    pub const ALL: &'static [Fault] = &[
+        Fault::UnownedDrain,
+        Fault::DrainBeforeClaim,
+        Fault::LgMismatch,
+        Fault::SlabExhaustion,
+        Fault::StaleSlot,
+        Fault::OwnerAlias,
+        Fault::ActiveUnderflow,
+        Fault::DropOnMiss,
+        Fault::RetireWhileCached,
+        Fault::CacheStrand,
+        Fault::StackAba,
+        Fault::ReleaseWithoutLook,
+        Fault::PushWithoutLook,
+        Fault::FlagLost,
+        Fault::PublishBeforeReady,
+        Fault::HeapAfterExit,
+        Fault::ClaimWithoutExchange,
+        Fault::FreeOnlyStrand,
+        Fault::OfferBeforeReady,
+        Fault::UnmapBeforeRetire,
+        Fault::OpenBeforeReady,
+        Fault::ReleaseBeforeUnmap,
+        Fault::HeapReusedEarly,
+        Fault::CommitFailureLeak,
+        Fault::ListedBeforeAbandoned,
+    ];
 
     /// The name on the command line and in traces.
     pub const fn name(self) -> &'static str {
         match self {
             Fault::UnownedDrain => "unowned-drain",
             Fault::DrainBeforeClaim => "drain-before-claim",
+            Fault::LgMismatch => "lg-mismatch",
+            Fault::SlabExhaustion => "slab-exhaustion",
+            Fault::StaleSlot => "stale-slot",
+            Fault::OwnerAlias => "owner-alias",
+            Fault::ActiveUnderflow => "active-underflow",
+            Fault::DropOnMiss => "drop-on-miss",
+            Fault::RetireWhileCached => "retire-while-cached",
+            Fault::CacheStrand => "cache-strand",
+            Fault::StackAba => "stack-aba",
+            Fault::ReleaseWithoutLook => "release-without-look",
+            Fault::PushWithoutLook => "push-without-look",
+            Fault::FlagLost => "flag-lost",
+            Fault::PublishBeforeReady => "publish-before-ready",
+            Fault::HeapAfterExit => "heap-after-exit",
+            Fault::ClaimWithoutExchange => "claim-without-exchange",
+            Fault::FreeOnlyStrand => "free-only-strand",
+            Fault::OfferBeforeReady => "offer-before-ready",
+            Fault::UnmapBeforeRetire => "unmap-before-retire",
+            Fault::OpenBeforeReady => "open-before-ready",
+            Fault::ReleaseBeforeUnmap => "release-before-unmap",
+            Fault::HeapReusedEarly => "heap-reused-early",
+            Fault::CommitFailureLeak => "commit-failure-leak",
+            Fault::ListedBeforeAbandoned => "listed-before-abandoned",
         }
     }
 

@@ -12,6 +12,7 @@
 //! Invariant: a node is on at most one stack, at most once. Whoever pushes holds the node alone, or a flag that says
 //! that it is not listed.
 
+use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
 
 /// The stack's head. Valid when zeroed: empty.
@@ -32,8 +33,9 @@ impl Top {
         (self.word as u32).checked_sub(1)
     }
 
-    fn replaced_by(self, link: u32) -> u64 {
-        ((self.word >> 32).wrapping_add(1) << 32) | link as u64
+    fn replaced_by<P: Platform>(self, link: u32) -> u64 {
+        let step = if P::planted(Fault::StackAba) { 0 } else { 1 };
+        ((self.word >> 32).wrapping_add(step) << 32) | link as u64
     }
 }
 
@@ -47,7 +49,7 @@ impl<P: Platform> IndexStack<P> {
             // Release: pairs with the acquiring look in `top`; what the pusher wrote to the node is seen by the popper.
             match self.head.compare_exchange_weak(
                 top.word,
-                top.replaced_by(index + 1),
+                top.replaced_by::<P>(index + 1),
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {
@@ -70,7 +72,12 @@ impl<P: Platform> IndexStack<P> {
         let next = link.load(Ordering::Relaxed);
         // Relaxed: nothing is published, and `top` acquired already.
         self.head
-            .compare_exchange(top.word, top.replaced_by(next), Ordering::Relaxed, Ordering::Relaxed)
+            .compare_exchange(
+                top.word,
+                top.replaced_by::<P>(next),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            )
             .is_ok()
     }
 

@@ -8,6 +8,7 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
+use crate::fault::Fault;
 use crate::platform::{Atomic, Misuse, Ordering, Platform};
 use crate::pool::claim_units;
 use crate::range::Range;
@@ -61,10 +62,16 @@ pub(crate) fn free<P: Platform>(range: Range<P>, address: usize) {
     if freed.is_none() {
         P::misuse(Misuse::DoubleFree, address);
     }
+    let early = P::planted(Fault::ReleaseBeforeUnmap);
+    if early {
+        units::release(range, first, count);
+    }
     if !P::decommit(with_exposed_provenance_mut(range.unit_start(first)), bytes) {
         remember_leftover(range, first, bytes);
     }
-    units::release(range, first, count);
+    if !early {
+        units::release(range, first, count);
+    }
 }
 
 /// The system refused to take memory back: the units' next claimer tries again.

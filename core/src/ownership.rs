@@ -80,7 +80,11 @@ impl<P: Platform> Owned<P> {
         let word = self.word().unowned(SlabState::Full);
         // SeqCst: before the look below, see the module. Release (part of it): pairs with the Acquire of a claim.
         self.slab.slot.store(word.0, Ordering::SeqCst);
-        if self.slab.remote.is_empty() { None } else { open(self.index, self.slab, word, me) }
+        if P::planted(Fault::ReleaseWithoutLook) || self.slab.remote.is_empty() {
+            None
+        } else {
+            open(self.index, self.slab, word, me)
+        }
     }
 
     /// Gives up a slab that has free blocks: ABANDONED. The caller pushes it on the stack of its class.
@@ -120,6 +124,10 @@ fn claim<P: Platform>(
     seen: SlotWord,
     me: OwnerId,
 ) -> Option<Owned<P>> {
+    if P::planted(Fault::ClaimWithoutExchange) {
+        slab.slot.store(seen.owned_by(me).0, Ordering::SeqCst);
+        return Some(Owned { index, slab });
+    }
     // Acquire: pairs with the Release of `release_full` and `abandon`: the owner-only words are as the last owner
     // left them.
     slab.slot
@@ -143,5 +151,8 @@ pub(crate) unsafe fn free_remote<P: Platform>(
     // SeqCst: after the push, see the module. From here on the blocks may be anybody's and the slab may be reused;
     // the descriptor stays readable, and a claim fails if the word changed.
     let seen = SlotWord(slab.slot.load(Ordering::SeqCst));
+    if P::planted(Fault::PushWithoutLook) {
+        return None;
+    }
     if seen.is(SlabState::Full) { open(index, slab, seen, me) } else { None }
 }

@@ -19,6 +19,7 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
+use crate::fault::Fault;
 use crate::ownership::Owned;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::{Range, root};
@@ -28,7 +29,15 @@ use crate::units;
 
 /// A slot for a slab of `class`, owned by `me`. `None` if the system has no memory, or the range no unit.
 pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> Option<Owned<P>> {
-    let index = take_available(range).or_else(|| take_new(range))?;
+    let index = match take_available(range) {
+        None if P::planted(Fault::SlabExhaustion)
+            && range.superslab(0).load().generation() != 0 =>
+        {
+            None
+        }
+        None => take_new(range),
+        found => found,
+    }?;
     // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last owner's words.
     Some(unsafe { Owned::bind_new(range, index, me, class) })
 }
@@ -51,10 +60,19 @@ fn take_available<P: Platform>(range: Range<P>) -> Option<u32> {
 
 /// Clears the lowest bit of the slot mask of `unit`.
 fn take_slot<P: Platform>(range: Range<P>, unit: u32) -> Option<u32> {
-    let (old, _) = range.superslab(unit).update(|word| {
-        let slots = word.free_slots();
-        word.is_available().then(|| word.with_slots(slots & slots.wrapping_sub(1)))
-    })?;
+    let superslab = range.superslab(unit);
+    let take_lowest = |slots: u32| slots & slots.wrapping_sub(1);
+    let (old, _) = if P::planted(Fault::StaleSlot) {
+        let seen = superslab.load();
+        let left = take_lowest(seen.free_slots());
+        let taken =
+            seen.is_available().then(|| superslab.update(|word| Some(word.with_slots(left))));
+        (seen, taken??.1)
+    } else {
+        superslab.update(|word| {
+            word.is_available().then(|| word.with_slots(take_lowest(word.free_slots())))
+        })?
+    };
     if old.free_slots() == P::GEOMETRY.all_slots() {
         // Relaxed: a count, nothing is published by it.
         root::<P>().spares.fetch_sub(1, Ordering::Relaxed);
@@ -65,6 +83,11 @@ fn take_slot<P: Platform>(range: Range<P>, unit: u32) -> Option<u32> {
 /// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.
 fn unlist<P: Platform>(range: Range<P>, unit: u32) {
     let superslab = range.superslab(unit);
+    if P::planted(Fault::FlagLost) {
+        let seen = superslab.load();
+        superslab.word.store(seen.unlisted().0, Ordering::Release);
+        return;
+    }
     let unlisted = superslab.update(|word| (!word.is_available()).then_some(word.unlisted()));
     if unlisted.is_none() {
         root::<P>().available.push(unit, &superslab.stack_link);
@@ -74,11 +97,18 @@ fn unlist<P: Platform>(range: Range<P>, unit: u32) {
 /// Stage 3. The first slot of the new SuperSlab is the caller's.
 fn take_new<P: Platform>(range: Range<P>) -> Option<u32> {
     let unit = claim_units(range, 1, 1)?;
+    if P::planted(Fault::OpenBeforeReady) {
+        share(range, unit, P::GEOMETRY.all_slots() & !1);
+    }
     if !P::commit(with_exposed_provenance_mut(range.unit_start(unit)), P::GEOMETRY.unit_size()) {
-        units::release(range, unit, 1);
+        if !P::planted(Fault::CommitFailureLeak) {
+            units::release(range, unit, 1);
+        }
         return None;
     }
-    share(range, unit, P::GEOMETRY.all_slots() & !1);
+    if !P::planted(Fault::OpenBeforeReady) {
+        share(range, unit, P::GEOMETRY.all_slots() & !1);
+    }
     Some(unit * P::GEOMETRY.slabs_per_superslab)
 }
 
@@ -94,12 +124,18 @@ fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
 
 /// Takes a slab back no block of which is out; retires its SuperSlab if that is the last one and there are spares.
 pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
-    let unit = owned.index / P::GEOMETRY.slabs_per_superslab;
-    let bit = 1 << (owned.index % P::GEOMETRY.slabs_per_superslab);
-    owned.empty();
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    let slabs = if P::planted(Fault::LgMismatch) { slabs / 2 } else { slabs };
+    let (unit, bit) = (owned.index / slabs, 1 << (owned.index % slabs));
+    if !P::planted(Fault::OfferBeforeReady) {
+        owned.empty();
+    }
     let superslab = range.superslab(unit);
     let change = superslab.update(|word| Some(word.with_slots(word.free_slots() | bit).listed()));
     let Some((old, new)) = change else { return };
+    if P::planted(Fault::OfferBeforeReady) {
+        owned.empty();
+    }
     if !old.is_listed() {
         root::<P>().available.push(unit, &superslab.stack_link);
     }
@@ -116,6 +152,11 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
 pub(crate) fn retire<P: Platform>(range: Range<P>, unit: u32) {
     let all = P::GEOMETRY.all_slots();
     let superslab = range.superslab(unit);
+    let start = with_exposed_provenance_mut(range.unit_start(unit));
+    let early = P::planted(Fault::UnmapBeforeRetire);
+    if early {
+        P::decommit(start, P::GEOMETRY.unit_size());
+    }
     let retired = superslab.update(|word| {
         (word.usage() == Use::Shared && word.free_slots() == all)
             .then_some(word.used_as(Use::Retired))
@@ -125,8 +166,7 @@ pub(crate) fn retire<P: Platform>(range: Range<P>, unit: u32) {
     }
     // Relaxed: a count.
     root::<P>().spares.fetch_sub(1, Ordering::Relaxed);
-    let start = with_exposed_provenance_mut(range.unit_start(unit));
-    if !P::decommit(start, P::GEOMETRY.unit_size()) {
+    if !early && !P::decommit(start, P::GEOMETRY.unit_size()) {
         // The system refuses: the SuperSlab stays a spare.
         root::<P>().spares.fetch_add(1, Ordering::Relaxed);
         share(range, unit, all);

@@ -17,6 +17,7 @@
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 
+use crate::fault::Fault;
 use crate::geometry::Geometry;
 use crate::heap::Heap;
 use crate::platform::{Atomic, Ordering, Platform};
@@ -85,21 +86,14 @@ impl<P: Platform> Range<P> {
             let bytes = tables + (geometry.unit_size() << units_shift);
             let start = P::reserve(bytes, geometry.unit_size());
             if !start.is_null() {
+                let word = (start.expose_provenance() + tables) | units_shift as usize;
+                let early = P::planted(Fault::PublishBeforeReady).then(|| Self::publish(word));
                 if P::commit(start, tables) {
-                    let word = (start.expose_provenance() + tables) | units_shift as usize;
-                    // Release: publishes the committed tables. Acquire on failure: takes the other's over.
-                    return match root::<P>().range.compare_exchange(
-                        0,
-                        word,
-                        Ordering::Release,
-                        Ordering::Acquire,
-                    ) {
-                        Ok(_) => Self::from_word(word),
-                        Err(published) => {
-                            P::release(start, bytes);
-                            Self::from_word(published)
-                        }
-                    };
+                    let published = early.unwrap_or_else(|| Self::publish(word));
+                    if published != word {
+                        P::release(start, bytes);
+                    }
+                    return Self::from_word(published);
                 }
                 P::release(start, bytes);
             }
@@ -110,6 +104,15 @@ impl<P: Platform> Range<P> {
         }
         // Perhaps other threads' attempts were in the way, and one of them has published its range by now.
         Self::get()
+    }
+
+    /// Makes `word` the range word, if there is none yet; the one that there is then.
+    fn publish(word: usize) -> usize {
+        // Release: publishes the committed tables. Acquire on failure: takes the other's over.
+        root::<P>()
+            .range
+            .compare_exchange(0, word, Ordering::Release, Ordering::Acquire)
+            .map_or_else(|published| published, |_| word)
     }
 
     const fn slab_table_size(units_shift: u32) -> usize {

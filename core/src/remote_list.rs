@@ -12,6 +12,7 @@
 //! 2. Only the owner of the slab takes (see `ownership`).
 
 use crate::block;
+use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Plain, Platform};
 
 /// The head of the list: the address of the block pushed last, or 0.
@@ -35,6 +36,7 @@ impl<P: Platform> RemoteList<P> {
             match self.head.compare_exchange_weak(head, first, Ordering::SeqCst, Ordering::Relaxed)
             {
                 Ok(_) => return,
+                Err(_) if P::planted(Fault::DropOnMiss) => return,
                 Err(seen) => head = seen,
             }
         }

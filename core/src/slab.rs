@@ -18,6 +18,7 @@
 //! 4. The class changes only while no block is out; whoever holds a block may read it.
 
 use crate::block::{self, Chain};
+use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Plain, Platform};
 use crate::remote_list::RemoteList;
 use crate::size_class;
@@ -105,7 +106,9 @@ impl<P: Platform> Slab<P> {
             last = next;
             taken += 1;
         }
-        self.used.set(self.used.get() + taken);
+        if !P::planted(Fault::ActiveUnderflow) {
+            self.count_out(taken);
+        }
         Chain { first, last, count: taken }
     }
 
@@ -125,8 +128,14 @@ impl<P: Platform> Slab<P> {
             block += size;
         }
         self.carved.set(carved + taken);
-        self.used.set(self.used.get() + taken);
+        self.count_out(taken);
         Some(Chain { first, last, count: taken })
+    }
+
+    /// Counts blocks that leave the slab, be it for the program or for a thread cache.
+    fn count_out(&self, taken: u32) {
+        let counted = if P::planted(Fault::RetireWhileCached) { 1 } else { taken };
+        self.used.set(self.used.get() + counted);
     }
 
     /// Puts a chain of blocks of this slab on the freelist. For the owner.

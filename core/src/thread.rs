@@ -7,6 +7,7 @@
 //! A thread that allocates again after that (from a destructor that runs late) simply gets a heap again.
 
 use crate::cache;
+use crate::fault::Fault;
 use crate::heap::Heap;
 use crate::platform::{Atomic, Ordering, Plain, Platform};
 use crate::range::{Range, root};
@@ -79,19 +80,31 @@ fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
 pub(crate) fn exit<P: Platform>() {
     let Some(heap) = existing_heap::<P>() else { return };
     let range = heap.range();
-    give_up_all(range, heap);
     let index = heap.owner().heap().expect("a thread's heap has an identity");
+    let early = P::planted(Fault::HeapReusedEarly);
+    if early {
+        root::<P>().free_heaps.push(index, &heap.stack_link);
+    }
+    give_up_all(range, heap);
     heap.id.set(OwnerId::NOBODY.0);
-    P::set_thread_heap(core::ptr::null_mut());
-    root::<P>().free_heaps.push(index, &heap.stack_link);
+    if !P::planted(Fault::HeapAfterExit) {
+        P::set_thread_heap(core::ptr::null_mut());
+    }
+    if !early {
+        root::<P>().free_heaps.push(index, &heap.stack_link);
+    }
 }
 
 /// Flushes the thread cache and gives up every owned slab.
 pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
     let classes = size_class::class_of(P::GEOMETRY.small_max);
     for class in 1..=classes {
-        // SAFETY: the heap is the running thread's.
-        unsafe { cache::flush(heap, class, 0) };
+        let strand = P::planted(Fault::CacheStrand)
+            || P::planted(Fault::FreeOnlyStrand) && heap.bin(class).last.get() == 0;
+        if !strand {
+            // SAFETY: the heap is the running thread's.
+            unsafe { cache::flush(heap, class, 0) };
+        }
     }
     for class in 1..=classes {
         let bin = heap.bin(class);

@@ -4,10 +4,10 @@
 //! right of it. More threads get a narrow column each with a mark in it, and the text stands behind all of them.
 //!
 //! ```text
-//!   step | thread 0             | thread 1              step | 0 1 2 3 4 5 t |
-//!  ------+----------------------+---------------       ------+---------------+---------------------
-//!    412 | swap slot.rs:88      |                        412 | *             | swap slot.rs:88
-//!    413 |                      | cas ownership.rs:120   413 |     *         | cas ownership.rs:120
+//!    step | thread 0        | thread 1                  step | 0 1 2 3 4 t | t tidies up after the others
+//!  -------+-----------------+----------------------   -------+-------------+-----------------------------
+//!     412 | swap slot.rs:88 |                            412 | *           | swap slot.rs:88
+//!     413 |                 | cas ownership.rs:120       413 |     *       | cas ownership.rs:120
 //! ```
 //!
 //! Steps are counted from one, as in every report.
@@ -16,13 +16,16 @@ use std::fmt::Write;
 
 use hak_traces::{EVENT_PLAIN, Outcome, Step, Trace};
 
-use crate::report::{WIDTH, folded, grouped};
+use crate::report::{WIDTH, folded, grouped, plain};
 
 /// The columns in front of those of the threads.
 const MARGIN: usize = 7;
 
-/// A column that is narrower than this holds a mark only.
-const WIDE_MIN: usize = 23;
+/// More columns than this hold a mark only.
+const WIDE_MAX: usize = 4;
+
+/// The least width of the last wide column: nothing can run on to the right of it.
+const LAST_MIN: usize = 30;
 
 /// Draws the steps of a trace, or only the `last` ones.
 pub fn draw(trace: &Trace, last: Option<usize>, kind_name: fn(u8) -> &'static str) -> String {
@@ -82,17 +85,13 @@ fn step_text(trace: &Trace, step: &Step, kind_name: fn(u8) -> &'static str) -> S
     plain(&format!("{kind}{failed} {file}:{}", site.line))
 }
 
-/// A text of a trace without what would move a terminal's cursor.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, "?")
-}
-
 /// Where the columns stand.
 struct Columns {
     threads: usize,
     /// Whether the last thread, which tidies up after the others, made a step.
     tidies: bool,
-    /// The width of a thread's column with the line in front of it; `None` if it holds only a mark.
+    /// The width of a thread's column with the line in front of it, and what is left for the last one; `None` if columns
+    /// hold only a mark.
     wide: Option<usize>,
 }
 
@@ -101,8 +100,15 @@ impl Columns {
         let all = trace.config.threads as usize;
         let tidies = trace.steps.iter().any(|step| step.thread as usize + 1 == all);
         let threads = if tidies { all } else { all.saturating_sub(1) };
-        let wide = (WIDTH - MARGIN) / threads.max(1);
-        Columns { threads, tidies, wide: (wide >= WIDE_MIN).then_some(wide) }
+        let wide = match threads {
+            0 | 1 => Some(WIDTH - MARGIN),
+            2..=WIDE_MAX => {
+                let room = WIDTH - MARGIN;
+                Some((room / threads).min((room - LAST_MIN) / (threads - 1)))
+            }
+            _ => None,
+        };
+        Columns { threads, tidies, wide }
     }
 
     fn head(&self, text: &mut String) {
@@ -133,7 +139,11 @@ impl Columns {
     fn rule(&self, text: &mut String) {
         text.push_str(&"-".repeat(MARGIN));
         let line = match self.wide {
-            Some(width) => format!("+{}", "-".repeat(width - 1)).repeat(self.threads),
+            Some(width) => {
+                let before = self.threads.saturating_sub(1);
+                let last = WIDTH - MARGIN - before * width;
+                format!("+{}", "-".repeat(width - 1)).repeat(before) + "+" + &"-".repeat(last - 1)
+            }
             None => {
                 let marks = 1 + 2 * self.threads;
                 let rest = WIDTH.saturating_sub(MARGIN + marks + 2);

@@ -22,20 +22,162 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::UnownedDrain,
         origin: "S1",
         about: "refill drains the remote lists of the slabs around it without owning them",
-        oracles: &["owner-only", "data-race", "accounting"],
+        oracles: &["owner-only"],
     },
     Row {
         fault: Fault::DrainBeforeClaim,
         origin: "S2",
         about: "a slab's remote list is drained first and the slab claimed afterwards",
-        oracles: &["owner-only", "data-race", "accounting"],
+        oracles: &["owner-only"],
+    },
+    Row {
+        fault: Fault::LgMismatch,
+        origin: "S4",
+        about: "a slab is found with one size of a SuperSlab and given back with another",
+        oracles: &["accounting", "live-block", "data-race"],
+    },
+    Row {
+        fault: Fault::SlabExhaustion,
+        origin: "S8",
+        about: "the pool does not grow beyond its first SuperSlab",
+        oracles: &["out-of-memory"],
+    },
+    Row {
+        fault: Fault::StaleSlot,
+        origin: "S9",
+        about: "a slot is taken that was seen free, though its SuperSlab was retired meanwhile",
+        oracles: &["transition", "accounting"],
+    },
+    Row {
+        fault: Fault::OwnerAlias,
+        origin: "S12",
+        about: "only one bit of the owner identity is compared",
+        oracles: &["owner-only"],
+    },
+    Row {
+        fault: Fault::ActiveUnderflow,
+        origin: "H2",
+        about: "a batch that leaves the freelist is not counted",
+        oracles: &["accounting", "assertion", "misuse", "live-block"],
+    },
+    Row {
+        fault: Fault::DropOnMiss,
+        origin: "H4",
+        about: "a remote free that loses its exchange is not tried again",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::RetireWhileCached,
+        origin: "H5",
+        about: "blocks in a thread cache are not counted, and their SuperSlab is retired",
+        oracles: &["misuse", "live-block", "assertion"],
+    },
+    Row {
+        fault: Fault::CacheStrand,
+        origin: "H9",
+        about: "a thread ends with blocks in its cache",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::StackAba,
+        origin: "D2",
+        about: "the tag of the stacks of descriptors does not change",
+        oracles: &["data-race"],
+    },
+    Row {
+        fault: Fault::ReleaseWithoutLook,
+        origin: "D3",
+        about: "a released slab's remote list is not looked at again",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::PushWithoutLook,
+        origin: "D3",
+        about: "who frees remotely does not look whether the slab was released meanwhile",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::FlagLost,
+        origin: "D4",
+        about: "a flag is changed by load and store while the rest of its word changes",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::PublishBeforeReady,
+        origin: "D6",
+        about: "the range is published before its tables have memory",
+        oracles: &["data-race", "released-memory"],
+    },
+    Row {
+        fault: Fault::HeapAfterExit,
+        origin: "D7",
+        about: "a thread that has ended goes on with its old heap",
+        oracles: &["transition", "assertion"],
+    },
+    Row {
+        fault: Fault::ClaimWithoutExchange,
+        origin: "D8",
+        about: "a slab is claimed by a store, not by an exchange",
+        oracles: &["transition"],
+    },
+    Row {
+        fault: Fault::FreeOnlyStrand,
+        origin: "D10",
+        about: "a thread that only freed ends with blocks in its cache",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::OfferBeforeReady,
+        origin: "D11",
+        about: "a slot is offered before its slab is ready for the next owner",
+        oracles: &["transition"],
+    },
+    Row {
+        fault: Fault::UnmapBeforeRetire,
+        origin: "D12",
+        about: "a SuperSlab's memory is taken away before the SuperSlab is closed",
+        oracles: &["released-memory", "page-state", "live-block"],
+    },
+    Row {
+        fault: Fault::OpenBeforeReady,
+        origin: "D23",
+        about: "a SuperSlab is opened before it has memory",
+        oracles: &["data-race"],
+    },
+    Row {
+        fault: Fault::ReleaseBeforeUnmap,
+        origin: "D23",
+        about: "a mapping's units are free for others before its memory was taken away",
+        oracles: &["data-race", "page-state"],
+    },
+    Row {
+        fault: Fault::HeapReusedEarly,
+        origin: "D29",
+        about: "a heap is free for the next thread before its slabs were given up",
+        oracles: &["data-race"],
+    },
+    Row {
+        fault: Fault::CommitFailureLeak,
+        origin: "D30",
+        about: "after a failed commit the unit stays claimed",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::ListedBeforeAbandoned,
+        origin: "R1",
+        about: "an abandoned slab is listed before it is released",
+        oracles: &["transition", "assertion"],
     },
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explore::{Limit, Search, explore};
     use crate::oracle::ORACLES;
+    use crate::scenario::SCENARIOS;
+    use crate::settings::{Settings, StrategyName};
+    use crate::simulation::{Extras, Simulator};
 
     #[test]
     fn every_fault_has_a_row_and_every_row_names_oracles_that_exist() {
@@ -46,5 +188,28 @@ mod tests {
                 assert!(ORACLES.iter().any(|(name, _)| name == oracle), "{oracle}");
             }
         }
+    }
+
+    #[test]
+    fn each_fault_is_found_by_an_oracle_of_its_row_and_nothing_is_found_without_one() {
+        for row in FAULTS {
+            let found = search(Some(row.fault)).expect("the fault is found");
+            assert!(row.oracles.contains(&found), "{} was found by {found}", row.fault.name());
+        }
+        assert_eq!(search(None), None);
+    }
+
+    /// The oracle that the first violation of the default search is found by.
+    fn search(plant: Option<Fault>) -> Option<&'static str> {
+        let settings = SCENARIOS.iter().map(|scenario| Settings {
+            plant,
+            strategy: StrategyName::Portfolio,
+            ..Settings::new(scenario, 42)
+        });
+        let limit = Limit::Schedules(if plant.is_some() { 10_000 } else { 1_000 });
+        let search = Search { settings: settings.collect(), limit, shard: (0, 1), jobs: 2 };
+        let found = explore(&search, &|_, _| {}).expect("memory for a world");
+        let report = Simulator::new().run(&found.violation?, Extras::default());
+        Some(report.expect("memory for a world").violation().expect("it fails again").oracle)
     }
 }

@@ -185,13 +185,14 @@ fn take<G: WorldGeometry>(mailbox: usize) {
 
 /// A block, or 0 where that is what the allocator answered.
 fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool) -> usize {
+    let refused_before = user::refused_calls();
     let block = if zeroed {
         Allocator::<Sim<G>>::allocate_zeroed(size, align)
     } else {
         Allocator::<Sim<G>>::allocate(size, align)
     };
     if block.is_null() {
-        refused(size);
+        check_refusal(size, refused_before);
         return 0;
     }
     if zeroed {
@@ -212,10 +213,11 @@ fn free<G: WorldGeometry>(block: usize) {
 fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
     let old = core::ptr::with_exposed_provenance_mut::<u8>(block);
     let pattern = user::returning(old);
+    let refused_before = user::refused_calls();
     // SAFETY: as in `free`.
     let new = unsafe { Allocator::<Sim<G>>::reallocate(old, size, 1) };
     if new.is_null() {
-        refused(size);
+        check_refusal(size, refused_before);
         user::received_with_prefix(old, pattern.bytes(), 1, &pattern, pattern.bytes());
         return block;
     }
@@ -239,12 +241,14 @@ fn register(thread: usize, index: usize) -> &'static Cell<usize> {
     unsafe { &*core::ptr::with_exposed_provenance::<Cell<usize>>(address) }
 }
 
-/// The allocator had no memory, though the system refused nothing.
-fn refused(size: usize) {
-    user::fail(
-        OUT_OF_MEMORY,
-        format!("{size} bytes were refused, although the system refused nothing"),
-    );
+/// The allocator had no memory: only right if the system refused it some.
+fn check_refusal(size: usize, refused_before: u32) {
+    if user::refused_calls() == refused_before {
+        user::fail(
+            OUT_OF_MEMORY,
+            format!("{size} bytes were refused, although the system refused nothing"),
+        );
+    }
 }
 
 /// Walks the allocator at rest.

@@ -103,9 +103,18 @@ pub fn violation_text(report: &Report, violation: &Violation) -> String {
     }
     if !report.picture.is_empty() {
         text.push_str("  the state in which it was stopped:\n");
-        for line in report.picture.lines() {
-            let _ = writeln!(text, "      {line}");
-        }
+        text.push_str(&picture_text(report, 4));
+    }
+    text
+}
+
+/// The state of all slabs at the end, indented.
+pub fn picture_text(report: &Report, indent: usize) -> String {
+    let mut text = String::new();
+    for line in report.picture.lines() {
+        let words = line.trim_start();
+        let column = indent + line.len() - words.len();
+        let _ = writeln!(text, "{:column$}{}", "", folded(words, column, column + 8));
     }
     text
 }
@@ -261,6 +270,11 @@ pub fn folded(text: &str, begin: usize, indent: usize) -> String {
         folded.push_str(word);
     }
     folded
+}
+
+/// A text that somebody else wrote, as in a trace, without what would move a terminal's cursor.
+pub fn plain(text: &str) -> String {
+    text.replace(char::is_control, "?")
 }
 
 #[cfg(test)]

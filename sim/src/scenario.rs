@@ -21,6 +21,8 @@ pub struct Scenario {
     pub threads: usize,
     /// Operations of each thread unless asked otherwise.
     pub operations: usize,
+    /// Whether the system refuses now and then.
+    pub failing_system_calls: bool,
     generate: fn(&mut Draw, thread: usize, operations: usize) -> Vec<Operation>,
 }
 
@@ -33,6 +35,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S1 S2 D3 D8 D29 R1",
         threads: 3,
         operations: 32,
+        failing_system_calls: false,
         generate: mixed,
     },
     Scenario {
@@ -41,6 +44,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S1 S2 D3 D11",
         threads: 3,
         operations: 24,
+        failing_system_calls: false,
         generate: remote_free,
     },
     Scenario {
@@ -49,6 +53,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S1 S2 D3",
         threads: 3,
         operations: 24,
+        failing_system_calls: false,
         generate: larson,
     },
     Scenario {
@@ -58,6 +63,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "D2 D5 D7 D10 D27 D29 R1",
         threads: 3,
         operations: 24,
+        failing_system_calls: false,
         generate: thread_churn,
     },
     Scenario {
@@ -66,7 +72,17 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S8 S9 S10 D8 D12 D23",
         threads: 3,
         operations: 24,
+        failing_system_calls: false,
         generate: superslab_free,
+    },
+    Scenario {
+        name: "system-calls-fail",
+        about: "memory is had and given back while one system call in eight is refused, at any place",
+        origins: "D30 S8",
+        threads: 3,
+        operations: 24,
+        failing_system_calls: true,
+        generate: system_calls_fail,
     },
 ];
 
@@ -141,11 +157,12 @@ impl Draw {
 
     /// Any size, seldom one that no slab holds.
     fn any_size(&mut self) -> u32 {
-        if self.below(16) == 0 {
-            (self.small_max + 1 + self.below(self.small_max * 32)) as u32
-        } else {
-            self.size()
-        }
+        if self.below(16) == 0 { self.large_size() } else { self.size() }
+    }
+
+    /// A size that no slab holds.
+    fn large_size(&mut self) -> u32 {
+        (self.small_max + 1 + self.below(self.small_max * 32)) as u32
     }
 
     fn allocate(&mut self) -> Operation {
@@ -259,6 +276,25 @@ fn superslab_free(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Ope
     }
     list.truncate(operations);
     list
+}
+
+/// Blocks of all sizes come and go, so that memory is had and given back all the time.
+fn system_calls_fail(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    (0..operations)
+        .map(|number| match draw.below(8) {
+            0 => Operation::Allocate {
+                register: draw.register(),
+                size: draw.large_size(),
+                align_shift: 0,
+                zeroed: true,
+            },
+            1 => Operation::Reallocate { register: draw.register(), size: draw.any_size() },
+            2..=3 => draw.allocate_small(number),
+            4 => Operation::Collect,
+            5 => draw.replace(),
+            _ => draw.free(),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From a strategy's name to the chooser that does it.
 
-use crate::runtime::Chooser;
-use crate::runtime::strategy::{Pct, Random, RoundRobin, Strategy};
+use crate::runtime::strategy::{Choices, Pct, Random, RoundRobin, Strategy};
+use crate::runtime::{Access, Choice, ChoicePoint, Chooser, ThreadId};
 use crate::settings::{Settings, StrategyName};
 
 /// Steps that an operation takes on average, as a first estimate for strategies that need one.
@@ -23,7 +23,35 @@ pub(crate) fn chooser(settings: &Settings) -> Box<dyn Chooser> {
         _ => Box::new(Random::new(settings.seed)),
     };
     strategy.aim(settings.schedule);
+    if settings.scenario.failing_system_calls {
+        let choices = Choices::new(!settings.seed, settings.schedule);
+        return Box::new(Failing { strategy, choices, threads: settings.threads });
+    }
     strategy
+}
+
+/// A strategy under which the system refuses now and then. The thread that tidies up gets what it asks for.
+struct Failing {
+    strategy: Box<dyn Strategy>,
+    choices: Choices,
+    threads: usize,
+}
+
+/// One system call in so many fails.
+const REFUSED: usize = 8;
+
+impl Chooser for Failing {
+    fn begin(&mut self, threads: usize) {
+        self.strategy.begin(threads);
+    }
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        self.strategy.choose(point)
+    }
+
+    fn system_call_fails(&mut self, thread: ThreadId, _access: &Access) -> bool {
+        thread < self.threads && self.choices.below(REFUSED) == 0
+    }
 }
 
 /// The strategy that a schedule gets: for the portfolio, the one whose turn it is.

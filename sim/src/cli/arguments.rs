@@ -9,11 +9,13 @@ use super::Refusal;
 use crate::scenario::{self, SCENARIOS, Scenario};
 use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
 
-/// Runs hak's allocator core under a deterministic, seeded scheduler: reproduces races, searches for them, replays them.
+/// Runs hak's allocator core under a deterministic, seeded scheduler: finds races, replays them.
 ///
-/// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage or input, 3 a replay diverged, 4 a search was cut.
+/// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage or input, 3 a replay diverged
+/// or two traces differ, 4 a search was cut.
 #[derive(Parser, Debug)]
 #[command(name = "hak-sim", version, args_conflicts_with_subcommands = true)]
+#[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) run: Run,
@@ -84,7 +86,7 @@ pub(super) struct Run {
 #[derive(Args, Debug)]
 pub(super) struct Explore {
     /// What happens: a scenario's name, or all.
-    #[arg(long, value_name = "NAME|all", default_value = SCENARIOS[0].name)]
+    #[arg(long, value_name = "NAME|all", default_value = "all")]
     pub(super) scenario: String,
     /// The seed of the search.
     #[arg(long, default_value_t = 42)]
@@ -194,11 +196,14 @@ fn fault(name: &str) -> Result<Fault, String> {
 
 fn strategy(text: &str) -> Result<StrategyName, String> {
     const KNOWN: &str = "there are random, pct, pct:DEPTH, round-robin, portfolio";
-    match text.parse()? {
-        StrategyName::Pos | StrategyName::Surw => {
+    match text.parse() {
+        Ok(StrategyName::Pos | StrategyName::Surw) => {
             Err(format!("this build cannot do that; {KNOWN}"))
         }
-        strategy => Ok(strategy),
+        Ok(strategy) => Ok(strategy),
+        // A depth out of bounds has a sentence of its own.
+        Err(reason) if text.starts_with("pct:") => Err(reason),
+        Err(_) => Err(format!("there is no such strategy; {KNOWN}")),
     }
 }
 

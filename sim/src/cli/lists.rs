@@ -15,17 +15,19 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
         options.json,
         || {
             let mut text = String::new();
+            let indent = 2 + longest(SCENARIOS.iter().map(|scenario| scenario.name));
             for scenario in SCENARIOS {
                 let _ = writeln!(
                     text,
-                    "{:16}{}\n{:16}{} threads of {} operations; about {}",
+                    "{:indent$}{}",
                     scenario.name,
-                    folded(scenario.about, 16, 16),
-                    "",
-                    scenario.threads,
-                    scenario.operations,
-                    scenario.origins
+                    folded(scenario.about, indent, indent)
                 );
+                let sizes = format!(
+                    "{} threads of {} operations; about {}",
+                    scenario.threads, scenario.operations, scenario.origins
+                );
+                let _ = writeln!(text, "{:indent$}{}", "", folded(&sizes, indent, indent));
             }
             text
         },
@@ -47,16 +49,21 @@ pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
         options.json,
         || {
             let mut text = String::new();
+            let names = 2 + longest(FAULTS.iter().map(|row| row.fault.name()));
+            let indent = names + 2 + longest(FAULTS.iter().map(|row| row.origin));
+            let origins = indent - names;
             for row in FAULTS {
                 let _ = writeln!(
                     text,
-                    "{:20}{:5}{}\n{:25}found by {}",
+                    "{:names$}{:origins$}{}",
                     row.fault.name(),
                     row.origin,
-                    folded(row.about, 25, 25),
-                    "",
-                    row.oracles.join(", ")
+                    folded(row.about, indent, indent)
                 );
+                if !row.oracles.is_empty() {
+                    let found = format!("found by {}", row.oracles.join(", "));
+                    let _ = writeln!(text, "{:indent$}{}", "", folded(&found, indent, indent));
+                }
             }
             text
         },
@@ -70,4 +77,9 @@ pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
         },
     )?;
     Ok(Exit::Passed)
+}
+
+/// The length of the longest of these names.
+fn longest<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(str::len).max().unwrap_or(0)
 }

@@ -23,6 +23,7 @@ use std::io::{self, Write};
 use clap::Parser;
 use serde_json::Value;
 
+use crate::report::plain;
 use arguments::{Arguments, Command};
 
 /// The commit that this program was built from, where that is known.
@@ -84,9 +85,8 @@ pub fn main() -> u8 {
 
 /// Says in one line why nothing was done, whatever stands in the names that it quotes; the exit code.
 fn refuse(message: &str) -> u8 {
-    let line = message.replace(char::is_control, "?");
     // Nobody is left to tell if this fails.
-    let _ = writeln!(io::stderr(), "hak-sim: {line}");
+    let _ = writeln!(io::stderr(), "hak-sim: {}", plain(message));
     Exit::Usage as u8
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::arguments::{Diff, Replay, Show};
 use super::{COMMIT, Exit, Refusal, print, run};
 use crate::columns;
-use crate::report::{self, counted};
+use crate::report::{self, counted, folded, plain};
 use crate::runtime::{Kind, THREADS_MAX};
 use crate::simulation::{Guidable, Simulator};
 
@@ -78,9 +78,7 @@ pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
                     if options.until.is_some() && report.violation().is_none() {
                         let made = counted(report.steps, "step", "steps");
                         let _ = writeln!(text, "the state after {made}:");
-                        for line in report.picture.lines() {
-                            let _ = writeln!(text, "  {line}");
-                        }
+                        text += &report::picture_text(&report, 2);
                     }
                     text
                 },
@@ -108,13 +106,16 @@ fn reason_text(reason: Reason) -> String {
 
 fn divergence_text(divergence: &Divergence) -> String {
     let place = if divergence.reason == Reason::Outcome { "behind" } else { "at" };
-    format!(
-        "the replay diverged {place} step {}: {}\n  recorded: {}\n  this run: {}\n",
-        number(divergence.step, divergence.reason),
-        reason_text(divergence.reason),
-        divergence.recorded_text(),
-        divergence.actual_text()
-    )
+    let number = number(divergence.step, divergence.reason);
+    let reason = reason_text(divergence.reason);
+    side(&format!("the replay diverged {place} step {number}: "), &reason, 2)
+        + &side("  recorded: ", &divergence.recorded_text(), 12)
+        + &side("  this run: ", &divergence.actual_text(), 12)
+}
+
+/// A line of a comparison, and further ones if it is too long; what stands in a trace is not trusted.
+fn side(begin: &str, text: &str, indent: usize) -> String {
+    format!("{begin}{}\n", folded(&plain(text), begin.len(), indent))
 }
 
 /// `hak-sim show FILE`.
@@ -202,16 +203,18 @@ fn difference_text(difference: &Difference) -> String {
         text.push_str("the configurations differ:\n");
     }
     for ConfigDifference { name, first, second } in &difference.config {
-        let _ = writeln!(text, "  {name}: first {first}, second {second}");
+        text += &side(&format!("  {name}: "), &format!("first {first}, second {second}"), 4);
     }
     if let Some(step) = &difference.step {
         let number = number(step.step, step.reason);
-        let _ = writeln!(text, "the runs differ from step {number} on: {}", step_reason(step));
-        let _ = writeln!(text, "  first:  {}", step.first.display(kind_name));
-        let _ = writeln!(text, "  second: {}", step.second.display(kind_name));
+        text += &side(&format!("the runs differ from step {number} on: "), &step_reason(step), 2);
+        text += &side("  first:  ", &step.first.display(kind_name).to_string(), 10);
+        text += &side("  second: ", &step.second.display(kind_name).to_string(), 10);
     }
     if let Some(OutcomeDifference { first, second }) = &difference.outcome {
-        let _ = writeln!(text, "the outcomes differ:\n  first:  {first}\n  second: {second}");
+        text.push_str("the outcomes differ:\n");
+        text += &side("  first:  ", &first.to_string(), 10);
+        text += &side("  second: ", &second.to_string(), 10);
     }
     if difference.moved_count > 0 {
         let steps = counted(difference.moved_count, "equal step stands", "equal steps stand");

@@ -38,6 +38,8 @@ pub(crate) struct Control {
     pub(crate) pending: [Access; THREADS_MAX],
     pub(crate) operations: [u32; THREADS_MAX],
     pub(crate) steps: [u32; THREADS_MAX],
+    /// System calls of each thread that were refused.
+    pub(crate) refused: [u32; THREADS_MAX],
     /// The heap pointers, by the platform's meaning.
     pub(crate) heaps: [usize; THREADS_MAX],
     /// What to call when the thread ends.
@@ -75,6 +77,7 @@ impl Control {
             pending: [Access::start(); THREADS_MAX],
             operations: [0; THREADS_MAX],
             steps: [0; THREADS_MAX],
+            refused: [0; THREADS_MAX],
             heaps: [0; THREADS_MAX],
             exits: [None; THREADS_MAX],
             starts: [Start::AtOnce; THREADS_MAX],

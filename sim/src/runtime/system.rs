@@ -34,6 +34,7 @@ impl Engine {
         let me = self.control.current;
         let fails = access.kind != Kind::Release
             && self.ask(access, |chooser, me, access| chooser.system_call_fails(me, access));
+        self.control.refused[me] += u32::from(fails);
         let now = &self.clocks[me].now;
         let result = match access.kind {
             Kind::Reserve if fails => None,

@@ -30,6 +30,13 @@ pub fn thread() -> usize {
     unsafe { borrow(simulated()) }.control.current
 }
 
+/// How many system calls of the running thread were refused so far.
+pub fn refused_calls() -> u32 {
+    // SAFETY: in simulated code of this engine's world.
+    let control = unsafe { &borrow(simulated()).control };
+    control.refused[control.current]
+}
+
 /// The program received this block: from now on only the program touches it. Fills it with its pattern.
 #[track_caller]
 pub fn received(block: *mut u8, bytes: usize, align: usize) {
