@@ -130,7 +130,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::OfferBeforeReady,
         origin: "D11",
         about: "a slot is offered before its slab is ready for the next owner",
-        oracles: &["transition"],
+        oracles: &["transition", "data-race"],
     },
     Row {
         fault: Fault::UnmapBeforeRetire,
