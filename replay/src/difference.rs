@@ -89,10 +89,20 @@ fn config_differences(first: &Config, second: &Config) -> Vec<ConfigDifference> 
         .collect()
 }
 
-fn fields(config: &Config) -> [(&'static str, String); 9] {
+fn fields(config: &Config) -> [(&'static str, String); 10] {
     // Taken apart without `..`: a field that is added must be compared too.
-    let Config { seed, schedule, scenario, plant, strategy, memory, threads, operations, geometry } =
-        config;
+    let Config {
+        seed,
+        schedule,
+        scenario,
+        plant,
+        strategy,
+        memory,
+        threads,
+        operations,
+        geometry,
+        program,
+    } = config;
     [
         ("seed", seed.to_string()),
         ("schedule", schedule.to_string()),
@@ -103,6 +113,7 @@ fn fields(config: &Config) -> [(&'static str, String); 9] {
         ("threads", threads.to_string()),
         ("operations", operations.to_string()),
         ("geometry", geometry.clone()),
+        ("program", program.as_ref().map_or("the scenario's".to_owned(), String::clone)),
     ]
 }
 

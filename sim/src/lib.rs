@@ -4,10 +4,10 @@
 //! |---|---|
 //! | [`runtime`] | the engine: arena, fibers, clocks, memory oracles, strategies; knows no allocator |
 //! | [`oracle`] | oracles that know what a slab is |
-//! | [`program`], [`scenario`] | what simulated threads do, as data, and named generators of it |
+//! | [`program`], [`notation`], [`scenario`] | what simulated threads do, as data and as text, and named generators of it |
 //! | [`settings`], [`simulation`] | everything that determines a run, and the run |
 //! | [`turns`] | directed interleavings, for stories and snapshots |
-//! | [`explore`] | many runs |
+//! | [`explore`], [`shrink`] | many runs, and the smallest that fails |
 //! | [`report`], [`picture`], [`columns`] | what is said and drawn of a run |
 //! | [`faults`] | the list of planted faults |
 //! | [`cli`] | the command |
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod columns;
 pub mod explore;
 pub mod faults;
+pub mod notation;
 pub mod oracle;
 pub mod picture;
 pub mod program;
@@ -23,6 +24,7 @@ pub mod report;
 pub mod runtime;
 pub mod scenario;
 pub mod settings;
+pub mod shrink;
 pub mod simulation;
 mod strategies;
 pub mod turns;

@@ -174,6 +174,7 @@ impl Settings {
             threads: self.threads as u32 + 1,
             operations: self.operations as u32,
             geometry: self.geometry.name().to_owned(),
+            program: None,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::oracle::slabs::{Counts, SlabObserver, Transition};
 use crate::program::{self, Program, USER_BYTES};
 use crate::runtime::{
     Access, Body, Choice, ChoicePoint, Chooser, End, Observer, Plan, Production, Run, Sim, Start,
-    ThreadId, Tiny, Verdict, Violation, World, WorldConfig, WorldGeometry, WorldView,
+    THREADS_MAX, ThreadId, Tiny, Verdict, Violation, World, WorldConfig, WorldGeometry, WorldView,
 };
 use crate::settings::{GeometryName, Settings};
 use crate::strategies;
@@ -39,6 +39,8 @@ pub struct Report {
     pub plain_accesses: u64,
     /// Operations that were begun.
     pub operations: u64,
+    /// The same by thread; a thread's end counts as one.
+    pub operations_begun: [u32; THREADS_MAX],
     /// How often each step of the lifecycle was seen.
     pub counts: Counts,
     /// The digest of all steps.
@@ -57,6 +59,21 @@ impl Report {
         match &self.end {
             End::Violation(violation) => Some(violation),
             End::Finished | End::Stopped => None,
+        }
+    }
+
+    /// The outcome as a replay compares it; `None` if the run was stopped.
+    pub fn outcome_seen(&self) -> Option<OutcomeSeen> {
+        match &self.end {
+            End::Finished => Some(OutcomeSeen::Passed),
+            End::Violation(violation) => Some(OutcomeSeen::Violation {
+                oracle: violation.oracle.to_owned(),
+                message: violation.message.clone(),
+                thread: violation.thread as u8,
+                step: violation.step,
+                site: Some(violation.access.site),
+            }),
+            End::Stopped => None,
         }
     }
 }
@@ -234,6 +251,7 @@ fn report<G: WorldGeometry>(
         choices: run.choices,
         switches: run.switches,
         plain_accesses: run.plain_accesses,
+        operations_begun: run.operations,
         operations: run.operations.iter().map(|&count| u64::from(count)).sum(),
         counts: slabs.counts(),
         digest: run.digest.value(),
@@ -375,21 +393,17 @@ impl Subject for Guidable<'_> {
         guide: &mut dyn Guide,
     ) -> Result<Option<OutcomeSeen>, GuidedError> {
         let settings = Settings::from_config(config).map_err(GuidedError::Config)?;
+        let program = match &config.program {
+            None => settings.program(),
+            Some(text) => {
+                Program::from_notation(text, settings.threads).map_err(GuidedError::Config)?
+            }
+        };
         let report = self
             .simulator
-            .run_program(&settings, settings.program(), self.extras, Some(guide))
+            .run_program(&settings, program, self.extras, Some(guide))
             .map_err(GuidedError::World)?;
-        let outcome = match &report.end {
-            End::Finished => Some(OutcomeSeen::Passed),
-            End::Violation(violation) => Some(OutcomeSeen::Violation {
-                oracle: violation.oracle.to_owned(),
-                message: violation.message.clone(),
-                thread: violation.thread as u8,
-                step: violation.step,
-                site: Some(violation.access.site),
-            }),
-            End::Stopped => None,
-        };
+        let outcome = report.outcome_seen();
         self.report = Some(report);
         Ok(outcome)
     }

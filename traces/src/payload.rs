@@ -47,6 +47,7 @@ struct ConfigPart<'bytes> {
     threads: u32,
     operations: u32,
     geometry: &'bytes str,
+    program: Option<&'bytes str>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,6 +120,7 @@ impl<'bytes> ConfigPart<'bytes> {
             threads: config.threads,
             operations: config.operations,
             geometry: &config.geometry,
+            program: config.program.as_deref(),
         }
     }
 
@@ -133,6 +135,7 @@ impl<'bytes> ConfigPart<'bytes> {
             threads: self.threads,
             operations: self.operations,
             geometry: self.geometry.to_owned(),
+            program: self.program.map(str::to_owned),
         }
     }
 }

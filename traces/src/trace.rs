@@ -52,6 +52,9 @@ pub struct Config {
     pub operations: u32,
     /// Name of the geometry.
     pub geometry: String,
+    /// What the threads do, if it is not what the scenario draws from seed and schedule: after
+    /// shrinking.
+    pub program: Option<String>,
 }
 
 /// A place in the source. Steps share them; see [`Trace::sites`].

@@ -8,9 +8,16 @@ mod sample;
 use sample::sample;
 
 fn config() -> impl Strategy<Value = Config> {
-    let names = (".{0,12}", prop::option::of(".{0,12}"), ".{0,12}", ".{0,12}", ".{0,12}");
+    let optional = || prop::option::of(".{0,12}");
+    let names = (".{0,12}", optional(), ".{0,12}", ".{0,12}", ".{0,12}", optional());
     (any::<u64>(), any::<u64>(), names, 1u32..=256, any::<u32>()).prop_map(
-        |(seed, schedule, (scenario, plant, strategy, memory, geometry), threads, operations)| {
+        |(
+            seed,
+            schedule,
+            (scenario, plant, strategy, memory, geometry, program),
+            threads,
+            operations,
+        )| {
             Config {
                 seed,
                 schedule,
@@ -21,6 +28,7 @@ fn config() -> impl Strategy<Value = Config> {
                 threads,
                 operations,
                 geometry,
+                program,
             }
         },
     )

@@ -33,6 +33,7 @@ pub(crate) fn config(seed: u64, operations: u32) -> Config {
         threads: 2,
         operations,
         geometry: "tiny".to_owned(),
+        program: None,
         ..Config::default()
     }
 }

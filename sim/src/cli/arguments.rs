@@ -54,7 +54,7 @@ pub(super) struct Common {
     /// Operations of each thread [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) ops: Option<usize>,
-    /// Sizes and thresholds: a tiny allocator whose limits are near, or the one that ships.
+    /// Sizes and limits.
     #[arg(long, value_enum, default_value = "tiny")]
     pub(super) geometry: GeometryName,
     /// Print one JSON object, last, on standard output.
@@ -73,7 +73,7 @@ pub(super) struct Run {
     /// What happens: see `hak-sim scenarios`.
     #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name)]
     pub(super) scenario: String,
-    /// How the next thread is chosen: random, pct, pct:DEPTH, round-robin, portfolio.
+    /// random, pct, pct:DEPTH, round-robin or portfolio.
     #[arg(long, value_parser = strategy, default_value = "random")]
     pub(super) strategy: StrategyName,
     /// Record the run into this file.
@@ -97,13 +97,13 @@ pub(super) struct Explore {
     /// For how long, in seconds; where it stops depends on the machine.
     #[arg(long, value_name = "SECONDS", conflicts_with = "schedules")]
     pub(super) time: Option<u64>,
-    /// OS threads that search; the result is the same for any number.
+    /// OS threads that search; any number gives the same result.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) jobs: usize,
     /// Search only the K-th of N parts.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(super) shard: Option<(u64, u64)>,
-    /// How the next thread is chosen: random, pct, pct:DEPTH, round-robin, portfolio.
+    /// random, pct, pct:DEPTH, round-robin or portfolio.
     #[arg(long, value_parser = strategy, default_value = "portfolio")]
     pub(super) strategy: StrategyName,
     /// Record the first violation into this file.

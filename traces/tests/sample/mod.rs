@@ -26,6 +26,7 @@ pub(crate) fn sample() -> Trace {
             threads: 3,
             operations: 6,
             geometry: "tiny".to_owned(),
+            program: Some("a0:64 f0 | t0".to_owned()),
         },
         sites: vec![site(88, 13), site(121, 9)],
         steps,

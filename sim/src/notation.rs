@@ -1,0 +1,137 @@
+//! The notation of programs: one line of text for each program, in traces and reports.
+//!
+//! ```text
+//! a3:64     allocate 64 bytes into register 3       f3      free register 3
+//! a3:64@6   the same, aligned to 2^6                r3:20   reallocate register 3 to 20 bytes
+//! a3:64z    the same, zeroed                        p1:32   allocate 32 bytes into mailbox 1, free what was there
+//! c         collect                                 t1      free what is in mailbox 1
+//! x         end, and begin anew                     |       the next thread
+//! ```
+
+use std::fmt::Write;
+
+use crate::program::{MAILBOXES, Operation, Program, REGISTERS};
+
+/// The largest size that a program may ask for; any allocator may refuse it.
+const SIZE_MAX: u32 = 1 << 28;
+
+/// The largest alignment, as a power of two.
+const ALIGN_SHIFT_MAX: u8 = 23;
+
+impl Program {
+    /// The program in notation.
+    pub fn to_notation(&self) -> String {
+        let threads: Vec<String> = self
+            .threads
+            .iter()
+            .map(|operations| operations.iter().map(word).collect::<Vec<_>>().join(" "))
+            .collect();
+        threads.join(" | ")
+    }
+
+    /// The program of a notation, for so many threads.
+    ///
+    /// # Errors
+    /// One sentence on the first word that is none, or on the number of threads.
+    pub fn from_notation(text: &str, threads: usize) -> Result<Program, String> {
+        let program = Program {
+            threads: text
+                .split('|')
+                .map(|thread| thread.split_whitespace().map(parsed).collect())
+                .collect::<Result<_, _>>()?,
+        };
+        match program.threads.len() {
+            found if found == threads => Ok(program),
+            found => Err(format!("its program is for {found} threads, but it names {threads}")),
+        }
+    }
+}
+
+fn word(operation: &Operation) -> String {
+    match *operation {
+        Operation::Allocate { register, size, align_shift, zeroed } => {
+            let mut text = format!("a{register}:{size}");
+            if align_shift != 0 {
+                let _ = write!(text, "@{align_shift}");
+            }
+            if zeroed {
+                text.push('z');
+            }
+            text
+        }
+        Operation::Free { register } => format!("f{register}"),
+        Operation::Reallocate { register, size } => format!("r{register}:{size}"),
+        Operation::Replace { mailbox, size } => format!("p{mailbox}:{size}"),
+        Operation::Take { mailbox } => format!("t{mailbox}"),
+        Operation::Collect => "c".to_owned(),
+        Operation::Exit => "x".to_owned(),
+    }
+}
+
+fn parsed(word: &str) -> Result<Operation, String> {
+    operation(word)
+        .ok_or_else(|| format!("its program has the word '{word}', which is no operation"))
+}
+
+fn operation(word: &str) -> Option<Operation> {
+    let (kind, rest) = word.split_at_checked(1)?;
+    let below = |text: &str, bound: usize| {
+        text.parse::<u8>().ok().filter(|&number| usize::from(number) < bound)
+    };
+    let sized = |text: &str, bound: usize| {
+        let (place, size) = text.split_once(':')?;
+        let size = size.parse().ok().filter(|&size: &u32| size <= SIZE_MAX)?;
+        Some((below(place, bound)?, size))
+    };
+    match kind {
+        "a" => {
+            let (rest, zeroed) = rest.strip_suffix('z').map_or((rest, false), |rest| (rest, true));
+            let (rest, shift) = rest.split_once('@').unwrap_or((rest, "0"));
+            let align_shift = below(shift, usize::from(ALIGN_SHIFT_MAX) + 1)?;
+            let (register, size) = sized(rest, REGISTERS)?;
+            Some(Operation::Allocate { register, size, align_shift, zeroed })
+        }
+        "f" => Some(Operation::Free { register: below(rest, REGISTERS)? }),
+        "r" => {
+            sized(rest, REGISTERS).map(|(register, size)| Operation::Reallocate { register, size })
+        }
+        "p" => sized(rest, MAILBOXES).map(|(mailbox, size)| Operation::Replace { mailbox, size }),
+        "t" => Some(Operation::Take { mailbox: below(rest, MAILBOXES)? }),
+        "c" if rest.is_empty() => Some(Operation::Collect),
+        "x" if rest.is_empty() => Some(Operation::Exit),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::SCENARIOS;
+
+    #[test]
+    fn every_program_survives_its_notation() {
+        for scenario in SCENARIOS {
+            for seed in 0..20 {
+                let program = scenario.program(seed, 0, 3, 50, 16 << 10);
+                let text = program.to_notation();
+                assert_eq!(Program::from_notation(&text, 3), Ok(program), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_thread_may_have_nothing_to_do() {
+        let program = Program { threads: vec![vec![], vec![Operation::Exit], vec![]] };
+        assert_eq!(Program::from_notation(&program.to_notation(), 3), Ok(program));
+    }
+
+    #[test]
+    fn what_is_no_operation_is_named() {
+        for bad in ["a", "a1", "a99:8", "a1:8@60", "f-1", "p9:8", "é", "q", "cc", "r1:99999999999"]
+        {
+            let error = Program::from_notation(bad, 1).expect_err("no operation");
+            assert!(error.contains(bad), "{error}");
+        }
+        assert!(Program::from_notation("c | c", 3).is_err());
+    }
+}

@@ -1,0 +1,362 @@
+//! Shrinking: the smallest failing run that can be found near a failing run.
+//!
+//! Greedy, by running again (in the spirit of delta debugging, Zeller and Hildebrandt 2002): threads, operations and turns
+//! of the schedule are taken away as long as the same oracle still complains. A schedule is kept as turns: a thread goes
+//! until it has done a certain step of a certain operation. So the turns of the operations that are left mean the same
+//! when others are taken away. A turn ends early if its thread cannot go.
+//!
+//! The measure that decreases: threads, then operations, then turns, then steps.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use hak_replay::{Choice, Guide, Recorder, StepSeen};
+use hak_traces::{Config, Outcome, Trace};
+
+use crate::program::Program;
+use crate::runtime::THREADS_MAX;
+use crate::settings::Settings;
+use crate::simulation::{Extras, Report, Simulator};
+
+/// A step of a thread: the number of its operation, counted from one, and of the step in it. Ordered as they happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment {
+    operation: u32,
+    step: u32,
+}
+
+impl Moment {
+    /// The step that the thread does next, if it belongs to `operation`.
+    fn next(self, operation: u32) -> Moment {
+        let step = if operation == self.operation { self.step + 1 } else { 1 };
+        Moment { operation, step }
+    }
+}
+
+/// A thread goes until it has done this step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    thread: u8,
+    until: Moment,
+}
+
+/// A run that fails.
+#[derive(Clone)]
+struct Failing {
+    program: Program,
+    turns: Vec<Turn>,
+    steps: u64,
+}
+
+impl Failing {
+    fn measure(&self) -> (usize, usize, usize, u64) {
+        (self.program.threads.len(), self.program.operations(), self.turns.len(), self.steps)
+    }
+}
+
+/// What shrinking made of a trace.
+pub struct Shrunk {
+    /// The small failing run, recorded.
+    pub trace: Trace,
+    /// What happened in it.
+    pub report: Report,
+    /// How many runs it took.
+    pub runs: u64,
+    /// Operations before and after.
+    pub operations: (usize, usize),
+    /// Context switches before and after.
+    pub switches: (usize, usize),
+}
+
+/// Runs at most, so that shrinking ends in a few seconds.
+const RUNS_MAX: u64 = 4_000;
+
+/// Shrinks a failing trace. `None` if it does not fail (any more).
+///
+/// # Errors
+/// The system has no memory for the simulated world, or the trace names what this version does not have.
+pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shrunk>> {
+    let Outcome::Violation { oracle, .. } = &trace.outcome else { return Ok(None) };
+    let settings = Settings::from_config(&trace.config).map_err(io::Error::other)?;
+    let program = match &trace.config.program {
+        None => settings.program(),
+        Some(text) => Program::from_notation(text, settings.threads).map_err(io::Error::other)?,
+    };
+    let turns = turns_of(trace.steps.iter().map(|step| (step.thread, step.operation)));
+    let before = (program.operations(), turns.len());
+    let mut shrinker = Shrinker { simulator, settings, oracle, runs: 0 };
+    let first = Failing { program, turns, steps: u64::MAX };
+    let Some(mut best) = shrinker.attempt(&first)? else { return Ok(None) };
+    loop {
+        let measure = best.measure();
+        shrinker.without_threads(&mut best)?;
+        shrinker.without_operations(&mut best)?;
+        shrinker.without_turns(&mut best)?;
+        if best.measure() == measure || shrinker.runs >= RUNS_MAX {
+            break;
+        }
+    }
+    shrinker.finish(best, before)
+}
+
+/// The turns of a row of steps, each of a thread and its operation.
+fn turns_of(steps: impl Iterator<Item = (u8, u32)>) -> Vec<Turn> {
+    let mut turns: Vec<Turn> = Vec::new();
+    let mut moments = [Moment::default(); 256];
+    for (thread, operation) in steps {
+        let until = moments[usize::from(thread)].next(operation);
+        moments[usize::from(thread)] = until;
+        match turns.last_mut() {
+            Some(turn) if turn.thread == thread => turn.until = until,
+            _ => turns.push(Turn { thread, until }),
+        }
+    }
+    turns
+}
+
+struct Shrinker<'a> {
+    simulator: &'a mut Simulator,
+    settings: Settings,
+    oracle: &'a str,
+    runs: u64,
+}
+
+impl Shrinker<'_> {
+    /// Runs a candidate. If it fails as it should: what really happened, without what was not reached.
+    fn attempt(&mut self, candidate: &Failing) -> io::Result<Option<Failing>> {
+        self.runs += 1;
+        let mut guide = TurnsGuide::new(&candidate.turns, None);
+        let settings = settings_for(&self.settings, &candidate.program);
+        let program = candidate.program.clone();
+        let report =
+            self.simulator.run_program(&settings, program, Extras::default(), Some(&mut guide))?;
+        if report.violation().is_none_or(|violation| violation.oracle != self.oracle) {
+            return Ok(None);
+        }
+        let mut program = report.program;
+        for (operations, begun) in program.threads.iter_mut().zip(report.operations_begun) {
+            operations.truncate(begun as usize);
+        }
+        let turns = turns_of(guide.executed.into_iter());
+        Ok(Some(Failing { program, turns, steps: report.steps }))
+    }
+
+    /// Takes the candidate if it fails and is smaller; whether it did.
+    fn improve(&mut self, best: &mut Failing, candidate: &Failing) -> io::Result<bool> {
+        if self.runs >= RUNS_MAX {
+            return Ok(false);
+        }
+        match self.attempt(candidate)? {
+            Some(failing) if failing.measure() < best.measure() => {
+                *best = failing;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn without_threads(&mut self, best: &mut Failing) -> io::Result<()> {
+        let mut thread = best.program.threads.len();
+        while thread > 0 {
+            thread -= 1;
+            if best.program.threads.len() > 1 {
+                let candidate = without_thread(best, thread);
+                self.improve(best, &candidate)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn without_operations(&mut self, best: &mut Failing) -> io::Result<()> {
+        for thread in 0..best.program.threads.len() {
+            let mut chunk = best.program.threads[thread].len().div_ceil(2).max(1);
+            loop {
+                let mut end = best.program.threads[thread].len();
+                while end > 0 {
+                    let start = end.saturating_sub(chunk);
+                    let candidate = without_operations(best, thread, start, end);
+                    self.improve(best, &candidate)?;
+                    end = start.min(best.program.threads[thread].len());
+                }
+                if chunk == 1 {
+                    break;
+                }
+                chunk = chunk.div_ceil(2);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes turns away: a turn is done later, with the next turn of its thread, or earlier, with the one before.
+    fn without_turns(&mut self, best: &mut Failing) -> io::Result<()> {
+        let mut place = best.turns.len();
+        while place > 0 {
+            place = (place - 1).min(best.turns.len() - 1);
+            let turns = &best.turns;
+            let fewer = [joined_later(turns, place), joined_earlier(turns, place)];
+            for turns in fewer.into_iter().flatten() {
+                let candidate = Failing { turns, ..best.clone() };
+                if self.improve(best, &candidate)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, best: Failing, before: (usize, usize)) -> io::Result<Option<Shrunk>> {
+        let settings = settings_for(&self.settings, &best.program);
+        let config = Config { program: Some(best.program.to_notation()), ..settings.to_config() };
+        let mut guide = TurnsGuide::new(&best.turns, Some(Recorder::new(config)));
+        let extras = Extras { transitions: true, picture: true };
+        let operations = best.program.operations();
+        let report =
+            self.simulator.run_program(&settings, best.program, extras, Some(&mut guide))?;
+        self.runs += 1;
+        let (Some(outcome), Some(recorder)) = (report.outcome_seen(), guide.recorder) else {
+            return Ok(None);
+        };
+        Ok(Some(Shrunk {
+            trace: recorder.finish(outcome),
+            operations: (before.0, operations),
+            switches: (before.1.saturating_sub(1), best.turns.len().saturating_sub(1)),
+            report,
+            runs: self.runs,
+        }))
+    }
+}
+
+fn settings_for(settings: &Settings, program: &Program) -> Settings {
+    let longest = program.threads.iter().map(Vec::len).max().unwrap_or(0);
+    Settings { threads: program.threads.len(), operations: longest.max(1), ..*settings }
+}
+
+fn without_thread(failing: &Failing, thread: usize) -> Failing {
+    let mut candidate = failing.clone();
+    candidate.program.threads.remove(thread);
+    candidate.turns.retain(|turn| usize::from(turn.thread) != thread);
+    for turn in &mut candidate.turns {
+        turn.thread -= u8::from(usize::from(turn.thread) > thread);
+    }
+    candidate
+}
+
+fn without_operations(failing: &Failing, thread: usize, start: usize, end: usize) -> Failing {
+    let mut candidate = failing.clone();
+    candidate.program.threads[thread].drain(start..end);
+    for turn in candidate.turns.iter_mut().filter(|turn| usize::from(turn.thread) == thread) {
+        let operation = turn.until.operation as usize;
+        if operation > end {
+            turn.until.operation -= (end - start) as u32;
+        } else if operation > start {
+            // To the end of the operation before.
+            turn.until = Moment { operation: start as u32, step: u32::MAX };
+        }
+    }
+    candidate
+}
+
+fn joined_later(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
+    let mut turns = turns.to_vec();
+    turns.remove(place);
+    Some(turns)
+}
+
+fn joined_earlier(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
+    let turn = turns[place];
+    let earlier = (0..place).rev().find(|&earlier| turns[earlier].thread == turn.thread)?;
+    let mut turns = turns.to_vec();
+    turns[earlier].until = turn.until;
+    turns.remove(place);
+    Some(turns)
+}
+
+/// Follows turns; after the last one nobody is preempted any more.
+struct TurnsGuide<'a> {
+    turns: &'a [Turn],
+    next: usize,
+    /// The last step of each thread.
+    moments: [Moment; THREADS_MAX],
+    /// The thread and operation of each step.
+    executed: Vec<(u8, u32)>,
+    recorder: Option<Recorder>,
+}
+
+impl<'a> TurnsGuide<'a> {
+    fn new(turns: &'a [Turn], recorder: Option<Recorder>) -> TurnsGuide<'a> {
+        let moments = [Moment::default(); THREADS_MAX];
+        TurnsGuide { turns, next: 0, moments, executed: Vec::new(), recorder }
+    }
+}
+
+impl Guide for TurnsGuide<'_> {
+    fn choose(&mut self, _step: u64, runnable: &[u8]) -> Choice {
+        while let Some(turn) = self.turns.get(self.next) {
+            let over = self.moments[usize::from(turn.thread)] >= turn.until;
+            if !over && runnable.contains(&turn.thread) {
+                return Choice::Thread { thread: turn.thread, event: 0 };
+            }
+            self.next += 1;
+        }
+        let last = self.executed.last().map(|&(thread, _)| thread);
+        let thread = last.filter(|thread| runnable.contains(thread)).unwrap_or(runnable[0]);
+        Choice::Thread { thread, event: 0 }
+    }
+
+    fn executed(&mut self, _step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()> {
+        let moment = &mut self.moments[usize::from(seen.thread)];
+        *moment = moment.next(seen.operation);
+        self.executed.push((seen.thread, seen.operation));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.step(seen, digest);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::{Limit, Search, explore};
+    use crate::faults::FAULTS;
+    use crate::scenario::SCENARIOS;
+    use crate::settings::StrategyName;
+    use crate::simulation::Guidable;
+
+    #[test]
+    fn each_planted_fault_shrinks_to_a_few_operations_and_switches() {
+        for row in FAULTS {
+            let settings = SCENARIOS.iter().map(|scenario| Settings {
+                plant: Some(row.fault),
+                strategy: StrategyName::Portfolio,
+                ..Settings::new(scenario, 42)
+            });
+            let search = Search {
+                settings: settings.collect(),
+                limit: Limit::Schedules(10_000),
+                shard: (0, 1),
+                jobs: 2,
+            };
+            let found = explore(&search, &|_, _| {}).expect("memory for a world");
+            let failing = found.violation.expect("the fault is found");
+            let mut simulator = Simulator::new();
+            let mut subject =
+                Guidable { simulator: &mut simulator, extras: Extras::default(), report: None };
+            let trace = hak_replay::record(&mut subject, &failing.to_config()).expect("it runs");
+            let shrunk = shrink(&mut simulator, &trace).expect("memory").expect("it fails");
+            let again = shrink(&mut simulator, &trace).expect("memory").expect("it fails");
+            assert_eq!(shrunk.trace, again.trace, "the same twice");
+            let name = row.fault.name();
+            println!(
+                "{name}: {:?} operations, {} steps, {:?} switches, {} runs: {}",
+                shrunk.operations,
+                shrunk.report.steps,
+                shrunk.switches,
+                shrunk.runs,
+                shrunk.report.program.to_notation()
+            );
+            assert!(shrunk.operations.1 <= 24, "{name}: {:?} operations", shrunk.operations);
+            assert!(shrunk.switches.1 <= 12, "{name}: {:?} switches", shrunk.switches);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `hak-sim scenarios` and `hak-sim faults`: everything that there is, with where it comes from.
+
+use hak_core::Fault;
+use hak_sim::scenario::SCENARIOS;
+use serde_json::Value;
+
+use crate::support::Folder;
+
+fn names(list: &Value) -> Vec<&str> {
+    let rows = list.as_array().expect("a list");
+    rows.iter().map(|row| row["name"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn every_fault_is_listed_with_its_origin_and_can_be_planted() {
+    let folder = Folder::new();
+    let text = folder.expect(0, "faults").stdout;
+    let value = folder.expect(0, "faults --json").json();
+    let all: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+    assert_eq!(names(&value["faults"]), all);
+    for row in value["faults"].as_array().expect("a list") {
+        let (name, origin) = (row["name"].as_str().expect("a name"), row["origin"].as_str());
+        let origin = origin.filter(|origin| is_origin(origin)).expect("an origin");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} ")))
+            .expect("a line of the fault");
+        assert_eq!(line.split_whitespace().nth(1), Some(origin), "{text}");
+        assert!(row["oracles"].is_array() && row["about"].is_string(), "{row}");
+        let ended = folder.run(&format!("--plant {name}"));
+        assert!(ended.code <= 1, "{ended:?}");
+    }
+}
+
+#[test]
+fn every_scenario_is_listed_with_its_origins() {
+    let folder = Folder::new();
+    let text = folder.expect(0, "scenarios").stdout;
+    let value = folder.expect(0, "scenarios --json").json();
+    let all: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    assert_eq!(names(&value["scenarios"]), all);
+    for row in value["scenarios"].as_array().expect("a list") {
+        let name = row["name"].as_str().expect("a name");
+        assert!(text.lines().any(|line| line.starts_with(&format!("{name} "))), "{text}");
+        let origins = row["origins"].as_array().expect("a list");
+        let is_sound = |origin: &Value| origin.as_str().is_some_and(is_origin);
+        assert!(!origins.is_empty() && origins.iter().all(is_sound), "{row}");
+    }
+}
+
+/// A letter and a number: a row of a list of requirements.
+fn is_origin(origin: &str) -> bool {
+    origin.starts_with(|c: char| c.is_ascii_uppercase()) && origin[1..].parse::<u32>().is_ok()
+}

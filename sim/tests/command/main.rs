@@ -1,0 +1,14 @@
+//! The command line, from outside: `hak-sim` is run as users run it, and what it prints and how it ends is checked.
+
+mod bad_input;
+mod bad_usage;
+mod determinism;
+mod digests;
+mod divergence;
+mod json;
+mod lists;
+mod main_job;
+mod planted_faults;
+mod searching;
+mod showing;
+mod support;
