@@ -108,7 +108,7 @@ pub enum Outcome {
         message: String,
         /// The thread that was running.
         thread: u8,
-        /// Index of the step in which it happened; the number of steps if it was seen at the end.
+        /// The number of the step in which it happened, counted from 1: the last one recorded.
         step: u64,
         /// Index into [`Trace::sites`] of the source place, where there is one.
         site: Option<u32>,
