@@ -8,12 +8,13 @@
 //! | [`settings`], [`simulation`] | everything that determines a run, and the run |
 //! | [`turns`] | directed interleavings, for stories and snapshots |
 //! | [`explore`], [`shrink`] | many runs, and the smallest that fails |
-//! | [`report`], [`picture`], [`columns`] | what is said and drawn of a run |
+//! | [`report`], [`picture`], [`columns`], [`explain`] | what is said and drawn of a run |
 //! | [`faults`] | the list of planted faults |
 //! | [`cli`] | the command |
 
 pub mod cli;
 pub mod columns;
+pub mod explain;
 pub mod explore;
 pub mod faults;
 pub mod notation;

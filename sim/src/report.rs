@@ -4,10 +4,12 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::explain;
 use crate::oracle::ORACLES;
 use crate::oracle::slabs::{Change, Counts, Transition};
 use crate::program::Operation;
 use crate::runtime::{End, Violation};
+use crate::shrink::Shrunk;
 use crate::simulation::Report;
 
 use hak_core::slot::SlabState;
@@ -117,6 +119,50 @@ pub fn picture_text(report: &Report, indent: usize) -> String {
         let _ = writeln!(text, "{:column$}{}", "", folded(words, column, column + 8));
     }
     text
+}
+
+/// The smallest failing run that was found, explained.
+pub fn shrunk_text(shrunk: &Shrunk) -> String {
+    let text = format!(
+        "shrunk from {} to {} operations and from {} to {} context switches, in {} runs:\n",
+        shrunk.operations.0,
+        shrunk.operations.1,
+        shrunk.switches.0,
+        shrunk.switches.1,
+        grouped(shrunk.runs)
+    );
+    text + &explanation(&shrunk.report)
+}
+
+/// A failing run whose steps were kept: what the threads do, its steps as columns, and the state at the end.
+pub fn explanation(report: &Report) -> String {
+    let mut text = String::new();
+    for (thread, operations) in report.program.threads.iter().enumerate() {
+        let words: Vec<String> = operations.iter().map(Operation::to_string).collect();
+        let _ = writeln!(text, "  thread {thread}: {}", folded(&words.join("; "), 12, 4));
+    }
+    text.push_str(&explain::draw(report));
+    if let Some(violation) = report.violation() {
+        let sentence = format!("VIOLATION {}: {}", violation.oracle, violation.message);
+        let _ = writeln!(text, "{}", folded(&sentence, 0, 2));
+    }
+    text.push_str("the state there:\n");
+    for line in report.picture.lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
+}
+
+/// The same for programs.
+pub fn shrunk_value(shrunk: &Shrunk) -> Value {
+    json!({
+        "program": shrunk.report.program.to_notation(),
+        "operations": shrunk.operations.1,
+        "switches": shrunk.switches.1,
+        "steps": shrunk.report.steps,
+        "runs": shrunk.runs,
+        "message": shrunk.report.violation().map(|violation| violation.message.clone()),
+    })
 }
 
 /// How to see the run again.
@@ -253,13 +299,22 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 /// The words of a text in lines of at most [`WIDTH`] columns. The first line begins at column `begin`, the others are
 /// indented by `indent`. A word that is longer than a line stays whole.
 pub fn folded(text: &str, begin: usize, indent: usize) -> String {
+    folded_within(text, begin, indent, WIDTH)
+}
+
+/// The words of a text in lines of at most `width` columns; all but the first are indented by two.
+pub fn folded_to(text: &str, width: usize) -> String {
+    folded_within(text, 0, 2, width)
+}
+
+fn folded_within(text: &str, begin: usize, indent: usize, most: usize) -> String {
     let mut folded = String::new();
     let mut column = begin;
     for word in text.split(' ') {
         let width = word.chars().count();
         if folded.is_empty() {
             column += width;
-        } else if column + 1 + width > WIDTH {
+        } else if column + 1 + width > most {
             folded.push('\n');
             folded.push_str(&" ".repeat(indent));
             column = indent + width;

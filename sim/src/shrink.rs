@@ -208,7 +208,7 @@ impl Shrinker<'_> {
         let settings = settings_for(&self.settings, &best.program);
         let config = Config { program: Some(best.program.to_notation()), ..settings.to_config() };
         let mut guide = TurnsGuide::new(&best.turns, Some(Recorder::new(config)));
-        let extras = Extras { transitions: true, picture: true };
+        let extras = Extras { transitions: true, picture: true, events: true };
         let operations = best.program.operations();
         let report =
             self.simulator.run_program(&settings, best.program, extras, Some(&mut guide))?;

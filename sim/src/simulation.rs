@@ -7,11 +7,12 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::ControlFlow;
 
-use hak_core::inspect;
+use hak_core::inspect::{self, Place};
 use hak_core::root::Root;
 use hak_replay::{Choice as Guided, Guide, OutcomeSeen, StepSeen, Subject};
 use hak_traces::{Config, EVENT_PLAIN, EVENT_SPURIOUS_FAILURE, EVENT_SYSTEM_CALL_FAILURE};
 
+use crate::explain::Event;
 use crate::oracle::slabs::{Counts, SlabObserver, Transition};
 use crate::program::{self, Program, USER_BYTES};
 use crate::runtime::{
@@ -49,6 +50,12 @@ pub struct Report {
     pub transitions: Vec<Transition>,
     /// What lies where the violation happened, and where the earlier access of the pair was.
     pub places: Option<(String, Option<String>)>,
+    /// The same, not as text.
+    pub place: Option<Place>,
+    /// The same, of the earlier access.
+    pub other_place: Option<Place>,
+    /// Every step, if that was asked for.
+    pub events: Vec<Event>,
     /// The state of all slabs at the end, if it was asked for.
     pub picture: String,
 }
@@ -83,6 +90,8 @@ impl Report {
 pub struct Extras {
     /// Keep the lifecycle's steps.
     pub transitions: bool,
+    /// Keep every step with what it did.
+    pub events: bool,
     /// Draw the state at the end.
     pub picture: bool,
 }
@@ -192,7 +201,7 @@ fn run_in<G: WorldGeometry>(
     extras: Extras,
     drive: Drive<'_>,
 ) -> Report {
-    let mut slabs = SlabObserver::<G>::new(extras.transitions);
+    let mut slabs = SlabObserver::<G>::new(extras.transitions, extras.events);
     let threads: Vec<_> = program
         .threads
         .iter()
@@ -236,11 +245,14 @@ fn report<G: WorldGeometry>(
         End::Violation(violation) => {
             let here = world.address_of(violation.access.offset);
             let there = violation.other.map(|other| world.address_of(other.offset));
-            let name = |address: usize| inspect::place::<Sim<G>>(address).to_string();
+            let name = |address: usize| inspect::place::<Sim<G>>(address);
             Some(world.inspect(|| (name(here), there.map(name))))
         }
         End::Finished | End::Stopped => None,
     };
+    let (place, other_place) = places.map_or((None, None), |(here, there)| (Some(here), there));
+    let counts = slabs.counts();
+    let (transitions, events) = slabs.into_log();
     let picture =
         if extras.picture { world.inspect(crate::picture::draw::<G>) } else { String::new() };
     Report {
@@ -253,10 +265,13 @@ fn report<G: WorldGeometry>(
         plain_accesses: run.plain_accesses,
         operations_begun: run.operations,
         operations: run.operations.iter().map(|&count| u64::from(count)).sum(),
-        counts: slabs.counts(),
+        counts,
         digest: run.digest.value(),
-        transitions: slabs.into_log(),
-        places,
+        transitions,
+        places: place.map(|place| (place.to_string(), other_place.map(|other| other.to_string()))),
+        place,
+        other_place,
+        events,
         picture,
     }
 }

@@ -49,7 +49,7 @@ fn tell(threads: Vec<Vec<Operation>>, turns: &[(usize, u32)]) -> String {
     let turns: Vec<Turn> =
         turns.iter().map(|&(thread, operations)| Turn { thread, operations }).collect();
     let mut chooser = Turns::then_stop(turns.clone());
-    let extras = Extras { transitions: true, picture: true };
+    let extras = Extras { transitions: true, picture: true, events: false };
     let report = Simulator::new()
         .run_chosen(&settings, Program { threads }, extras, &mut chooser)
         .expect("memory for a world");

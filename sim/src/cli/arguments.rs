@@ -29,6 +29,8 @@ pub(super) enum Command {
     Explore(Explore),
     /// Runs a recorded trace again, step by step, and says where it diverges.
     Replay(Replay),
+    /// Finds the smallest failing run near a recorded one, and explains it.
+    Shrink(Shrink),
     /// Shows the steps of a recorded trace as columns, one for each thread.
     Show(Show),
     /// Compares two traces.
@@ -120,6 +122,18 @@ pub(super) struct Replay {
     /// Make only the first N steps and show the state there.
     #[arg(long, value_name = "N")]
     pub(super) until: Option<u64>,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Shrink {
+    /// The trace of a failing run.
+    pub(super) file: PathBuf,
+    /// Write the trace of the smallest run into this file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
     pub(super) json: bool,

@@ -8,11 +8,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::arguments::{self, Explore};
-use super::{COMMIT, Exit, Refusal, print, run};
+use super::{Exit, Refusal, print, run};
 use crate::explore::{Found, Limit, Search, Totals, explore};
 use crate::report::{self, counted, folded, grouped};
 use crate::scenario::SCENARIOS;
 use crate::settings::Settings;
+use crate::shrink::{Shrunk, shrink};
 use crate::simulation::{Report, Simulator};
 
 const SCHEDULES: u64 = 10_000;
@@ -37,7 +38,8 @@ pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
             if let Some(file) = &options.trace {
                 trace.write(file)?;
             }
-            Some(report)
+            let shrunk = shrink(&mut simulator, &trace)?;
+            Some((report, shrunk))
         }
     };
     print(
@@ -104,7 +106,12 @@ fn nothing_wrong(totals: &Totals) -> String {
     folded(&text, 0, 2) + "\n"
 }
 
-fn text(options: &Explore, search: &Search, found: &Found, failure: Option<&Report>) -> String {
+fn text(
+    options: &Explore,
+    search: &Search,
+    found: &Found,
+    failure: Option<&(Report, Option<Shrunk>)>,
+) -> String {
     let totals = &found.totals;
     let headline = format!(
         "explored {}, seed {}, strategy {}, {} geometry, {} memory",
@@ -151,15 +158,15 @@ fn text(options: &Explore, search: &Search, found: &Found, failure: Option<&Repo
                 let _ = writeln!(text, "no violation, so {} was not written", file.display());
             }
         }
-        Some(report) => {
+        Some((report, shrunk)) => {
             let _ = writeln!(text, "schedule {} breaks a rule:", report.settings.schedule);
-            text += &run::full_text(report, options.trace.as_deref());
+            text += &run::full_text(report, options.trace.as_deref(), shrunk.as_ref());
         }
     }
     text
 }
 
-fn value(options: &Explore, found: &Found, failure: Option<&Report>) -> Value {
+fn value(options: &Explore, found: &Found, failure: Option<&(Report, Option<Shrunk>)>) -> Value {
     let totals = &found.totals;
     json!({
         "outcome": if failure.is_some() { "violation" } else { "passed" },
@@ -178,6 +185,6 @@ fn value(options: &Explore, found: &Found, failure: Option<&Report>) -> Value {
         "superslabs_retired": totals.counts.retired,
         "digest": format!("{:016x}", totals.digest),
         "seconds": found.elapsed.as_secs_f64(),
-        "failure": failure.map(|report| report::value(report, COMMIT)),
+        "failure": failure.map(|(report, shrunk)| run::full_value(report, shrunk.as_ref())),
     })
 }

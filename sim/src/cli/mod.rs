@@ -72,6 +72,7 @@ pub fn main() -> u8 {
         None => run::main(&arguments.run),
         Some(Command::Explore(options)) => explore::main(options),
         Some(Command::Replay(options)) => replay::replay(options),
+        Some(Command::Shrink(options)) => replay::shrink(options),
         Some(Command::Show(options)) => replay::show(options),
         Some(Command::Diff(options)) => replay::diff(options),
         Some(Command::Scenarios(options)) => lists::scenarios(options),

@@ -12,12 +12,14 @@ use hak_replay::{
 use hak_traces::{Outcome, Trace, TraceError};
 use serde_json::json;
 
-use super::arguments::{Diff, Replay, Show};
+use super::arguments::{Diff, Replay, Show, Shrink};
 use super::{COMMIT, Exit, Refusal, print, run};
 use crate::columns;
 use crate::report::{self, counted, folded, plain};
 use crate::runtime::{Kind, THREADS_MAX};
-use crate::simulation::{Guidable, Simulator};
+use crate::settings::Settings;
+use crate::shrink;
+use crate::simulation::{Extras, Guidable, GuidedError, Simulator};
 
 fn read(file: &Path) -> Result<Trace, Refusal> {
     Trace::read(file).map_err(|error| match error {
@@ -31,11 +33,41 @@ fn kind_name(kind: u8) -> &'static str {
     Kind::ALL.get(kind as usize).map_or("unknown access", |kind| kind.name())
 }
 
+const PICTURE: Extras = Extras { transitions: false, picture: true, events: false };
+
+/// `hak-sim shrink FILE`.
+pub(super) fn shrink(options: &Shrink) -> Result<Exit, Refusal> {
+    let trace = read(&options.file)?;
+    options.output.as_deref().map_or(Ok(()), run::check_trace_file)?;
+    Settings::from_config(&trace.config)
+        .map_err(|error| Refusal::from(GuidedError::Config(error)))?;
+    let mut simulator = Simulator::new();
+    let Some(shrunk) = shrink::shrink(&mut simulator, &trace)? else {
+        return Err(Refusal(format!(
+            "{}: it does not fail here, and only a failing run can be shrunk; `hak-sim replay` says what it does",
+            options.file.display()
+        )));
+    };
+    if let Some(file) = &options.output {
+        shrunk.trace.write(file)?;
+    }
+    print(
+        options.json,
+        || report::shrunk_text(&shrunk),
+        || {
+            let mut value = report::shrunk_value(&shrunk);
+            value["outcome"] = json!("violation");
+            value
+        },
+    )?;
+    Ok(Exit::Violation)
+}
+
 /// `hak-sim replay FILE`.
 pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
     let trace = read(&options.file)?;
     let mut simulator = Simulator::new();
-    let mut subject = Guidable { simulator: &mut simulator, extras: run::EXTRAS, report: None };
+    let mut subject = Guidable { simulator: &mut simulator, extras: PICTURE, report: None };
     match hak_replay::replay(&mut subject, &trace, options.until, kind_name) {
         Err(ReplayError::Subject(error)) => Err(Refusal::from(error)),
         Err(ReplayError::Diverged(divergence)) => {

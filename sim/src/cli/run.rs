@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use hak_traces::Trace;
+use serde_json::Value;
 
 use super::arguments::{self, Run};
 use super::{COMMIT, Exit, Refusal, print};
 use crate::report;
 use crate::settings::Settings;
+use crate::shrink::{Shrunk, shrink};
 use crate::simulation::{Extras, Guidable, GuidedError, Report, Simulator};
 
 pub(super) fn main(options: &Run) -> Result<Exit, Refusal> {
@@ -16,23 +18,20 @@ pub(super) fn main(options: &Run) -> Result<Exit, Refusal> {
         options.common.settings(scenario, options.seed, options.schedule, options.strategy)?;
     options.trace.as_deref().map_or(Ok(()), check_trace_file)?;
     let mut simulator = Simulator::new();
-    let report = match &options.trace {
-        None => simulator.run(&settings, EXTRAS)?,
-        Some(file) => {
-            let (trace, report) = record(&mut simulator, &settings)?;
-            trace.write(file)?;
-            report
-        }
-    };
+    let (trace, report) = record(&mut simulator, &settings)?;
+    if let Some(file) = &options.trace {
+        trace.write(file)?;
+    }
+    let shrunk = shrink(&mut simulator, &trace)?;
     print(
         options.common.json,
-        || full_text(&report, options.trace.as_deref()),
-        || report::value(&report, COMMIT),
+        || full_text(&report, options.trace.as_deref(), shrunk.as_ref()),
+        || full_value(&report, shrunk.as_ref()),
     )?;
     Ok(exit_of(&report))
 }
 
-pub(super) const EXTRAS: Extras = Extras { transitions: false, picture: true };
+pub(super) const EXTRAS: Extras = Extras { transitions: false, picture: false, events: false };
 
 /// Runs and records.
 pub(super) fn record(
@@ -54,9 +53,12 @@ impl From<GuidedError> for Refusal {
     }
 }
 
-/// The report, and after a violation how to see it again.
-pub(super) fn full_text(report: &Report, trace: Option<&Path>) -> String {
+/// The report; after a violation also how to see it again, and what it shrinks to.
+pub(super) fn full_text(report: &Report, trace: Option<&Path>, shrunk: Option<&Shrunk>) -> String {
     let mut text = report::text(report);
+    if let Some(shrunk) = shrunk {
+        text += &report::shrunk_text(shrunk);
+    }
     if report.violation().is_some() {
         text += &report::reproduce_text(report, COMMIT);
     }
@@ -68,6 +70,15 @@ pub(super) fn full_text(report: &Report, trace: Option<&Path>) -> String {
         );
     }
     text
+}
+
+/// The same for programs.
+pub(super) fn full_value(report: &Report, shrunk: Option<&Shrunk>) -> Value {
+    let mut value = report::value(report, COMMIT);
+    if let Some(shrunk) = shrunk {
+        value["shrunk"] = report::shrunk_value(shrunk);
+    }
+    value
 }
 
 /// A file's name as a shell takes it.

@@ -3,12 +3,13 @@
 //! Looks at the accesses that hit the slab table and the SuperSlab table. The owner of a slab is whoever its slot word
 //! names, as it lies in memory at that moment; the running thread is whoever its heap's identity says.
 
-use hak_core::inspect;
+use hak_core::inspect::{self, Place};
 use hak_core::range::Range;
 use hak_core::slab::{OWNER_LINE, Slab};
 use hak_core::slot::{OwnerId, SlabState, SlotWord};
 use hak_core::superslab::{SuperSlab, SuperSlabWord, Use};
 
+use crate::explain::Event;
 use crate::runtime::{
     Access, Finding, Kind, Observer, OtherAccess, Sim, ThreadId, Verdict, WorldGeometry, WorldView,
 };
@@ -92,6 +93,7 @@ pub struct SlabObserver<G: WorldGeometry> {
     tables: Option<Tables>,
     counts: Counts,
     log: Option<Vec<Transition>>,
+    events: Option<Vec<Event>>,
     /// For each slab, who changed its slot word last.
     changes: Vec<Option<OtherAccess>>,
     geometry: core::marker::PhantomData<G>,
@@ -103,12 +105,13 @@ const SLOT_AT: usize = OWNER_LINE;
 const REMOTE_AT: usize = OWNER_LINE + 8;
 
 impl<G: WorldGeometry> SlabObserver<G> {
-    /// An observer for one run; it keeps the transitions if `log`.
-    pub fn new(log: bool) -> SlabObserver<G> {
+    /// An observer for one run; it keeps the transitions if `log`, and all steps if `events`.
+    pub fn new(log: bool, events: bool) -> SlabObserver<G> {
         SlabObserver {
             tables: None,
             counts: Counts::default(),
             log: log.then(Vec::new),
+            events: events.then(Vec::new),
             changes: Vec::new(),
             geometry: core::marker::PhantomData,
         }
@@ -119,9 +122,41 @@ impl<G: WorldGeometry> SlabObserver<G> {
         self.counts
     }
 
-    /// The transitions that were kept.
-    pub fn into_log(self) -> Vec<Transition> {
-        self.log.unwrap_or_default()
+    /// The transitions and the steps that were kept.
+    pub fn into_log(self) -> (Vec<Transition>, Vec<Event>) {
+        (self.log.unwrap_or_default(), self.events.unwrap_or_default())
+    }
+
+    #[cold]
+    fn tell(
+        &mut self,
+        thread: ThreadId,
+        access: &Access,
+        old: u64,
+        new: u64,
+        view: &WorldView<'_>,
+    ) {
+        let Some(events) = &mut self.events else { return };
+        if !access.kind.is_choice() {
+            return;
+        }
+        let place = |address: usize| inspect::place::<Sim<G>>(address);
+        let here = if access.kind.is_atomic() {
+            place(view.base() + access.offset)
+        } else {
+            Place::Elsewhere
+        };
+        events.push(Event {
+            step: view.step(),
+            thread,
+            operation: view.operation(thread),
+            kind: access.kind,
+            place: here,
+            site: access.site,
+            old,
+            new,
+            named: (place(old as usize), place(new as usize)),
+        });
     }
 
     fn tables(&mut self, view: &WorldView<'_>) -> Option<Tables> {
@@ -308,6 +343,9 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
         new: u64,
         view: &WorldView<'_>,
     ) -> Verdict {
+        if self.events.is_some() {
+            self.tell(thread, access, old, new, view);
+        }
         if old == new || !access.kind.is_atomic() || access.bytes != 8 {
             return Verdict::Go;
         }

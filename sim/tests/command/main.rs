@@ -11,4 +11,5 @@ mod main_job;
 mod planted_faults;
 mod searching;
 mod showing;
+mod shrinking;
 mod support;

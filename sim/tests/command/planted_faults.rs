@@ -115,11 +115,12 @@ fn a_search_records_its_violation_and_the_printed_replay_shows_it_again() {
     }
 }
 
-/// The part of a report from the violation up to the command that reproduces it.
+/// The part of a report that says which rule was broken, by whom, where and against whom.
 fn violation_of(text: &str) -> &str {
     let begin = text.find("VIOLATION ").expect("a violation");
-    let end = text.find("reproduce it ").unwrap_or(text.len());
-    &text[begin..end]
+    let ends = ["shrunk from ", "  the state in which", "reproduce it "];
+    let end = ends.iter().filter_map(|end| text[begin..].find(end)).min();
+    &text[begin..begin + end.expect("something follows")]
 }
 
 #[test]
