@@ -52,6 +52,10 @@ impl Chooser for Failing {
     fn system_call_fails(&mut self, thread: ThreadId, _access: &Access) -> bool {
         thread < self.threads && self.choices.below(REFUSED) == 0
     }
+
+    fn read_from(&mut self, thread: ThreadId, access: &Access, candidates: usize) -> usize {
+        self.strategy.read_from(thread, access, candidates)
+    }
 }
 
 /// The strategy that a schedule gets: for the portfolio, the one whose turn it is.
