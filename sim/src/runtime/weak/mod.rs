@@ -30,17 +30,17 @@
 //!
 //! # Stores
 //!
-//! A read-modify-write reads the newest store and becomes the newest. A compare-exchange may instead fail on an older
-//! store with another value: failing, it is but a load. A plain store may be put *behind* stores that its thread does not
-//! know yet, down to the same floor, but not between a read-modify-write and the store that it read. So modification
-//! order is not the order of execution, and 2+2W is reached.
+//! A store may be put *behind* stores that its thread does not know yet, down to the same floor: modification order is
+//! not the order of execution, and 2+2W is reached. A read-modify-write goes right behind the store that it reads, for
+//! ever: nothing is put between the two. It may read an older store too, if no other read-modify-write follows that one.
+//! A compare-exchange that fails is but a load, and may do so on any store that a load may read.
 //!
 //! # What the model leaves out
 //!
 //! Operations take effect in the order of the program: load buffering (a load that reads a store which runs later) is
 //! never seen. Where the total order of SC operations would have to disagree with happens-before (Z6.U), the model
-//! forbids what C++20 allows. Read-modify-writes never read an older store. A history holds [`STORES_MAX`] stores; what
-//! is older is not read any more. In each case the model shows less than the language allows, never more.
+//! forbids what C++20 allows. A history holds [`STORES_MAX`] stores; what is older is not read any more. In each case the
+//! model shows less than the language allows, never more.
 //!
 //! | file | what |
 //! |---|---|

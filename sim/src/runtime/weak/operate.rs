@@ -50,11 +50,7 @@ impl Engine {
         let options = self.options(access, operation, record, length);
         let place = self.pick(access, &options);
         let old = self.weak.history(record).newest(length, place).value;
-        let mut new = if place == 0 || access.kind == Kind::Store {
-            operation.result(old, access.bytes)
-        } else {
-            None
-        };
+        let mut new = operation.result(old, access.bytes);
         if access.kind == Kind::CompareExchangeWeak
             && new.is_some()
             && self.ask(access, |chooser, me, access| chooser.spurious_failure(me, access))
@@ -88,24 +84,26 @@ impl Engine {
             return Options::of(0..1);
         }
         let me = self.control.current;
-        let order = match access.kind {
-            Kind::CompareExchange | Kind::CompareExchangeWeak => operation.failure,
-            Kind::Load | Kind::Store => access.order,
-            _ => return Options::of(0..1),
-        };
         let now = &self.clocks[me].now;
         let histories = self.weak.histories.as_mut().expect("made when the run began");
         let history = &mut histories[record as usize];
-        let bound = self.weak.fences.bound(me, order);
-        let count = history.candidates(length, now, bound);
-        Options::of((0..count).filter(|&place| {
-            place == 0
-                || match access.kind {
-                    Kind::Load => true,
-                    Kind::Store => !history.newest(length, place - 1).follows,
-                    _ => history.newest(length, place).value != operation.first,
-                }
-        }))
+        let writing = self.weak.fences.bound(me, access.order);
+        let writable = history.candidates(length, now, writing);
+        let readable = if access.order == operation.failure {
+            writable
+        } else {
+            history.candidates(length, now, self.weak.fences.bound(me, operation.failure))
+        };
+        let mut fits = |place: usize| match access.kind {
+            Kind::Load => place < writable,
+            Kind::CompareExchange | Kind::CompareExchangeWeak
+                if history.newest(length, place).value != operation.first =>
+            {
+                place < readable
+            }
+            _ => place < writable && !history.newest(length, place - 1).follows,
+        };
+        Options::of((0..length).filter(|&place| place == 0 || fits(place)))
     }
 
     /// Lets the chooser pick; returns a place counted from the newest store.
