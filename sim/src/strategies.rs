@@ -1,6 +1,6 @@
 //! From a strategy's name to the chooser that does it.
 
-use crate::runtime::strategy::{Choices, Pct, Random, RoundRobin, Strategy};
+use crate::runtime::strategy::{Choices, Pct, Pos, Random, RoundRobin, Strategy, Surw};
 use crate::runtime::{Access, Choice, ChoicePoint, Chooser, ThreadId};
 use crate::settings::{Settings, StrategyName};
 
@@ -11,16 +11,26 @@ const STEPS_PER_OPERATION: u64 = 12;
 const QUANTUM: u64 = 3;
 
 /// What the portfolio takes in turn, by the schedule's number.
-const PORTFOLIO: &[StrategyName] =
-    &[StrategyName::Random, StrategyName::Pct(3), StrategyName::Random, StrategyName::Pct(5)];
+const PORTFOLIO: &[StrategyName] = &[
+    StrategyName::Random,
+    StrategyName::Pct(3),
+    StrategyName::Pos,
+    StrategyName::Random,
+    StrategyName::Pct(5),
+    StrategyName::Surw,
+];
 
 /// The chooser of these settings, aimed at their schedule.
 pub(crate) fn chooser(settings: &Settings) -> Box<dyn Chooser> {
-    let steps = (settings.threads * settings.operations) as u64 * STEPS_PER_OPERATION;
+    let thread_steps = settings.operations as u64 * STEPS_PER_OPERATION;
+    let steps = settings.threads as u64 * thread_steps;
     let mut strategy: Box<dyn Strategy> = match resolved(settings) {
         StrategyName::Pct(depth) => Box::new(Pct::new(settings.seed, depth as usize, steps)),
         StrategyName::RoundRobin => Box::new(RoundRobin::new(QUANTUM)),
-        _ => Box::new(Random::new(settings.seed)),
+        StrategyName::Pos => Box::new(Pos::new(settings.seed)),
+        StrategyName::Surw => Box::new(Surw::new(settings.seed, thread_steps)),
+        StrategyName::Random => Box::new(Random::new(settings.seed)),
+        StrategyName::Portfolio => unreachable!("the portfolio holds strategies only"),
     };
     strategy.aim(settings.schedule);
     if settings.scenario.failing_system_calls {
