@@ -5,15 +5,19 @@
 //! reached, no other. An outcome is the registers' digits in order, or the name of the oracle that ended the run. Where the
 //! model shows less than the language allows, the test says so: its name ends in `_is_left_out`.
 //!
+//! Beside the written ones, random programs are compared with the axioms of the language (`axioms`, `random_programs`).
+//!
 //! Names are those of the literature: Alglave, Maranget and Tautschnig 2014 for the shapes (MP, SB, LB, R, S, 2+2W, WRC, ISA2,
 //! IRIW, Co..), Lahav, Vafeiadis, Kang, Hur and Dreyer 2017 for what SC operations do (Z6.U, W+RWC).
 
+mod axioms;
 mod buffering;
 mod coherence;
 mod enumerate;
 mod message_passing;
 mod multi_copy;
 mod patterns;
+mod random_programs;
 mod read_modify_write;
 mod sequential;
 
@@ -37,7 +41,7 @@ pub(crate) const DATA: UserWord<SimPlain<u64>> = plain_word(3);
 
 /// What the threads read.
 #[derive(Default)]
-pub(crate) struct Registers([Cell<u64>; 6]);
+pub(crate) struct Registers([Cell<u64>; 12]);
 
 impl Registers {
     /// Puts a value into a register.
