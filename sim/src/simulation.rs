@@ -202,12 +202,15 @@ fn run_in<G: WorldGeometry>(
                 guide: RefCell::new(guide),
                 asked: Cell::new(None),
                 event: Cell::new(None),
+                stopped: Cell::new(false),
                 waiting: Cell::new(None),
             };
             let mut own = strategies::chooser(settings);
             let mut chooser = GuidedChooser { own: &mut *own, bridge: &bridge };
             let mut observer = GuidedObserver { slabs: &mut slabs, bridge: &bridge };
-            let run = world.run(&plan, &bodies, &mut chooser, &mut observer);
+            let mut run = world.run(&plan, &bodies, &mut chooser, &mut observer);
+            // A step in front of which the guide stopped was begun and not made.
+            run.steps -= u64::from(bridge.stopped.get());
             // The step that the run ended at; there is nothing left to stop.
             let _ = bridge.flush();
             run
@@ -261,6 +264,8 @@ struct Bridge<'a> {
     asked: Cell<Option<u64>>,
     /// The event that the guide wants for that step; `None` leaves it to the strategy.
     event: Cell<Option<u8>>,
+    /// Whether the guide stopped the run when a step had begun.
+    stopped: Cell<bool>,
     waiting: Cell<Option<(u64, StepSeen, u64)>>,
 }
 
@@ -370,6 +375,7 @@ impl<G: WorldGeometry> Observer for GuidedObserver<'_, '_, G> {
             if self.bridge.asked.get() != Some(step)
                 && self.bridge.ask(step, &[thread as u8]) == Guided::Stop
             {
+                self.bridge.stopped.set(true);
                 return Verdict::Stop;
             }
             self.bridge.begin(thread, access, view);
