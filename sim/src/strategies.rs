@@ -75,3 +75,44 @@ pub(crate) fn resolved(settings: &Settings) -> StrategyName {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::SCENARIOS;
+    use crate::settings::MemoryModel;
+    use crate::simulation::{Extras, Simulator};
+
+    fn digest(simulator: &mut Simulator, strategy: StrategyName, memory: MemoryModel) -> u64 {
+        let settings = Settings { strategy, memory, ..Settings::new(&SCENARIOS[0], 42) };
+        simulator.run(&settings, Extras::default()).expect("memory for a world").digest
+    }
+
+    #[test]
+    fn no_strategy_means_another_one() {
+        let mut simulator = Simulator::new();
+        for memory in [MemoryModel::Sc, MemoryModel::Weak] {
+            let names = [
+                StrategyName::Random,
+                StrategyName::Pct(3),
+                StrategyName::Pct(5),
+                StrategyName::Pos,
+                StrategyName::Surw,
+                StrategyName::RoundRobin,
+            ];
+            let mut digests = names.map(|name| digest(&mut simulator, name, memory));
+            assert_eq!(digests, names.map(|name| digest(&mut simulator, name, memory)));
+            digests.sort_unstable();
+            assert!(digests.windows(2).all(|pair| pair[0] != pair[1]), "{digests:?}");
+        }
+    }
+
+    #[test]
+    fn the_portfolio_takes_every_searching_strategy() {
+        for name in [StrategyName::Random, StrategyName::Pos, StrategyName::Surw] {
+            assert!(PORTFOLIO.contains(&name));
+        }
+        assert!(PORTFOLIO.iter().any(|name| matches!(name, StrategyName::Pct(_))));
+        assert!(!PORTFOLIO.contains(&StrategyName::Portfolio));
+    }
+}
