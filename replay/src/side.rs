@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use hak_traces::{EVENT_SPURIOUS_FAILURE, EVENT_SYSTEM_CALL_FAILURE, Outcome, Site, Step, Trace};
+use hak_traces::{
+    EVENT_PLAIN, EVENT_READ_FROM, EVENT_READ_FROM_LAST, EVENT_SPURIOUS_FAILURE,
+    EVENT_SYSTEM_CALL_FAILURE, Outcome, Site, Step, Trace,
+};
 
 use crate::recorder::site_of;
 use crate::seen::{OutcomeSeen, StepSeen};
@@ -152,9 +155,13 @@ impl fmt::Display for SideText<'_> {
                 let name = (self.kind_name)(*kind);
                 write!(formatter, "thread {thread}, operation {operation}: {name} at {place:#x}")?;
                 match *event {
-                    0 => {}
+                    EVENT_PLAIN | EVENT_READ_FROM => {}
                     EVENT_SYSTEM_CALL_FAILURE => write!(formatter, " (made to fail)")?,
                     EVENT_SPURIOUS_FAILURE => write!(formatter, " (failing spuriously)")?,
+                    EVENT_READ_FROM..=EVENT_READ_FROM_LAST => {
+                        let newer = event - EVENT_READ_FROM;
+                        write!(formatter, " (of the store {newer} behind the newest it may)")?;
+                    }
                     other => write!(formatter, " (event {other})")?,
                 }
                 write!(formatter, ", {}", SiteText(site))

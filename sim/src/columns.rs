@@ -14,7 +14,10 @@
 
 use std::fmt::Write;
 
-use hak_traces::{EVENT_PLAIN, Outcome, Step, Trace};
+use hak_traces::{
+    EVENT_PLAIN, EVENT_READ_FROM, EVENT_SPURIOUS_FAILURE, EVENT_SYSTEM_CALL_FAILURE, Outcome, Step,
+    Trace,
+};
 
 use crate::report::{WIDTH, folded, grouped, plain};
 
@@ -81,8 +84,13 @@ fn step_text(trace: &Trace, step: &Step, kind_name: fn(u8) -> &'static str) -> S
         "weak compare-exchange" => "weak cas",
         other => other,
     };
-    let failed = if step.event == EVENT_PLAIN { "" } else { " fails" };
-    plain(&format!("{kind}{failed} {file}:{}", site.line))
+    let event = match step.event {
+        EVENT_PLAIN | EVENT_READ_FROM => String::new(),
+        EVENT_SYSTEM_CALL_FAILURE | EVENT_SPURIOUS_FAILURE => " fails".to_owned(),
+        // It read, or put its store behind, the one that lies so many behind the newest that it may read.
+        other => format!(" {} back", other - EVENT_READ_FROM),
+    };
+    plain(&format!("{kind}{event} {file}:{}", site.line))
 }
 
 /// Where the columns stand.

@@ -6,7 +6,7 @@ use hak_core::Fault;
 use hak_traces::Config;
 
 use crate::program::Program;
-use crate::runtime::{Production, THREADS_MAX, Tiny, WorldGeometry};
+use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, WorldGeometry};
 use crate::scenario::{self, Scenario};
 
 /// Which sizes and thresholds the simulated allocator has.
@@ -41,6 +41,8 @@ impl GeometryName {
 pub enum MemoryModel {
     /// Sequentially consistent interleavings, with races found by happens-before.
     Sc,
+    /// C11 atomics: a load may read any store that the language allows.
+    Weak,
 }
 
 impl MemoryModel {
@@ -48,6 +50,15 @@ impl MemoryModel {
     pub const fn name(self) -> &'static str {
         match self {
             MemoryModel::Sc => "sc",
+            MemoryModel::Weak => "weak",
+        }
+    }
+
+    /// As the runtime has it.
+    pub(crate) const fn memory(self) -> Memory {
+        match self {
+            MemoryModel::Sc => Memory::Sc,
+            MemoryModel::Weak => Memory::Weak,
         }
     }
 }
@@ -201,6 +212,7 @@ impl Settings {
         };
         let memory = match config.memory.as_str() {
             "sc" => MemoryModel::Sc,
+            "weak" => MemoryModel::Weak,
             other => return Err(unknown("memory model", other)),
         };
         let strategy =
@@ -252,6 +264,9 @@ impl Settings {
         if self.geometry != GeometryName::Tiny {
             command += &format!(" --geometry {}", self.geometry.name());
         }
+        if self.memory != MemoryModel::Sc {
+            command += &format!(" --memory {}", self.memory.name());
+        }
         command
     }
 }
@@ -270,6 +285,7 @@ mod tests {
             settings.plant = Some(Fault::DrainBeforeClaim);
             settings.strategy = StrategyName::Pct(5);
             settings.geometry = GeometryName::Production;
+            settings.memory = MemoryModel::Weak;
             let config = settings.to_config();
             let back = Settings::from_config(&config).expect("known names");
             assert_eq!(back.to_config(), config);

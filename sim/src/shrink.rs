@@ -5,13 +5,14 @@
 //! until it has done a certain step of a certain operation. So the turns of the operations that are left mean the same
 //! when others are taken away. A turn ends early if its thread cannot go.
 //!
-//! The measure that decreases: threads, then operations, then turns, then steps.
+//! The measure that decreases: threads, then operations, then turns, then what happened beside the turns (refused system
+//! calls, older stores that were read), then steps.
 
 use std::io;
 use std::ops::ControlFlow;
 
 use hak_replay::{Choice, Guide, Recorder, StepSeen};
-use hak_traces::{Config, Outcome, Trace};
+use hak_traces::{Config, EVENT_PLAIN, Outcome, Trace};
 
 use crate::program::Program;
 use crate::runtime::THREADS_MAX;
@@ -40,17 +41,28 @@ struct Turn {
     until: Moment,
 }
 
+/// Something that happened to a step: a refused system call, a spurious failure, an older store that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Incident {
+    thread: u8,
+    moment: Moment,
+    event: u8,
+}
+
 /// A run that fails.
 #[derive(Clone)]
 struct Failing {
     program: Program,
     turns: Vec<Turn>,
+    incidents: Vec<Incident>,
     steps: u64,
 }
 
 impl Failing {
-    fn measure(&self) -> (usize, usize, usize, u64) {
-        (self.program.threads.len(), self.program.operations(), self.turns.len(), self.steps)
+    fn measure(&self) -> (usize, usize, usize, usize, u64) {
+        let operations = self.program.operations();
+        let (turns, incidents) = (self.turns.len(), self.incidents.len());
+        (self.program.threads.len(), operations, turns, incidents, self.steps)
     }
 }
 
@@ -82,16 +94,19 @@ pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shr
         None => settings.program(),
         Some(text) => Program::from_notation(text, settings.threads).map_err(io::Error::other)?,
     };
-    let turns = turns_of(trace.steps.iter().map(|step| (step.thread, step.operation)));
+    let steps: Vec<Done> =
+        trace.steps.iter().map(|step| (step.thread, step.operation, step.event)).collect();
+    let (turns, incidents) = turns_of(&steps);
     let before = (program.operations(), turns.len());
     let mut shrinker = Shrinker { simulator, settings, oracle, runs: 0 };
-    let first = Failing { program, turns, steps: u64::MAX };
+    let first = Failing { program, turns, incidents, steps: u64::MAX };
     let Some(mut best) = shrinker.attempt(&first)? else { return Ok(None) };
     loop {
         let measure = best.measure();
         shrinker.without_threads(&mut best)?;
         shrinker.without_operations(&mut best)?;
         shrinker.without_turns(&mut best)?;
+        shrinker.without_incidents(&mut best)?;
         if best.measure() == measure || shrinker.runs >= RUNS_MAX {
             break;
         }
@@ -99,19 +114,26 @@ pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shr
     shrinker.finish(best, before)
 }
 
-/// The turns of a row of steps, each of a thread and its operation.
-fn turns_of(steps: impl Iterator<Item = (u8, u32)>) -> Vec<Turn> {
+/// A step that was done: its thread, its operation, and what happened to it.
+type Done = (u8, u32, u8);
+
+/// The turns of a row of steps, and what happened to them.
+fn turns_of(steps: &[Done]) -> (Vec<Turn>, Vec<Incident>) {
     let mut turns: Vec<Turn> = Vec::new();
+    let mut incidents = Vec::new();
     let mut moments = [Moment::default(); 256];
-    for (thread, operation) in steps {
-        let until = moments[usize::from(thread)].next(operation);
-        moments[usize::from(thread)] = until;
+    for &(thread, operation, event) in steps {
+        let moment = moments[usize::from(thread)].next(operation);
+        moments[usize::from(thread)] = moment;
         match turns.last_mut() {
-            Some(turn) if turn.thread == thread => turn.until = until,
-            _ => turns.push(Turn { thread, until }),
+            Some(turn) if turn.thread == thread => turn.until = moment,
+            _ => turns.push(Turn { thread, until: moment }),
+        }
+        if event != EVENT_PLAIN {
+            incidents.push(Incident { thread, moment, event });
         }
     }
-    turns
+    (turns, incidents)
 }
 
 struct Shrinker<'a> {
@@ -125,7 +147,7 @@ impl Shrinker<'_> {
     /// Runs a candidate. If it fails as it should: what really happened, without what was not reached.
     fn attempt(&mut self, candidate: &Failing) -> io::Result<Option<Failing>> {
         self.runs += 1;
-        let mut guide = TurnsGuide::new(&candidate.turns, None);
+        let mut guide = TurnsGuide::new(candidate, None);
         let settings = settings_for(&self.settings, &candidate.program);
         let program = candidate.program.clone();
         let report =
@@ -137,8 +159,8 @@ impl Shrinker<'_> {
         for (operations, begun) in program.threads.iter_mut().zip(report.operations_begun) {
             operations.truncate(begun as usize);
         }
-        let turns = turns_of(guide.executed.into_iter());
-        Ok(Some(Failing { program, turns, steps: report.steps }))
+        let (turns, incidents) = turns_of(&guide.executed);
+        Ok(Some(Failing { program, turns, incidents, steps: report.steps }))
     }
 
     /// Takes the candidate if it fails and is smaller; whether it did.
@@ -204,14 +226,27 @@ impl Shrinker<'_> {
         Ok(())
     }
 
+    fn without_incidents(&mut self, best: &mut Failing) -> io::Result<()> {
+        let mut place = best.incidents.len();
+        while place > 0 {
+            place = (place - 1).min(best.incidents.len().saturating_sub(1));
+            if place < best.incidents.len() {
+                let mut candidate = best.clone();
+                candidate.incidents.remove(place);
+                self.improve(best, &candidate)?;
+            }
+        }
+        Ok(())
+    }
+
     fn finish(mut self, best: Failing, before: (usize, usize)) -> io::Result<Option<Shrunk>> {
         let settings = settings_for(&self.settings, &best.program);
         let config = Config { program: Some(best.program.to_notation()), ..settings.to_config() };
-        let mut guide = TurnsGuide::new(&best.turns, Some(Recorder::new(config)));
+        let mut guide = TurnsGuide::new(&best, Some(Recorder::new(config)));
         let extras = Extras { transitions: true, picture: true, events: true };
         let operations = best.program.operations();
-        let report =
-            self.simulator.run_program(&settings, best.program, extras, Some(&mut guide))?;
+        let program = best.program.clone();
+        let report = self.simulator.run_program(&settings, program, extras, Some(&mut guide))?;
         self.runs += 1;
         let (Some(outcome), Some(recorder)) = (report.outcome_seen(), guide.recorder) else {
             return Ok(None);
@@ -238,6 +273,10 @@ fn without_thread(failing: &Failing, thread: usize) -> Failing {
     for turn in &mut candidate.turns {
         turn.thread -= u8::from(usize::from(turn.thread) > thread);
     }
+    candidate.incidents.retain(|incident| usize::from(incident.thread) != thread);
+    for incident in &mut candidate.incidents {
+        incident.thread -= u8::from(usize::from(incident.thread) > thread);
+    }
     candidate
 }
 
@@ -251,6 +290,16 @@ fn without_operations(failing: &Failing, thread: usize, start: usize, end: usize
         } else if operation > start {
             // To the end of the operation before.
             turn.until = Moment { operation: start as u32, step: u32::MAX };
+        }
+    }
+    let is_taken = |incident: &Incident| {
+        let operation = incident.moment.operation as usize;
+        usize::from(incident.thread) == thread && operation > start && operation <= end
+    };
+    candidate.incidents.retain(|incident| !is_taken(incident));
+    for incident in &mut candidate.incidents {
+        if usize::from(incident.thread) == thread && incident.moment.operation as usize > end {
+            incident.moment.operation -= (end - start) as u32;
         }
     }
     candidate
@@ -273,40 +322,52 @@ fn joined_earlier(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
 
 /// Follows turns; after the last one nobody is preempted any more.
 struct TurnsGuide<'a> {
-    turns: &'a [Turn],
+    failing: &'a Failing,
     next: usize,
     /// The last step of each thread.
     moments: [Moment; THREADS_MAX],
-    /// The thread and operation of each step.
-    executed: Vec<(u8, u32)>,
+    executed: Vec<Done>,
     recorder: Option<Recorder>,
 }
 
 impl<'a> TurnsGuide<'a> {
-    fn new(turns: &'a [Turn], recorder: Option<Recorder>) -> TurnsGuide<'a> {
+    fn new(failing: &'a Failing, recorder: Option<Recorder>) -> TurnsGuide<'a> {
         let moments = [Moment::default(); THREADS_MAX];
-        TurnsGuide { turns, next: 0, moments, executed: Vec::new(), recorder }
+        TurnsGuide { failing, next: 0, moments, executed: Vec::new(), recorder }
+    }
+
+    /// The thread's next step, with what is to happen to it.
+    fn step_of(&self, thread: u8) -> Choice {
+        let last = self.moments[usize::from(thread)];
+        let next = [last.next(last.operation), last.next(last.operation + 1)];
+        let event = self
+            .failing
+            .incidents
+            .iter()
+            .find(|incident| incident.thread == thread && next.contains(&incident.moment))
+            .map_or(EVENT_PLAIN, |incident| incident.event);
+        Choice::Thread { thread, event }
     }
 }
 
 impl Guide for TurnsGuide<'_> {
     fn choose(&mut self, _step: u64, runnable: &[u8]) -> Choice {
-        while let Some(turn) = self.turns.get(self.next) {
+        while let Some(turn) = self.failing.turns.get(self.next) {
             let over = self.moments[usize::from(turn.thread)] >= turn.until;
             if !over && runnable.contains(&turn.thread) {
-                return Choice::Thread { thread: turn.thread, event: 0 };
+                return self.step_of(turn.thread);
             }
             self.next += 1;
         }
-        let last = self.executed.last().map(|&(thread, _)| thread);
+        let last = self.executed.last().map(|&(thread, ..)| thread);
         let thread = last.filter(|thread| runnable.contains(thread)).unwrap_or(runnable[0]);
-        Choice::Thread { thread, event: 0 }
+        self.step_of(thread)
     }
 
     fn executed(&mut self, _step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()> {
         let moment = &mut self.moments[usize::from(seen.thread)];
         *moment = moment.next(seen.operation);
-        self.executed.push((seen.thread, seen.operation));
+        self.executed.push((seen.thread, seen.operation, seen.event));
         if let Some(recorder) = &mut self.recorder {
             recorder.step(seen, digest);
         }

@@ -21,7 +21,7 @@ use crate::error::TraceError;
 pub const MAGIC: [u8; 8] = *b"HAKTRACE";
 
 /// The format version that this build writes, and the only one that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Length of the header in bytes.
 pub const HEADER_LENGTH: usize = 36;
@@ -155,7 +155,7 @@ mod tests {
         let error = Header::parse(&forged(b"", 8, &7u32.to_le_bytes())).unwrap_err();
         assert!(matches!(error, TraceError::OtherVersion { found: 7, supported: FORMAT_VERSION }));
         let sentence = error.to_string();
-        assert!(sentence.contains("version 7") && sentence.contains("version 1"), "{sentence}");
+        assert!(sentence.contains("version 7") && sentence.contains("version 2"), "{sentence}");
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! 1. `config.threads` counts every thread of the run, a main thread included; threads are numbered
 //!    from 0, and no step and no outcome names one beyond.
 //! 2. No two sites are equal, and every site that is named exists.
-//! 3. Every event is one of the `EVENT_…` constants.
+//! 3. Every event is one of the `EVENT_…` constants, or lies between the two of reading.
 //! 4. Digests ascend strictly by step, and each belongs to an existing step.
 //! 5. A violation lies at an existing step, or directly behind the last one (found at quiescence).
 
@@ -29,6 +29,11 @@ pub const EVENT_PLAIN: u8 = 0;
 pub const EVENT_SYSTEM_CALL_FAILURE: u8 = 1;
 /// The step was a weak compare-and-swap, and it failed for no reason.
 pub const EVENT_SPURIOUS_FAILURE: u8 = 2;
+/// The step could read one of several stores of a word, and read the newest; one more for each store further back, up
+/// to [`EVENT_READ_FROM_LAST`]. A step that wrote put its store right behind that one.
+pub const EVENT_READ_FROM: u8 = 3;
+/// The step read the oldest store that can be named.
+pub const EVENT_READ_FROM_LAST: u8 = EVENT_READ_FROM + 7;
 
 /// What was run. Everything that decides the run stands here, so that the same configuration and
 /// the same choices give the same run.

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::TraceError;
-use crate::trace::{EVENT_SPURIOUS_FAILURE, Outcome, Trace};
+use crate::trace::{EVENT_READ_FROM_LAST, Outcome, Trace};
 
 /// How many threads the `u8` in a step can name.
 const THREADS_MAX: u32 = 256;
@@ -47,7 +47,7 @@ fn steps(trace: &Trace) -> Option<String> {
             Some(format!("step {index} names thread {} of {thread_count}", step.thread))
         } else if step.site as usize >= site_count {
             Some(format!("step {index} names site {} of {site_count}", step.site))
-        } else if step.event > EVENT_SPURIOUS_FAILURE {
+        } else if step.event > EVENT_READ_FROM_LAST {
             Some(format!("step {index} has the unknown event {}", step.event))
         } else {
             None

@@ -46,7 +46,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 fn header(payload_length: u64, payload_checksum: u64) -> Vec<u8> {
     let mut bytes = b"HAKTRACE".to_vec();
-    bytes.extend(1u32.to_le_bytes());
+    bytes.extend(hak_traces::FORMAT_VERSION.to_le_bytes());
     bytes.extend(payload_length.to_le_bytes());
     bytes.extend(payload_checksum.to_le_bytes());
     bytes.extend(checksum(&bytes).to_le_bytes());

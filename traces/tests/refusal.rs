@@ -22,7 +22,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 /// This payload behind a header that vouches for it.
 fn vouched(payload: &[u8]) -> Vec<u8> {
     let mut bytes = b"HAKTRACE".to_vec();
-    bytes.extend(1u32.to_le_bytes());
+    bytes.extend(hak_traces::FORMAT_VERSION.to_le_bytes());
     bytes.extend((payload.len() as u64).to_le_bytes());
     bytes.extend(checksum(payload).to_le_bytes());
     bytes.extend(checksum(&bytes).to_le_bytes());
@@ -143,7 +143,7 @@ fn each_broken_invariant_is_refused_when_writing() {
         (|trace| trace.sites[1] = trace.sites[0].clone(), "twice"),
         (|trace| trace.steps[5].site = 2, "step 5 names site 2 of 2"),
         (|trace| trace.steps[6].thread = 3, "step 6 names thread 3 of 3"),
-        (|trace| trace.steps[7].event = 3, "unknown event 3"),
+        (|trace| trace.steps[7].event = 11, "unknown event 11"),
         (|trace| trace.digests[1].step = 63, "follows that of step 63"),
         (|trace| trace.digests[1].step = 70, "digest of step 70 and only 70"),
         (|trace| trace.digests.push(Digest { step: 1, value: 0 }), "step 1 follows"),

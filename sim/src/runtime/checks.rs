@@ -10,7 +10,7 @@ use super::violation::{Finding, oracle};
 
 impl Engine {
     /// Checks the place of an operation on a shared word; returns the generation of its page.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check_atomic(&mut self, access: &Access) -> Result<u32, Box<Finding>> {
         if !access.offset.is_multiple_of(access.bytes) {
             return Err(misaligned(access));
@@ -26,7 +26,7 @@ impl Engine {
     }
 
     /// Checks an operation on a shared word for races; returns the record of the word.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn race_atomic(
         &mut self,
         access: &Access,

@@ -45,6 +45,12 @@ pub trait Chooser {
         false
     }
 
+    /// Which of so many stores, at least two and newest first, this operation of the weak memory model reads; a store
+    /// is put right behind the one that is picked.
+    fn read_from(&mut self, _thread: ThreadId, _access: &Access, _candidates: usize) -> usize {
+        0
+    }
+
     /// Whether this weak compare-exchange, which would succeed, fails.
     fn spurious_failure(&mut self, _thread: ThreadId, _access: &Access) -> bool {
         false

@@ -58,6 +58,8 @@ pub(crate) struct VectorClock([u32; THREADS_MAX]);
 
 impl VectorClock {
     pub(crate) const ZERO: VectorClock = VectorClock([0; THREADS_MAX]);
+    /// Moments that no clock reaches.
+    pub(crate) const NOT_YET: VectorClock = VectorClock([u32::MAX; THREADS_MAX]);
 
     #[inline]
     pub(crate) fn get(&self, thread: ThreadId) -> u32 {
@@ -104,6 +106,16 @@ impl VectorClock {
         beyond == 0
     }
 
+    /// Whether one of those moments happened before.
+    #[inline]
+    pub(crate) fn reaches(&self, moments: &VectorClock) -> bool {
+        let mut reached = 0;
+        for (mine, theirs) in self.0.iter().zip(&moments.0) {
+            reached |= u32::from(*theirs <= *mine);
+        }
+        reached != 0
+    }
+
     /// The first thread whose moment did not happen before.
     pub(crate) fn first_beyond(&self, moments: &VectorClock) -> Option<ThreadId> {
         (0..THREADS_MAX).find(|&thread| moments.0[thread] > self.0[thread])
@@ -111,12 +123,12 @@ impl VectorClock {
 }
 
 #[inline]
-fn acquires(order: Ordering) -> bool {
+pub(crate) fn acquires(order: Ordering) -> bool {
     matches!(order, Ordering::Acquire | Ordering::AcqRel | Ordering::SeqCst)
 }
 
 #[inline]
-fn releases(order: Ordering) -> bool {
+pub(crate) fn releases(order: Ordering) -> bool {
     matches!(order, Ordering::Release | Ordering::AcqRel | Ordering::SeqCst)
 }
 
@@ -128,7 +140,7 @@ pub(crate) struct ThreadClocks {
     /// What an acquire fence would add.
     acquirable: VectorClock,
     /// What the last release fence published.
-    published: VectorClock,
+    pub(crate) published: VectorClock,
 }
 
 impl ThreadClocks {

@@ -29,6 +29,7 @@ use super::observer::{Observer, Verdict, WorldView};
 use super::pages::Pages;
 use super::shadow::Shadow;
 use super::violation::{Finding, Violation, oracle};
+use super::weak::Weak;
 use super::world::{End, Start};
 
 /// All of a world.
@@ -39,6 +40,7 @@ pub(crate) struct Engine {
     pub(crate) pages: Pages,
     pub(crate) shadow: Shadow,
     pub(crate) blocks: Blocks,
+    pub(crate) weak: Weak,
     pub(crate) root_bytes: usize,
     pub(crate) user_offset: usize,
     pub(crate) user_bytes: usize,
@@ -299,6 +301,9 @@ impl Engine {
 
     /// Does an operation on a shared word.
     fn operate(&mut self, access: &Access, operation: &Operation) -> Result<Outcome, Trouble> {
+        if self.weak.on {
+            return self.operate_weak(access, operation);
+        }
         self.before(access)?;
         let me = self.control.current;
         let generation = self.check_atomic(access)?;
@@ -339,6 +344,9 @@ impl Engine {
             self.control.spin();
         } else {
             self.clocks[me].fence(me, access.order);
+            if self.weak.on {
+                self.weak.fences.pass(me, access.order, &self.clocks[me]);
+            }
         }
         self.control.note(access.kind, 0, 0);
         self.after(access, 0, 0)
@@ -353,10 +361,14 @@ impl Engine {
         let mut clocks = ThreadClocks::begin(me);
         match self.control.starts[me] {
             Start::AtOnce | Start::After(_) => {}
-            Start::Joining(other) => clocks.now.join(&self.clocks[other].now),
+            Start::Joining(other) => {
+                clocks.now.join(&self.clocks[other].now);
+                self.weak.fences.join(me, other);
+            }
             Start::AfterAll => {
                 for other in self.control.ended.iter() {
                     clocks.now.join(&self.clocks[other].now);
+                    self.weak.fences.join(me, other);
                 }
             }
         }

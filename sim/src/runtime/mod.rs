@@ -15,6 +15,7 @@
 //! | `world`, `fiber`, `control`, `engine` | a run, its stacks, the scheduler's state, one step |
 //! | `arena`, `pages`, `shadow`, `clock`, `blocks` | memory, what of it exists, who touched it, and when |
 //! | `checks`, `plain`, `system`, `memory` | the oracles, the kinds of access |
+//! | `weak` | the weak memory model: which earlier store a load reads |
 //! | `platform`, `user` | what the code under test calls, and what scenarios call |
 //! | `strategy` | choosers |
 //!
@@ -47,6 +48,7 @@ mod system;
 mod tests;
 pub mod user;
 mod violation;
+mod weak;
 mod world;
 
 pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
@@ -56,4 +58,5 @@ pub use digest::Digest;
 pub use observer::{Observer, Verdict, WorldView};
 pub use platform::{Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
 pub use violation::{Finding, OtherAccess, Violation, oracle};
+pub use weak::{Memory, STORES_MAX};
 pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};

@@ -25,7 +25,8 @@ use super::violation::{Finding, OtherAccess, oracle};
 
 /// log2 of the bytes that a cell stands for.
 pub(crate) const GRANULE_SHIFT: u32 = 2;
-const RECORDS_MAX: usize = 1 << 24;
+/// Shared words of one run, at most.
+pub(crate) const RECORDS_MAX: usize = 1 << 24;
 
 /// What is known of 4 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,11 @@ pub(crate) struct Record {
     write_kinds: [Kind; THREADS_MAX],
     plain_read_kinds: [Kind; THREADS_MAX],
     plain_read_masks: [u8; THREADS_MAX],
+    /// How many stores the weak memory model remembers; zero after the word was written by other means.
+    stores: u32,
 }
+
+const _: () = assert!(size_of::<Record>() == 256);
 
 // SAFETY: integers and kinds, whose zero is `Kind::Start`.
 unsafe impl Zeroable for Record {}
@@ -244,6 +249,22 @@ impl Shadow {
         &mut self.records[record as usize].release
     }
 
+    /// The record of the word at an offset, which is made if there is none.
+    #[inline]
+    pub(crate) fn record_at(&mut self, offset: usize, generation: u32) -> u32 {
+        let granule = offset >> GRANULE_SHIFT;
+        match self.cell(granule, generation).record {
+            0 => self.record_of(granule),
+            record => record,
+        }
+    }
+
+    /// How many stores the weak memory model remembers of a word.
+    #[inline]
+    pub(crate) fn stores(&mut self, record: u32) -> &mut u32 {
+        &mut self.records[record as usize].stores
+    }
+
     /// The same atomic access to the upper half of an 8-byte word, whose lower half has this record: the halves then
     /// share it, unless the upper one has been used on its own.
     #[inline]
@@ -293,6 +314,7 @@ impl Shadow {
         record.writes = VectorClock::ZERO;
         record.reads = VectorClock::ZERO;
         record.plain_reads = VectorClock::ZERO;
+        record.stores = 0;
         index
     }
 
@@ -303,6 +325,8 @@ impl Shadow {
             let free = self.records_free;
             self.records[index as usize].release.set(0, free);
             self.records_free = index;
+        } else {
+            self.records[index as usize].stores = 0;
         }
     }
 }

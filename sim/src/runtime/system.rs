@@ -42,6 +42,7 @@ impl Engine {
             Kind::Reserve => {
                 let released = self.pages.released;
                 self.clocks[me].now.join(&released);
+                self.weak.fences.take_up(me);
                 self.pages.reserve(access.bytes, align)
             }
             Kind::Commit if fails => None,
@@ -64,6 +65,7 @@ impl Engine {
                 self.pages.release(access)?;
                 self.pages.decommit(me, now, access);
                 self.pages.released.join(now);
+                self.weak.fences.give_back(me);
                 self.clocks[me].now.advance(me);
                 Some(access.offset)
             }

@@ -25,6 +25,7 @@ use super::pages::Pages;
 use super::panics;
 use super::shadow::Shadow;
 use super::violation::Violation;
+use super::weak::{Memory, Weak};
 
 /// The measures of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +94,13 @@ pub struct Plan {
     pub plant: Option<Fault>,
     /// A run of more steps makes no progress.
     pub steps_max: u64,
+    /// Which stores a load may read.
+    pub memory: Memory,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { plant: None, steps_max: 1_000_000 }
+        Plan { plant: None, steps_max: 1_000_000, memory: Memory::Sc }
     }
 }
 
@@ -179,6 +182,7 @@ impl World {
             pages: Pages::new(arena_bytes, page_size, fixed)?,
             shadow: Shadow::new(arena_bytes)?,
             blocks: Blocks::new()?,
+            weak: Weak::new(),
             root_bytes: user_offset,
             user_offset,
             user_bytes,
@@ -345,6 +349,7 @@ impl Engine {
         }
         self.shadow.begin();
         self.blocks.begin();
+        self.weak.begin(plan.memory).expect("the weak model's tables can be mapped");
         self.control = Control::begin(plan.steps_max, bodies.iter().map(|body| body.start));
         self.plant = plan.plant;
         self.end = None;

@@ -8,7 +8,11 @@ pub(crate) fn sample() -> Trace {
     let steps = (0..70u32)
         .map(|index| Step {
             thread: (index / 4 % 3) as u8,
-            event: if index == 9 { 2 } else { 0 },
+            event: match index {
+                9 => 2,
+                11 => 5,
+                _ => 0,
+            },
             kind: (index % 2) as u8 + 1,
             site: index % 2,
             operation: index / 12,

@@ -40,6 +40,13 @@ impl Choices {
         (few * count) >> 16
     }
 
+    /// Which of so many stores is read under the weak memory model: the newest half of the time, else any.
+    #[inline]
+    pub fn store(&mut self, candidates: usize) -> usize {
+        let picked = self.below(2 * candidates);
+        picked.saturating_sub(candidates)
+    }
+
     /// 64 bits.
     pub fn word(&mut self) -> u64 {
         self.random.next_u64()

@@ -5,13 +5,17 @@
 
 mod choices;
 mod pct;
+mod pos;
 mod random;
 mod round_robin;
+mod surw;
 
 pub use choices::Choices;
 pub use pct::Pct;
+pub use pos::Pos;
 pub use random::Random;
 pub use round_robin::RoundRobin;
+pub use surw::Surw;
 
 use super::chooser::Chooser;
 

@@ -4,7 +4,7 @@
 //! bug that needs `depth` ordered events is found with a probability of at least `1 / (n * k^(depth - 1))` (Burckhardt,
 //! Kothari, Musuvathi and Nagarakatte 2010). `k` is an estimate that the caller takes from a first run.
 
-use super::super::access::{THREADS_MAX, ThreadSet};
+use super::super::access::{Access, THREADS_MAX, ThreadId, ThreadSet};
 use super::super::chooser::{Choice, ChoicePoint, Chooser};
 use super::{Choices, Strategy};
 
@@ -23,6 +23,7 @@ pub struct Pct {
     /// The steps at which the leading thread is put last, in order.
     changes: [u64; DEPTH_MAX],
     changes_done: usize,
+    choices: Choices,
 }
 
 impl Pct {
@@ -36,6 +37,7 @@ impl Pct {
             priorities: [0; THREADS_MAX],
             changes: [0; DEPTH_MAX],
             changes_done: 0,
+            choices: Choices::new(seed, 0),
         }
     }
 
@@ -66,6 +68,7 @@ impl Chooser for Pct {
         }
         changes.sort_unstable();
         self.changes_done = 0;
+        self.choices = choices;
     }
 
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
@@ -76,6 +79,11 @@ impl Chooser for Pct {
             leader = self.leader(point.runnable);
         }
         Choice::Run(leader)
+    }
+
+    #[inline]
+    fn read_from(&mut self, _: ThreadId, _: &Access, candidates: usize) -> usize {
+        self.choices.store(candidates)
     }
 }
 

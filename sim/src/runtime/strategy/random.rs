@@ -1,5 +1,6 @@
 //! Random walk: at each choice every runnable thread is as likely as the others.
 
+use super::super::access::{Access, ThreadId};
 use super::super::chooser::{Choice, ChoicePoint, Chooser};
 use super::{Choices, Strategy};
 
@@ -27,6 +28,11 @@ impl Chooser for Random {
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
         let place = self.choices.below(point.runnable.len());
         Choice::Run(point.runnable.nth(place))
+    }
+
+    #[inline]
+    fn read_from(&mut self, _: ThreadId, _: &Access, candidates: usize) -> usize {
+        self.choices.store(candidates)
     }
 }
 

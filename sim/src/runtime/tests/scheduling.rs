@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use hak_core::Misuse;
 
-use super::super::strategy::{Pct, RoundRobin};
+use super::super::strategy::{Pct, Pos, RoundRobin, Surw};
 use super::super::{Access, Finding, Kind, Observer, ThreadId, Verdict, WorldView};
 use super::*;
 
@@ -18,8 +18,13 @@ fn a_lost_update_is_found_by_every_strategy() {
     let epilogue = Body { start: Start::AfterAll, run: &last };
     let bodies = [at_once(&add), at_once(&add), epilogue];
     let mut world = world();
-    let mut strategies: [Box<dyn Strategy>; 3] =
-        [Box::new(Random::new(1)), Box::new(Pct::new(1, 2, 7)), Box::new(RoundRobin::new(1))];
+    let mut strategies: [Box<dyn Strategy>; 5] = [
+        Box::new(Random::new(1)),
+        Box::new(Pct::new(1, 2, 7)),
+        Box::new(RoundRobin::new(1)),
+        Box::new(Pos::new(1)),
+        Box::new(Surw::new(1, 3)),
+    ];
     for strategy in &mut strategies {
         let found = (0..100).any(|schedule| {
             strategy.aim(schedule);
