@@ -56,6 +56,13 @@ pub trait Guide {
     /// Who makes this step? `runnable` are the threads that can, ascending, and never none.
     fn choose(&mut self, step: u64, runnable: &[u8]) -> Choice;
 
+    /// What is to happen to this step, now that it is known to which operation of its thread it
+    /// belongs. `None` leaves it to the answer of [`choose`](Self::choose): a guide whose events
+    /// belong to operations, and not to steps by number, answers here.
+    fn event(&mut self, _step: u64, _thread: u8, _operation: u32) -> Option<u8> {
+        None
+    }
+
     /// This step was made, and left the state with this digest. `Break` stops the run.
     fn executed(&mut self, step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()>;
 }

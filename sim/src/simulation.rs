@@ -315,6 +315,15 @@ impl Bridge<'_> {
         guided
     }
 
+    /// Asks which event the step gets, now that its operation is known.
+    fn settle_event(&self, step: u64, thread: ThreadId, view: &WorldView<'_>) {
+        let operation = view.operation(thread);
+        let event = self.guide.borrow_mut().event(step, thread as u8, operation);
+        if event.is_some() {
+            self.event.set(event);
+        }
+    }
+
     /// Whether an event happens to this step: as the guide wants it, or else as the strategy does.
     fn happens(&self, event: u8, own: impl FnOnce() -> bool) -> bool {
         let happens = self.event.get().map_or_else(own, |wanted| wanted == event);
@@ -413,6 +422,7 @@ impl<G: WorldGeometry> Observer for GuidedObserver<'_, '_, G> {
                 return Verdict::Stop;
             }
             self.bridge.begin(thread, access, view);
+            self.bridge.settle_event(step, thread, view);
         }
         self.slabs.before(thread, access, view)
     }
