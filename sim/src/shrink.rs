@@ -335,19 +335,6 @@ impl<'a> TurnsGuide<'a> {
         let moments = [Moment::default(); THREADS_MAX];
         TurnsGuide { failing, next: 0, moments, executed: Vec::new(), recorder }
     }
-
-    /// The thread's next step, with what is to happen to it.
-    fn step_of(&self, thread: u8) -> Choice {
-        let last = self.moments[usize::from(thread)];
-        let next = [last.next(last.operation), last.next(last.operation + 1)];
-        let event = self
-            .failing
-            .incidents
-            .iter()
-            .find(|incident| incident.thread == thread && next.contains(&incident.moment))
-            .map_or(EVENT_PLAIN, |incident| incident.event);
-        Choice::Thread { thread, event }
-    }
 }
 
 impl Guide for TurnsGuide<'_> {
@@ -355,13 +342,21 @@ impl Guide for TurnsGuide<'_> {
         while let Some(turn) = self.failing.turns.get(self.next) {
             let over = self.moments[usize::from(turn.thread)] >= turn.until;
             if !over && runnable.contains(&turn.thread) {
-                return self.step_of(turn.thread);
+                return Choice::Thread { thread: turn.thread, event: EVENT_PLAIN };
             }
             self.next += 1;
         }
         let last = self.executed.last().map(|&(thread, ..)| thread);
         let thread = last.filter(|thread| runnable.contains(thread)).unwrap_or(runnable[0]);
-        self.step_of(thread)
+        Choice::Thread { thread, event: EVENT_PLAIN }
+    }
+
+    fn event(&mut self, _step: u64, thread: u8, operation: u32) -> Option<u8> {
+        let moment = self.moments[usize::from(thread)].next(operation);
+        let mut incidents = self.failing.incidents.iter();
+        incidents
+            .find(|incident| incident.thread == thread && incident.moment == moment)
+            .map(|incident| incident.event)
     }
 
     fn executed(&mut self, _step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()> {

@@ -75,7 +75,7 @@ pub(super) struct Run {
     /// What happens: see `hak-sim scenarios`.
     #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name)]
     pub(super) scenario: String,
-    /// random, pct, pct:DEPTH, pos, surw, round-robin or portfolio.
+    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio.
     #[arg(long, value_parser = strategy, default_value = "random")]
     pub(super) strategy: StrategyName,
     /// Record the run into this file.
@@ -105,7 +105,7 @@ pub(super) struct Explore {
     /// Search only the K-th of N parts.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(super) shard: Option<(u64, u64)>,
-    /// random, pct, pct:DEPTH, pos, surw, round-robin or portfolio.
+    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio.
     #[arg(long, value_parser = strategy, default_value = "portfolio")]
     pub(super) strategy: StrategyName,
     /// Record the first violation into this file.

@@ -82,15 +82,6 @@ fn what_does_not_go_together_is_refused() {
 }
 
 #[test]
-fn a_strategy_that_this_build_cannot_do_is_refused_and_not_replaced_by_another() {
-    let folder = Folder::new();
-    for name in ["pos", "surw"] {
-        folder.run(&format!("--strategy {name}")).refused("this build cannot do that");
-        folder.run(&format!("explore --strategy {name}")).refused("this build cannot do that");
-    }
-}
-
-#[test]
 fn unknown_commands_and_options_are_refused() {
     let folder = Folder::new();
     folder.run("dance").refused("dance");
