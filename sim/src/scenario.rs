@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::program::{MAILBOXES, Operation, Program, REGISTERS};
+use crate::protocols::PROTOCOLS;
 use crate::runtime::THREADS_MAX;
 
 /// A scenario.
@@ -21,10 +22,12 @@ pub struct Scenario {
     pub threads: usize,
     /// Operations of each thread unless asked otherwise.
     pub operations: usize,
-    generate: fn(&mut Draw, thread: usize, operations: usize) -> Vec<Operation>,
+    /// Whether thread 0 prepares: the others begin once it has ended.
+    pub prologue: bool,
+    pub(crate) generate: fn(&mut Draw, thread: usize, operations: usize) -> Vec<Operation>,
 }
 
-/// All scenarios; the first is the default.
+/// All scenarios that are drawn; the first is the default. See also [`PROTOCOLS`].
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "mixed",
@@ -33,6 +36,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S1 S2 D3 D8 D29 R1",
         threads: 3,
         operations: 32,
+        prologue: false,
         generate: mixed,
     },
     Scenario {
@@ -41,6 +45,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S1 S2 D3 D11",
         threads: 3,
         operations: 24,
+        prologue: false,
         generate: remote_free,
     },
     Scenario {
@@ -49,6 +54,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S1 S2 D3",
         threads: 3,
         operations: 24,
+        prologue: false,
         generate: larson,
     },
     Scenario {
@@ -58,6 +64,7 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "D2 D5 D7 D10 D27 D29 R1",
         threads: 3,
         operations: 24,
+        prologue: false,
         generate: thread_churn,
     },
     Scenario {
@@ -66,13 +73,14 @@ pub const SCENARIOS: &[Scenario] = &[
         origins: "S8 S9 S10 D8 D12 D23",
         threads: 3,
         operations: 24,
+        prologue: false,
         generate: superslab_free,
     },
 ];
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name)
+    SCENARIOS.iter().chain(PROTOCOLS).find(|scenario| scenario.name == name)
 }
 
 impl Scenario {
@@ -97,7 +105,7 @@ impl Scenario {
 }
 
 /// Draws numbers for one thread's operations.
-struct Draw {
+pub(crate) struct Draw {
     random: ChaCha8Rng,
     small_max: usize,
     classes: [u32; 2],

@@ -14,6 +14,7 @@ use hak_traces::{Config, EVENT_PLAIN, EVENT_SPURIOUS_FAILURE, EVENT_SYSTEM_CALL_
 
 use crate::oracle::slabs::{Counts, SlabObserver, Transition};
 use crate::program::{self, Program, USER_BYTES};
+use crate::prove::{self, Proof};
 use crate::runtime::{
     Access, Body, Choice, ChoicePoint, Chooser, End, Observer, Plan, Production, Run, Sim, Start,
     ThreadId, Tiny, Verdict, Violation, World, WorldConfig, WorldGeometry, WorldView,
@@ -91,10 +92,34 @@ impl Simulator {
     /// # Errors
     /// The system has no memory for the simulated world.
     pub fn run(&mut self, settings: &Settings, extras: Extras) -> io::Result<Report> {
-        self.run_program(settings, settings.program(), extras, None)
+        self.run_program(settings, settings.program(), extras, None, None)
     }
 
-    /// Runs these settings with a given program, and with a guide that sees each step and may choose.
+    /// Searches all schedules of these settings; also how often each step of the lifecycle was seen, over all paths.
+    ///
+    /// # Errors
+    /// The system has no memory for the simulated world.
+    pub fn prove(
+        &mut self,
+        settings: &Settings,
+        options: &prove::Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> io::Result<(Proof, Counts)> {
+        match settings.geometry {
+            GeometryName::Tiny => {
+                let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
+                Ok(prove_in::<Tiny>(world, settings, options, progress))
+            }
+            GeometryName::Production => {
+                let world = prepared::<Production>(&mut self.production, 512 << 20)?;
+                Ok(prove_in::<Production>(world, settings, options, progress))
+            }
+        }
+    }
+
+    /// Runs these settings with a given program, and with a guide that sees each step and may choose. Where the guide
+    /// leaves the choice to the run, the `script` decides, which names a thread for each step, and without one the
+    /// strategy.
     ///
     /// # Errors
     /// The system has no memory for the simulated world.
@@ -104,15 +129,16 @@ impl Simulator {
         program: Program,
         extras: Extras,
         guide: Option<&mut dyn Guide>,
+        script: Option<&[ThreadId]>,
     ) -> io::Result<Report> {
         match settings.geometry {
             GeometryName::Tiny => {
                 let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
-                Ok(run_in::<Tiny>(world, settings, program, extras, guide))
+                Ok(run_in::<Tiny>(world, settings, program, extras, guide, script))
             }
             GeometryName::Production => {
                 let world = prepared::<Production>(&mut self.production, 512 << 20)?;
-                Ok(run_in::<Production>(world, settings, program, extras, guide))
+                Ok(run_in::<Production>(world, settings, program, extras, guide, script))
             }
         }
     }
@@ -140,10 +166,14 @@ fn run_in<G: WorldGeometry>(
     program: Program,
     extras: Extras,
     guide: Option<&mut dyn Guide>,
+    script: Option<&[ThreadId]>,
 ) -> Report {
     let mut slabs = SlabObserver::<G>::new(extras.transitions);
     let bridge = Bridge { guide: RefCell::new(guide), waiting: Cell::new(None) };
-    let mut own = strategies::chooser(settings);
+    let mut own: Box<dyn Chooser + '_> = match script {
+        Some(script) => Box::new(Script(script)),
+        None => strategies::chooser(settings),
+    };
     let threads: Vec<_> = program
         .threads
         .iter()
@@ -151,13 +181,8 @@ fn run_in<G: WorldGeometry>(
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
     let epilogue = || program::run_epilogue::<G>();
-    let mut bodies: Vec<Body<'_>> =
-        threads.iter().map(|run| Body { start: Start::AtOnce, run }).collect();
-    bodies.push(Body { start: Start::AfterAll, run: &epilogue });
-    let plan = Plan {
-        plant: settings.plant,
-        steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
-    };
+    let bodies = bodies(settings, &threads, &epilogue);
+    let plan = plan(settings, &program);
     let guided = bridge.guide.borrow().is_some();
     let run = if guided {
         let mut chooser = GuidedChooser { own: &mut *own, bridge: &bridge };
@@ -169,6 +194,65 @@ fn run_in<G: WorldGeometry>(
     // The step that the run ended at; there is nothing left to stop.
     let _ = bridge.flush();
     report::<G>(world, settings, program, extras, run, slabs)
+}
+
+/// The bodies of a program's threads and of the one that tidies up behind them.
+fn bodies<'a, F: Fn()>(
+    settings: &Settings,
+    threads: &'a [F],
+    epilogue: &'a dyn Fn(),
+) -> Vec<Body<'a>> {
+    let start = |thread| match thread {
+        0 => Start::AtOnce,
+        _ if settings.scenario.prologue => Start::Joining(0),
+        _ => Start::AtOnce,
+    };
+    let mut bodies: Vec<Body<'_>> = threads
+        .iter()
+        .enumerate()
+        .map(|(thread, run)| Body { start: start(thread), run })
+        .collect();
+    bodies.push(Body { start: Start::AfterAll, run: epilogue });
+    bodies
+}
+
+fn plan(settings: &Settings, program: &Program) -> Plan {
+    Plan {
+        plant: settings.plant,
+        steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
+    }
+}
+
+fn prove_in<G: WorldGeometry>(
+    world: &mut World,
+    settings: &Settings,
+    options: &prove::Options,
+    progress: &mut dyn FnMut(u64, u64),
+) -> (Proof, Counts) {
+    let program = settings.program();
+    let mut slabs = SlabObserver::<G>::new(false);
+    let threads: Vec<_> = program
+        .threads
+        .iter()
+        .enumerate()
+        .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
+        .collect();
+    let epilogue = || program::run_epilogue::<G>();
+    let bodies = bodies(settings, &threads, &epilogue);
+    let plan = plan(settings, &program);
+    let proof = prove::search(world, &plan, &bodies, &mut slabs, options, progress);
+    (proof, slabs.counts())
+}
+
+/// Chooses as it was told: one thread for each step.
+struct Script<'a>(&'a [ThreadId]);
+
+impl Chooser for Script<'_> {
+    fn begin(&mut self, _threads: usize) {}
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        self.0.get(point.step as usize).map_or(Choice::Stop, |&thread| Choice::Run(thread))
+    }
 }
 
 fn report<G: WorldGeometry>(
@@ -320,6 +404,8 @@ pub struct Guidable<'a> {
     pub simulator: &'a mut Simulator,
     /// What the run is asked for.
     pub extras: Extras,
+    /// Who does each step, where the guide does not say.
+    pub script: Option<&'a [ThreadId]>,
     /// The report of the last run.
     pub report: Option<Report>,
 }
@@ -344,7 +430,7 @@ impl Subject for Guidable<'_> {
         let settings = Settings::from_config(config).map_err(GuidedError::Config)?;
         let report = self
             .simulator
-            .run_program(&settings, settings.program(), self.extras, Some(guide))
+            .run_program(&settings, settings.program(), self.extras, Some(guide), self.script)
             .map_err(GuidedError::World)?;
         let outcome = match &report.end {
             End::Finished => Some(OutcomeSeen::Passed),

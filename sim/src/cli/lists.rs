@@ -5,6 +5,7 @@ use serde_json::json;
 use super::arguments::Plain;
 use super::{Exit, Refusal, print};
 use crate::faults::FAULTS;
+use crate::protocols::PROTOCOLS;
 use crate::scenario::SCENARIOS;
 
 pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
@@ -12,9 +13,9 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
         options.json,
         || {
             let mut text = String::new();
-            for scenario in SCENARIOS {
+            for scenario in SCENARIOS.iter().chain(PROTOCOLS) {
                 text += &format!(
-                    "{:15} {}\n{:15} {} threads of {} operations; about {}\n",
+                    "{:19} {}\n{:19} {} threads of {} operations; about {}\n",
                     scenario.name,
                     scenario.about,
                     "",
@@ -26,7 +27,7 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
             text
         },
         || {
-            json!({ "scenarios": SCENARIOS.iter().map(|scenario| json!({
+            json!({ "scenarios": SCENARIOS.iter().chain(PROTOCOLS).map(|scenario| json!({
                 "name": scenario.name,
                 "about": scenario.about,
                 "origins": scenario.origins.split(' ').collect::<Vec<_>>(),

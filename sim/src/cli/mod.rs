@@ -15,6 +15,7 @@
 mod arguments;
 mod explore;
 mod lists;
+mod prove;
 mod replay;
 mod run;
 
@@ -68,6 +69,7 @@ pub fn main() -> u8 {
     let result = match &arguments.command {
         None => run::main(&arguments.run),
         Some(Command::Explore(options)) => explore::main(options),
+        Some(Command::Prove(options)) => prove::main(options),
         Some(Command::Replay(options)) => replay::replay(options),
         Some(Command::Show(options)) => replay::show(options),
         Some(Command::Diff(options)) => replay::diff(options),

@@ -17,6 +17,7 @@
 //! | `checks`, `plain`, `system`, `memory` | the oracles, the kinds of access |
 //! | `platform`, `user` | what the code under test calls, and what scenarios call |
 //! | `strategy` | choosers |
+//! | `stage`, `snapshot`, `state_hash`, `history`, `footprint` | what an exhaustive search needs: one step at a time, and back |
 //!
 //! The same plan, bodies and chooser give the same steps everywhere: there are no clocks, addresses or hash orders in
 //! a run, and digests are taken over offsets.
@@ -33,6 +34,8 @@ mod current;
 mod digest;
 mod engine;
 mod fiber;
+mod footprint;
+mod history;
 mod memory;
 mod observer;
 mod pages;
@@ -41,6 +44,9 @@ mod plain;
 mod platform;
 mod shadow;
 mod site;
+mod snapshot;
+mod stage;
+mod state_hash;
 pub mod strategy;
 mod system;
 #[cfg(test)]
@@ -53,7 +59,9 @@ pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
 pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern};
 pub use chooser::{Choice, ChoicePoint, Chooser};
 pub use digest::Digest;
+pub use footprint::{ADDRESS_SPACE, Span, Touched};
 pub use observer::{Observer, Verdict, WorldView};
 pub use platform::{Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
+pub use stage::{Stage, StepEnd};
 pub use violation::{Finding, OtherAccess, Violation, oracle};
 pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};

@@ -44,6 +44,10 @@ pub trait Observer {
         true
     }
 
+    /// The world was put back to an earlier state of the same run: what was derived from memory may be wrong now. Only
+    /// searches do that.
+    fn put_back(&mut self) {}
+
     /// Whether it is to be called for plain accesses too. Asked once for each run.
     fn wants_plain(&self) -> bool {
         true
@@ -90,6 +94,7 @@ impl WorldView<'_> {
 
     /// The word of 1, 2, 4 or 8 bytes at an offset; zero outside of the arena.
     pub fn read(&self, offset: usize, bytes: usize) -> u64 {
+        self.engine.footprint.note(offset, bytes, false);
         self.engine.arena.read(offset, bytes)
     }
 

@@ -79,6 +79,12 @@ impl Engine {
             self.before(access)?;
         }
         self.check_plain(access, writes)?;
+        if self.stepwise {
+            self.footprint.note(access.offset, access.bytes, writes);
+            if access.kind == Kind::PlainGet {
+                self.histories.plain(self.control.current, &self.arena, access);
+            }
+        }
         if !self.watch_plain {
             return Ok(None);
         }

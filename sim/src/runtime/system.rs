@@ -71,6 +71,11 @@ impl Engine {
         if result.is_some() {
             self.control.changed();
         }
+        if self.stepwise {
+            self.footprint.note(access.offset, access.bytes, true);
+            self.footprint.note_address_space();
+            self.histories.system(me, access.kind, result);
+        }
         let shown = result.map_or(u64::MAX, |offset| offset as u64);
         self.control.note(access.kind, access.offset, shown);
         self.after(access, 0, shown)?;
