@@ -122,19 +122,23 @@ fn remote_free(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation>
 
 fn release(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     let prepared = [put(0, LARGE), put(1, LARGE), put(2, LARGE)];
-    role(thread, operations, &[
-        &prepared,
-        &[allocate(0, LARGE), allocate(1, LARGE), allocate(2, LARGE)],
-        &[take(0), take(1)],
-    ])
+    role(
+        thread,
+        operations,
+        &[
+            &prepared,
+            &[allocate(0, LARGE), allocate(1, LARGE), allocate(2, LARGE)],
+            &[take(0), take(1)],
+        ],
+    )
 }
 
 fn adopt(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
-    role(thread, operations, &[
-        &[put(0, LARGE)],
-        &[put(1, LARGE), Operation::Exit],
-        &[allocate(0, LARGE), take(1)],
-    ])
+    role(
+        thread,
+        operations,
+        &[&[put(0, LARGE)], &[put(1, LARGE), Operation::Exit], &[allocate(0, LARGE), take(1)]],
+    )
 }
 
 fn retire(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
@@ -142,11 +146,11 @@ fn retire(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
 }
 
 fn reuse(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
-    role(thread, operations, &[
-        &[put(0, LARGE)],
-        &[take(0), Operation::Exit],
-        &[allocate(0, LARGE), allocate(1, SMALL)],
-    ])
+    role(
+        thread,
+        operations,
+        &[&[put(0, LARGE)], &[take(0), Operation::Exit], &[allocate(0, LARGE), allocate(1, SMALL)]],
+    )
 }
 
 fn exchange(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
@@ -155,21 +159,19 @@ fn exchange(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
 
 fn remote_free_by_two(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     let prepared = [put(0, LARGE), put(1, LARGE), put(2, LARGE)];
-    role(thread, operations, &[
-        &prepared,
-        &[allocate(0, LARGE), allocate(1, LARGE)],
-        &[take(0)],
-        &[take(1)],
-    ])
+    role(
+        thread,
+        operations,
+        &[&prepared, &[allocate(0, LARGE), allocate(1, LARGE)], &[take(0)], &[take(1)]],
+    )
 }
 
 fn retire_by_two(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
-    role(thread, operations, &[
-        &[put(0, LARGE), put(1, LARGE)],
-        &[take(0)],
-        &[take(1)],
-        &[allocate(0, SMALL)],
-    ])
+    role(
+        thread,
+        operations,
+        &[&[put(0, LARGE), put(1, LARGE)], &[take(0)], &[take(1)], &[allocate(0, SMALL)]],
+    )
 }
 
 #[cfg(test)]
@@ -183,7 +185,11 @@ mod tests {
             let program = |seed| Settings::new(scenario, seed).program();
             assert_eq!(program(1), program(2), "{}", scenario.name);
             let longest = program(1).threads[1..].iter().map(Vec::len).max();
-            assert!(longest.is_some_and(|longest| longest <= scenario.operations), "{}", scenario.name);
+            assert!(
+                longest.is_some_and(|longest| longest <= scenario.operations),
+                "{}",
+                scenario.name
+            );
         }
     }
 }

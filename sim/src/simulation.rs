@@ -144,7 +144,7 @@ impl Simulator {
     }
 }
 
-fn prepared<G: WorldGeometry>(
+pub(crate) fn prepared<G: WorldGeometry>(
     world: &mut Option<World>,
     arena_bytes: usize,
 ) -> io::Result<&mut World> {
@@ -223,14 +223,12 @@ fn plan(settings: &Settings, program: &Program) -> Plan {
     }
 }
 
-fn prove_in<G: WorldGeometry>(
-    world: &mut World,
+/// Makes what a run of these settings needs beside a chooser, and hands it on.
+pub(crate) fn with_bodies<G: WorldGeometry, R>(
     settings: &Settings,
-    options: &prove::Options,
-    progress: &mut dyn FnMut(u64, u64),
-) -> (Proof, Counts) {
+    lead: impl FnOnce(&Plan, &[Body<'_>]) -> R,
+) -> R {
     let program = settings.program();
-    let mut slabs = SlabObserver::<G>::new(false);
     let threads: Vec<_> = program
         .threads
         .iter()
@@ -239,8 +237,19 @@ fn prove_in<G: WorldGeometry>(
         .collect();
     let epilogue = || program::run_epilogue::<G>();
     let bodies = bodies(settings, &threads, &epilogue);
-    let plan = plan(settings, &program);
-    let proof = prove::search(world, &plan, &bodies, &mut slabs, options, progress);
+    lead(&plan(settings, &program), &bodies)
+}
+
+fn prove_in<G: WorldGeometry>(
+    world: &mut World,
+    settings: &Settings,
+    options: &prove::Options,
+    progress: &mut dyn FnMut(u64, u64),
+) -> (Proof, Counts) {
+    let mut slabs = SlabObserver::<G>::new(false);
+    let proof = with_bodies::<G, _>(settings, |plan, bodies| {
+        prove::search(world, plan, bodies, &mut slabs, options, progress)
+    });
     (proof, slabs.counts())
 }
 
@@ -251,7 +260,9 @@ impl Chooser for Script<'_> {
     fn begin(&mut self, _threads: usize) {}
 
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
-        self.0.get(point.step as usize).map_or(Choice::Stop, |&thread| Choice::Run(thread))
+        let told = self.0.get(point.step as usize).copied();
+        let thread = told.filter(|&thread| point.runnable.contains(thread));
+        Choice::Run(thread.unwrap_or(point.runnable.first()))
     }
 }
 

@@ -207,7 +207,8 @@ impl Common {
 /// The scenario of that name.
 pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
     scenario::find(name).ok_or_else(|| {
-        let names: Vec<&str> = SCENARIOS.iter().chain(PROTOCOLS).map(|scenario| scenario.name).collect();
+        let names: Vec<&str> =
+            SCENARIOS.iter().chain(PROTOCOLS).map(|scenario| scenario.name).collect();
         Refusal(format!("there is no scenario '{name}'; there are {}", names.join(", ")))
     })
 }

@@ -44,7 +44,9 @@ pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
     let elapsed = begin.elapsed();
     bar.finish_and_clear();
     let failure = match &proof.verdict {
-        Verdict::Violation(_, schedule) => Some(again(&mut simulator, options, &settings, schedule)?),
+        Verdict::Violation(_, schedule) => {
+            Some(again(&mut simulator, options, &settings, schedule)?)
+        }
         Verdict::Complete | Verdict::Cut { .. } => None,
     };
     let outcome = Outcome { settings, proof, counts, elapsed, failure };
@@ -68,7 +70,9 @@ fn again(
     let trace = hak_replay::record(&mut subject, &settings.to_config()).map_err(Refusal::from)?;
     let report = subject.report.take().expect("a run leaves a report");
     if report.violation().is_none() {
-        return Err(Refusal("the violation did not come again when its schedule was run alone".into()));
+        return Err(Refusal(
+            "the violation did not come again when its schedule was run alone".into(),
+        ));
     }
     if let Some(file) = &options.trace {
         trace.write(file)?;

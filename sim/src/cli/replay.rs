@@ -25,7 +25,8 @@ fn kind_name(kind: u8) -> &'static str {
 pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
     let trace = read(&options.file)?;
     let mut simulator = Simulator::new();
-    let mut subject = Guidable { simulator: &mut simulator, extras: run::EXTRAS, script: None, report: None };
+    let mut subject =
+        Guidable { simulator: &mut simulator, extras: run::EXTRAS, script: None, report: None };
     match hak_replay::replay(&mut subject, &trace, options.until, kind_name) {
         Err(ReplayError::Subject(error)) => Err(Refusal::from(error)),
         Err(ReplayError::Diverged(divergence)) => {

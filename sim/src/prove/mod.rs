@@ -38,6 +38,8 @@
 
 mod reach;
 mod search;
+#[cfg(test)]
+mod tests;
 mod visited;
 
 pub use search::search;

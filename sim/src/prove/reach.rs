@@ -90,9 +90,7 @@ impl Reach {
     fn is_done_with(&self, other: ThreadId, now: u32, span: &Span) -> bool {
         (span.start..span.end).all(|granule| match self.word(granule) {
             None => true,
-            Some(word) => {
-                word.writes[other] <= now && (!span.writes || word.reads[other] <= now)
-            }
+            Some(word) => word.writes[other] <= now && (!span.writes || word.reads[other] <= now),
         })
     }
 

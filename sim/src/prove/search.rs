@@ -228,12 +228,7 @@ impl<'a, 'b> Pass<'a, 'b> {
 
     /// Does a private step, if a thread has one. The choice depends on the state only, not on who is asleep, so that every
     /// visit of the state makes the same.
-    fn private_step(
-        &mut self,
-        open: ThreadSet,
-        todo: ThreadSet,
-        sleepers: &[Sleeper],
-    ) -> Private {
+    fn private_step(&mut self, open: ThreadSet, todo: ThreadSet, sleepers: &[Sleeper]) -> Private {
         let mut marked = false;
         let mut result = Private::None;
         for thread in open.iter() {
@@ -261,7 +256,8 @@ impl<'a, 'b> Pass<'a, 'b> {
                 break;
             }
             if self.reach.is_private(&touched, others, |other| positions[other]) {
-                result = if todo.contains(thread) { Private::Done(touched) } else { Private::Asleep };
+                result =
+                    if todo.contains(thread) { Private::Done(touched) } else { Private::Asleep };
                 break;
             }
             self.stage.rewind();

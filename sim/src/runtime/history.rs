@@ -61,7 +61,8 @@ impl Histories {
     #[inline]
     pub(crate) fn value(&mut self, thread: ThreadId, value: u64) {
         let mixed = (self.hashes[thread] ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.hashes[thread] = (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ mixed >> 29;
+        self.hashes[thread] =
+            (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) ^ mixed >> 29;
     }
 
     /// An operation on a shared word was done.

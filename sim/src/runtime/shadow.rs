@@ -340,13 +340,14 @@ impl Shadow {
         }
     }
 
-    /// The shadow of some granules.
-    pub(crate) fn image(&self, granules: std::ops::Range<usize>) -> ShadowImage {
+    /// The shadow of some granules, of pages of this generation. Cells of another one are empty, whatever stands in them:
+    /// the record that they name is somebody else's.
+    pub(crate) fn image(&self, granules: std::ops::Range<usize>, generation: u32) -> ShadowImage {
         let cells: Box<[Cell]> = self.cells[granules].into();
         let mut records: Vec<(u32, Record)> = Vec::new();
         for cell in &cells {
             let known = records.last().is_some_and(|(index, _)| *index == cell.record);
-            if cell.record != 0 && cell.record < self.records_used && !known {
+            if cell.generation == generation && cell.record != 0 && !known {
                 records.push((cell.record, self.records[cell.record as usize]));
             }
         }
@@ -354,7 +355,11 @@ impl Shadow {
     }
 
     /// Puts the shadow of granules back, or empties it.
-    pub(crate) fn put_back(&mut self, granules: std::ops::Range<usize>, image: Option<&ShadowImage>) {
+    pub(crate) fn put_back(
+        &mut self,
+        granules: std::ops::Range<usize>,
+        image: Option<&ShadowImage>,
+    ) {
         match image {
             None => self.cells[granules].iter_mut().for_each(|cell| cell.generation = 0),
             Some(image) => {

@@ -165,7 +165,8 @@ impl Snapshots {
     /// The hash of the present state.
     pub(crate) fn state(&mut self, engine: &mut Engine) -> u128 {
         self.collect(engine);
-        let moments = self.known.iter().filter_map(|&page| self.digests[page as usize].moments.as_deref());
+        let moments =
+            self.known.iter().filter_map(|&page| self.digests[page as usize].moments.as_deref());
         state_hash::state(engine, self.data, self.clocks_matter.then(|| moments.flatten()))
     }
 
@@ -246,7 +247,7 @@ impl Snapshots {
         PageImage {
             page,
             bytes: bytes.into(),
-            shadow: used.then(|| engine.shadow.image(granules(index, shift))),
+            shadow: used.then(|| engine.shadow.image(granules(index, shift), page.generation)),
             digest: self.digests[index].clone(),
         }
     }

@@ -13,6 +13,7 @@ use std::ptr::{NonNull, null_mut};
 use super::access::{Access, ThreadId, ThreadSet};
 use super::chooser::{Choice, ChoicePoint, Chooser};
 use super::current::{self, Entered};
+use super::digest::Digest;
 use super::engine::{Engine, borrow};
 use super::fiber;
 use super::footprint::Touched;
@@ -78,7 +79,8 @@ impl World {
         engine.shadow.keep_records = true;
         engine.pages.track(true);
         let leases: Vec<_> = (0..bodies.len()).map(|thread| self.stacks.lease(thread)).collect();
-        let stack_pointer_word = leases.first().map_or(0, |&lease| fiber::stack_pointer_word(lease));
+        let stack_pointer_word =
+            leases.first().map_or(0, |&lease| fiber::stack_pointer_word(lease));
         let entered = current::enter(pointer);
         let fibers: Fibers = bodies
             .iter()
@@ -214,6 +216,11 @@ impl Stage {
     pub fn user_word(&self, index: usize) -> u64 {
         let engine = self.view();
         engine.arena.read(engine.user_offset + index * 8, 8)
+    }
+
+    /// The digest of the run so far.
+    pub fn digest(&self) -> Digest {
+        self.view().control.digest
     }
 
     /// The most memory that marks held.

@@ -101,7 +101,11 @@ pub(crate) fn floor(engine: &Engine) -> VectorClock {
 }
 
 /// Looks at one page again.
-pub(crate) fn digest_page(engine: &Engine, index: usize, floor: Option<&VectorClock>) -> PageDigest {
+pub(crate) fn digest_page(
+    engine: &Engine,
+    index: usize,
+    floor: Option<&VectorClock>,
+) -> PageDigest {
     let pages = &engine.pages;
     let start = index << pages.shift;
     let mut data = 0;
@@ -172,7 +176,11 @@ fn threads(engine: &Engine) -> u128 {
         }
         let who = thread as u64;
         hash ^= tagged(4, who, engine.histories.hash(thread));
-        hash ^= tagged(5, who << 32 | u64::from(control.operations[thread]), engine.histories.position(thread).into());
+        hash ^= tagged(
+            5,
+            who << 32 | u64::from(control.operations[thread]),
+            engine.histories.position(thread).into(),
+        );
         hash ^= tagged(6, who, control.heaps[thread] as u64);
         let Access { offset, bytes, kind, order, .. } = control.pending[thread];
         let what = (bytes as u64) << 16 | (kind as u64) << 8 | order as u64;
@@ -182,16 +190,19 @@ fn threads(engine: &Engine) -> u128 {
 }
 
 fn blocks(engine: &Engine) -> u128 {
-    engine.blocks.live().fold(0, |hash, block| {
-        hash ^ tagged(8, block.offset as u64, block.bytes as u64)
-    })
+    engine
+        .blocks
+        .live()
+        .fold(0, |hash, block| hash ^ tagged(8, block.offset as u64, block.bytes as u64))
 }
 
 fn happens_before<'a>(engine: &Engine, moments: impl Iterator<Item = &'a Moment>) -> u128 {
     let control = &engine.control;
     let floor = floor(engine);
-    let mut all: Vec<Moment> =
-        moments.filter(|moment| moment.clock > floor.get(moment.thread as usize)).copied().collect();
+    let mut all: Vec<Moment> = moments
+        .filter(|moment| moment.clock > floor.get(moment.thread as usize))
+        .copied()
+        .collect();
     let alive = (0..control.threads).filter(|&thread| !control.ended.contains(thread));
     let needed = alive.fold(ThreadSet::EMPTY, |set, thread| match control.starts[thread] {
         Start::Joining(other) if control.steps[thread] == 0 => set.with(thread).with(other),

@@ -1,0 +1,4 @@
+//! Tests of the search: of going back, of its answers on models that are small enough to be enumerated, and on the
+//! allocator.
+
+mod going_back;
