@@ -63,6 +63,13 @@ pub struct Options {
     pub merge: bool,
 }
 
+impl Options {
+    /// Whether it must be known what the threads still do.
+    fn needs_reach(&self) -> bool {
+        self.private_steps || self.clocks_matter
+    }
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {

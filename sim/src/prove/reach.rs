@@ -4,13 +4,17 @@
 //! thread was ever seen to read it, and to write it. A thread at a later position has, as far as is known, done with the
 //! word.
 
-use crate::runtime::{ADDRESS_SPACE, Access, Span, THREADS_MAX, ThreadId, ThreadSet, Touched};
+use crate::runtime::{
+    ADDRESS_SPACE, Access, Manner, Memory, Moment, Span, THREADS_MAX, ThreadId, ThreadSet, Touched,
+};
 
 /// The last positions at a word, plus one; zero is never.
 #[derive(Clone, Copy, Default)]
 struct Word {
     reads: [u32; THREADS_MAX],
     writes: [u32; THREADS_MAX],
+    plain: [u32; THREADS_MAX],
+    system: [u32; THREADS_MAX],
 }
 
 const LINE: usize = 64;
@@ -61,6 +65,11 @@ impl Reach {
             for granule in span.start..span.end {
                 let word = self.word_mut(granule);
                 raise(if span.writes { &mut word.writes[thread] } else { &mut word.reads[thread] });
+                match span.manner {
+                    Manner::Shared => {}
+                    Manner::Plain => raise(&mut word.plain[thread]),
+                    Manner::System => raise(&mut word.system[thread]),
+                }
             }
         }
         self.grown |= grown;
@@ -94,6 +103,31 @@ impl Reach {
         })
     }
 
+    /// Whether anything that these threads, at these positions, still do is compared with the moment, as far as is known.
+    pub(super) fn matters(
+        &self,
+        moment: &Moment,
+        threads: ThreadSet,
+        position: impl Fn(ThreadId) -> u32,
+    ) -> bool {
+        let others = match moment.memory {
+            // Its own releases may bring it what others released before.
+            Memory::Release => threads,
+            _ => threads.without(moment.thread as usize),
+        };
+        others.iter().any(|other| {
+            let now = position(other);
+            self.everything[other] > now
+                || (moment.start..moment.start + moment.count).any(|granule| {
+                    self.word(granule).is_some_and(|word| match moment.memory {
+                        Memory::PageAccesses => word.system[other] > now,
+                        Memory::SharedWrites | Memory::SharedReads => word.plain[other] > now,
+                        _ => word.reads[other] > now || word.writes[other] > now,
+                    })
+                })
+        })
+    }
+
     /// A first look at a step that was not done yet: `false` if it cannot be private.
     pub(super) fn may_be_private(
         &self,
@@ -106,8 +140,10 @@ impl Reach {
         }
         let start = (access.offset / 4) as u32;
         let end = start + access.bytes as u32 / 4;
-        let touched =
-            Touched { spans: vec![Span { start, end, writes: false }], everything: false };
+        let touched = Touched {
+            spans: vec![Span { start, end, writes: false, manner: Manner::Shared }],
+            everything: false,
+        };
         self.is_private(&touched, others, position)
     }
 }

@@ -44,7 +44,7 @@ pub fn search(
         let (result, counts) = pass;
         before += counts.transitions;
         let verdict = match result {
-            Ok(()) if options.private_steps && reach.take_grown() => continue,
+            Ok(()) if options.needs_reach() && reach.take_grown() => continue,
             Ok(()) => Verdict::Complete,
             Err(verdict) => verdict,
         };
@@ -155,7 +155,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         if self.transitions.is_multiple_of(PROGRESS_INTERVAL) {
             (self.progress)(self.states, self.transitions_before + self.transitions);
         }
-        if self.options.private_steps {
+        if self.options.needs_reach() {
             self.reach.learn(thread, position, &touched);
         }
         touched
@@ -220,7 +220,12 @@ impl<'a, 'b> Pass<'a, 'b> {
         if self.visited.bytes() + self.stage.bytes_max() > self.options.bytes_max {
             return Err(self.cut("memory"));
         }
-        let state = self.stage.state();
+        let threads = self.stage.unordered();
+        let positions: [u32; crate::runtime::THREADS_MAX] =
+            std::array::from_fn(|thread| self.stage.position(thread));
+        let reach = &*self.reach;
+        let state =
+            self.stage.state(&|moment| reach.matters(moment, threads, |thread| positions[thread]));
         let visit = self.visited.visit(state, asleep);
         self.states = self.visited.count();
         Ok(visit)

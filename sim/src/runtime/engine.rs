@@ -24,7 +24,7 @@ use super::chooser::{Choice, ChoicePoint, Chooser};
 use super::clock::ThreadClocks;
 use super::control::{Candidates, Control};
 use super::current;
-use super::footprint::Footprint;
+use super::footprint::{Footprint, Manner};
 use super::history::Histories;
 use super::memory::{Operation, Outcome};
 use super::observer::{Observer, Verdict, WorldView};
@@ -343,7 +343,7 @@ impl Engine {
         let value = new.unwrap_or(old);
         self.control.note(access.kind, access.offset, self.arena.normalise(value));
         if self.stepwise {
-            self.footprint.note(access.offset, access.bytes, new.is_some());
+            self.footprint.note(access.offset, access.bytes, new.is_some(), Manner::Shared);
             self.histories.atomic(me, access.kind, old, new.is_some());
         }
         self.after(access, old, value)?;

@@ -20,7 +20,18 @@ use std::cell::{Cell, RefCell};
 
 use super::shadow::GRANULE_SHIFT;
 
-/// Granules, and whether they were written.
+/// How a word was touched: what a race on it depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// By an operation on a shared word, or by an oracle.
+    Shared,
+    /// By a plain access, or by the program.
+    Plain,
+    /// By a system call.
+    System,
+}
+
+/// Granules, and how they were touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first granule of 4 bytes.
@@ -29,6 +40,8 @@ pub struct Span {
     pub end: u32,
     /// Whether they were written.
     pub writes: bool,
+    /// How they were touched.
+    pub manner: Manner,
 }
 
 /// The number of the granule that stands for the address space.
@@ -79,17 +92,18 @@ impl Footprint {
     }
 
     #[inline]
-    pub(crate) fn note(&self, offset: usize, bytes: usize, writes: bool) {
+    pub(crate) fn note(&self, offset: usize, bytes: usize, writes: bool, manner: Manner) {
         if self.on.get() {
             let start = (offset >> GRANULE_SHIFT) as u32;
             let end = (offset + bytes).div_ceil(1 << GRANULE_SHIFT) as u32;
-            self.add(Span { start, end, writes });
+            self.add(Span { start, end, writes, manner });
         }
     }
 
     pub(crate) fn note_address_space(&self) {
         if self.on.get() {
-            self.add(Span { start: ADDRESS_SPACE, end: ADDRESS_SPACE + 1, writes: true });
+            let (start, end) = (ADDRESS_SPACE, ADDRESS_SPACE + 1);
+            self.add(Span { start, end, writes: true, manner: Manner::System });
         }
     }
 
@@ -101,9 +115,10 @@ impl Footprint {
 
     fn add(&self, span: Span) {
         let spans = &mut self.touched.borrow_mut().spans;
-        if let Some(same) =
-            spans.iter_mut().find(|other| other.start == span.start && other.end == span.end)
-        {
+        let same = |other: &&mut Span| {
+            (other.start, other.end, other.manner) == (span.start, span.end, span.manner)
+        };
+        if let Some(same) = spans.iter_mut().find(same) {
             same.writes |= span.writes;
         } else {
             spans.push(span);

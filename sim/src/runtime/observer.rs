@@ -7,6 +7,7 @@ use super::access::{Access, ThreadId};
 use super::blocks::Block;
 use super::digest::Digest;
 use super::engine::Engine;
+use super::footprint::Manner;
 use super::violation::Finding;
 
 /// What an observer says.
@@ -94,7 +95,7 @@ impl WorldView<'_> {
 
     /// The word of 1, 2, 4 or 8 bytes at an offset; zero outside of the arena.
     pub fn read(&self, offset: usize, bytes: usize) -> u64 {
-        self.engine.footprint.note(offset, bytes, false);
+        self.engine.footprint.note(offset, bytes, false, Manner::Shared);
         self.engine.arena.read(offset, bytes)
     }
 

@@ -21,6 +21,7 @@ use super::access::{Access, Kind, THREADS_MAX, ThreadId};
 use super::buffer::{Buffer, Zeroable};
 use super::clock::{Epoch, VectorClock};
 use super::site::Site;
+use super::state_hash::Memory;
 use super::violation::{Finding, OtherAccess, oracle};
 
 /// log2 of the bytes that a cell stands for.
@@ -313,30 +314,29 @@ impl Shadow {
         index
     }
 
-    /// Shows every moment that a granule remembers: place, which of its memories and for which bytes, whose, when.
+    /// Shows every moment that a granule remembers: in which of its memories, for which bytes, whose, when.
     pub(crate) fn moments(
         &self,
         granule: usize,
         generation: u32,
-        see: &mut impl FnMut(usize, u16, ThreadId, u32),
+        see: &mut impl FnMut(Memory, u8, ThreadId, u32),
     ) {
         let cell = &self.cells[granule];
         if cell.generation != generation {
             return;
         }
-        let masked = |what: u16, mask: u8| 0x10 + (what << 4) + u16::from(mask & 0xf);
-        see(granule, masked(0, cell.write_mask), cell.write.thread(), cell.write.clock());
-        see(granule, masked(1, cell.read_mask), cell.read.thread(), cell.read.clock());
+        see(Memory::Write, cell.write_mask, cell.write.thread(), cell.write.clock());
+        see(Memory::Read, cell.read_mask, cell.read.thread(), cell.read.clock());
         if cell.record == 0 {
             return;
         }
         let record = &self.records[cell.record as usize];
         for thread in 0..THREADS_MAX {
-            see(granule, masked(2, 0), thread, record.release.get(thread));
-            see(granule, masked(3, 0), thread, record.writes.get(thread));
-            see(granule, masked(4, 0), thread, record.reads.get(thread));
-            let mask = record.plain_read_masks[thread];
-            see(granule, masked(5, mask), thread, record.plain_reads.get(thread));
+            see(Memory::Release, 0, thread, record.release.get(thread));
+            see(Memory::SharedWrites, 0, thread, record.writes.get(thread));
+            see(Memory::SharedReads, 0, thread, record.reads.get(thread));
+            let mask = record.plain_read_masks[thread] | 0x80;
+            see(Memory::Read, mask, thread, record.plain_reads.get(thread));
         }
     }
 

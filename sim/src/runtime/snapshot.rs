@@ -163,11 +163,11 @@ impl Snapshots {
     }
 
     /// The hash of the present state.
-    pub(crate) fn state(&mut self, engine: &mut Engine) -> u128 {
+    pub(crate) fn state(&mut self, engine: &mut Engine, matters: &dyn Fn(&Moment) -> bool) -> u128 {
         self.collect(engine);
         let moments =
             self.known.iter().filter_map(|&page| self.digests[page as usize].moments.as_deref());
-        state_hash::state(engine, self.data, self.clocks_matter.then(|| moments.flatten()))
+        state_hash::state(engine, self.data, self.clocks_matter.then(|| moments.flatten()), matters)
     }
 
     /// The hash of memory alone.

@@ -19,6 +19,7 @@ use super::fiber;
 use super::footprint::Touched;
 use super::observer::Observer;
 use super::snapshot::{Fibers, Snapshots};
+use super::state_hash::Moment;
 use super::violation::Violation;
 use super::world::{Body, End, Plan, Start, World};
 
@@ -176,11 +177,12 @@ impl Stage {
         self.snapshots.unmark(engine);
     }
 
-    /// The hash of the present state: see `state_hash`.
-    pub fn state(&mut self) -> u128 {
+    /// The hash of the present state: see `state_hash`. Of the moments that words remember, those enter that `matters`
+    /// names.
+    pub fn state(&mut self, matters: &dyn Fn(&Moment) -> bool) -> u128 {
         // SAFETY: as above.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
-        self.snapshots.state(engine)
+        self.snapshots.state(engine, matters)
     }
 
     /// The hash of the present memory.
@@ -198,6 +200,16 @@ impl Stage {
     /// How far a thread has come: grows with each of its steps, and is the same in equal states.
     pub fn position(&self, thread: ThreadId) -> u32 {
         self.view().histories.position(thread)
+    }
+
+    /// The threads that still do steps, but for those that begin ordered after all others.
+    pub fn unordered(&self) -> ThreadSet {
+        let control = &self.view().control;
+        let all = ThreadSet(control.runnable.0 | control.waiting.0);
+        all.iter().fold(all, |set, thread| match control.starts[thread] {
+            Start::AfterAll if !control.runnable.contains(thread) => set.without(thread),
+            _ => set,
+        })
     }
 
     /// The other threads that can do steps before this one has ended.

@@ -16,12 +16,16 @@
 //! # Happens-before
 //!
 //! Vector clocks count releases, and hardly any two paths count the same. Only comparisons matter: does the clock of a
-//! thread cover the moment that a word remembers? So the clocks are normalised in two steps:
+//! thread cover the moment that a word remembers? So the clocks are normalised in three steps:
 //!
 //! 1. A moment that every thread covers that has not ended (and every thread to come) is as good as none: clocks only
 //!    grow, so everybody covers it for ever. It becomes zero wherever it stands.
 //! 2. What is left of each thread's moments is numbered in order. Comparisons and joins see the order only, and a new
 //!    moment is greater than all.
+//!
+//! 3. A moment that nothing will be compared with does not matter. Who leads the search says which do, from what the
+//!    threads still do (`prove`'s `Reach`): the last plain write of a word that only its writer touches from now on,
+//!    say, is of no use to anybody.
 //!
 //! So two states are one only if the same accesses are ordered in both, and a race that one can still lead to, the
 //! other can too. This part can be left out; then states are fewer, and a search that merges them may miss a race
@@ -59,12 +63,40 @@ fn tagged(tag: u64, first: u64, second: u64) -> u128 {
 
 /// A moment that a word or page remembers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    pub(crate) place: u32,
-    /// Which of the place's memories, and which bytes it is about.
-    pub(crate) what: u16,
-    pub(crate) thread: u8,
-    pub(crate) clock: u32,
+pub struct Moment {
+    /// The first granule.
+    pub start: u32,
+    /// How many granules: one, or a page.
+    pub count: u32,
+    /// What is remembered of it.
+    pub memory: Memory,
+    /// Which bytes of the granule it is about.
+    pub mask: u8,
+    /// Whose moment it is.
+    pub thread: u8,
+    clock: u32,
+}
+
+/// What a word or page remembers moments of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Memory {
+    /// The last accesses to any word of a page, which a system call must come after.
+    PageAccesses,
+    /// The last system call on a page, which every access must come after.
+    PageChange,
+    /// The last plain write.
+    Write,
+    /// The last plain read or reads.
+    Read,
+    /// What the last operations on a shared word released.
+    Release,
+    /// The last writing operations on a shared word, which a plain access must come after.
+    SharedWrites,
+    /// The last reading operations on a shared word, which a plain write must come after.
+    SharedReads,
+    /// The clocks of a thread, and of the address space.
+    Clock,
 }
 
 /// A page as the hash sees it.
@@ -125,20 +157,25 @@ pub(crate) fn digest_page(
     if let Some(floor) = floor
         && pages.is_set_up(page)
     {
-        let mut see = |place: usize, what: u16, thread: ThreadId, clock: u32| {
+        let count = 1 << (pages.shift - GRANULE_SHIFT);
+        let first = index as u32 * count;
+        let mut see = |start: u32, count, memory, mask: u8, thread: ThreadId, clock: u32| {
             if clock > floor.get(thread) {
-                let (place, thread) = (place as u32, thread as u8);
-                moments.push(Moment { place, what, thread, clock });
+                moments.push(Moment { start, count, memory, mask, thread: thread as u8, clock });
             }
         };
         for thread in 0..THREADS_MAX {
-            see(index, 1, thread, page.accesses.get(thread));
+            let clock = page.accesses.get(thread);
+            see(first, count, Memory::PageAccesses, 0, thread, clock);
         }
-        see(index, 2, page.change.thread(), page.change.clock());
+        see(first, count, Memory::PageChange, 0, page.change.thread(), page.change.clock());
         if page.generation != 0 {
-            let granules = 1 << (pages.shift - GRANULE_SHIFT);
-            for granule in index * granules..(index + 1) * granules {
-                engine.shadow.moments(granule, page.generation, &mut see);
+            for granule in first..first + count {
+                engine.shadow.moments(
+                    granule as usize,
+                    page.generation,
+                    &mut |memory, mask, thread, clock| see(granule, 1, memory, mask, thread, clock),
+                );
             }
         }
     }
@@ -150,13 +187,14 @@ pub(crate) fn state<'a>(
     engine: &Engine,
     data: u128,
     moments: Option<impl Iterator<Item = &'a Moment>>,
+    matters: &dyn Fn(&Moment) -> bool,
 ) -> u128 {
     let mut hash = data ^ threads(engine) ^ blocks(engine);
     for (start, end) in engine.pages.ranges() {
         hash ^= tagged(2, start as u64, end as u64);
     }
     if let Some(moments) = moments {
-        hash ^= happens_before(engine, moments);
+        hash ^= happens_before(engine, moments, matters);
     }
     hash
 }
@@ -196,48 +234,54 @@ fn blocks(engine: &Engine) -> u128 {
         .fold(0, |hash, block| hash ^ tagged(8, block.offset as u64, block.bytes as u64))
 }
 
-fn happens_before<'a>(engine: &Engine, moments: impl Iterator<Item = &'a Moment>) -> u128 {
+fn happens_before<'a>(
+    engine: &Engine,
+    moments: impl Iterator<Item = &'a Moment>,
+    matters: &dyn Fn(&Moment) -> bool,
+) -> u128 {
     let control = &engine.control;
     let floor = floor(engine);
-    let mut all: Vec<Moment> = moments
-        .filter(|moment| moment.clock > floor.get(moment.thread as usize))
-        .copied()
-        .collect();
+    let mut all = Vec::with_capacity(64);
+    all.extend(
+        moments
+            .copied()
+            .filter(|moment| moment.clock > floor.get(moment.thread as usize) && matters(moment)),
+    );
     let alive = (0..control.threads).filter(|&thread| !control.ended.contains(thread));
     let needed = alive.fold(ThreadSet::EMPTY, |set, thread| match control.starts[thread] {
         Start::Joining(other) if control.steps[thread] == 0 => set.with(thread).with(other),
         _ => set.with(thread),
     });
-    let mut see = |place: usize, what: u16, clock: &VectorClock| {
+    let mut see = |owner: usize, number: usize, clock: &VectorClock| {
         for thread in 0..control.threads {
             let clock = clock.get(thread);
             if clock > floor.get(thread) {
-                let (place, thread) = (place as u32, thread as u8);
-                all.push(Moment { place, what, thread, clock });
+                let (start, count, thread) = (owner as u32, number as u32, thread as u8);
+                all.push(Moment { start, count, memory: Memory::Clock, mask: 0, thread, clock });
             }
         }
     };
     for thread in needed.iter() {
         for (number, clock) in engine.clocks[thread].all().iter().enumerate() {
-            see(thread, 0x100 + number as u16, clock);
+            see(thread, number, clock);
         }
     }
-    see(0, 0x200, &engine.pages.released);
+    see(THREADS_MAX, 0, &engine.pages.released);
     let mut ranks: [Vec<u32>; THREADS_MAX] = [const { Vec::new() }; THREADS_MAX];
     for moment in &all {
-        ranks[moment.thread as usize].push(moment.clock);
-    }
-    for ranks in &mut ranks {
-        ranks.sort_unstable();
-        ranks.dedup();
+        let ranks = &mut ranks[moment.thread as usize];
+        if let Err(place) = ranks.binary_search(&moment.clock) {
+            ranks.insert(place, moment.clock);
+        }
     }
     let mut hash = 0u128;
-    for Moment { place, what, thread, clock } in all {
+    for Moment { start, count, memory, mask, thread, clock } in all {
         let ranks = &ranks[thread as usize];
         let rank = ranks.partition_point(|&other| other < clock) as u64;
-        let key = u64::from(place) << 24 | u64::from(what) << 8 | u64::from(thread);
+        let place = u64::from(start) << 32 | u64::from(count);
+        let what = rank << 24 | (memory as u64) << 16 | u64::from(mask) << 8 | u64::from(thread);
         // A sum and not an exclusive or: the halves of an 8-byte word say the same twice.
-        hash = hash.wrapping_add(tagged(9, key, rank));
+        hash = hash.wrapping_add(mix(place, what));
     }
     hash
 }

@@ -5,6 +5,7 @@ use std::panic::Location;
 use super::access::{Access, Kind, Ordering};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt, turn};
+use super::footprint::Manner;
 
 /// Does a system call in its turn. `Some` is success: for `Reserve` the address, else the one that was given.
 pub(crate) fn call(
@@ -72,7 +73,7 @@ impl Engine {
             self.control.changed();
         }
         if self.stepwise {
-            self.footprint.note(access.offset, access.bytes, true);
+            self.footprint.note(access.offset, access.bytes, true, Manner::System);
             self.footprint.note_address_space();
             self.histories.system(me, access.kind, result);
         }

@@ -12,6 +12,7 @@ use super::access::{Access, Kind, Ordering};
 use super::blocks::Pattern;
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
+use super::footprint::Manner;
 use super::platform::{SimAtomic, SimPlain};
 use super::shadow::GRANULE_SHIFT;
 use super::violation::{Finding, oracle};
@@ -161,7 +162,7 @@ pub fn private_word(index: usize) -> usize {
     assert!(index < here.user_bytes / 8, "the user area is too small");
     let offset = here.user_offset + index * 8;
     here.pages.mark_dirty(offset >> here.pages.shift);
-    here.footprint.note(offset, 8, true);
+    here.footprint.note(offset, 8, true, Manner::Plain);
     here.histories.value(here.control.current, here.arena.read(offset, 8));
     here.arena.pointer(offset).expose_provenance()
 }
@@ -208,7 +209,7 @@ impl Engine {
         contents: Contents,
     ) -> Result<(), Trouble> {
         let (start, bytes) = (access.offset, access.bytes);
-        self.footprint.note(start, bytes.max(1), true);
+        self.footprint.note(start, bytes.max(1), true, Manner::Plain);
         if !self.arena.contains(start, bytes.max(1)) {
             let what = format!("a block of {bytes} bytes outside of the arena was handed out");
             return Err(Finding::new(oracle::FOREIGN_ACCESS, what).into());
@@ -246,7 +247,7 @@ impl Engine {
         }
         let block = self.blocks.get(mark);
         access.bytes = block.bytes;
-        self.footprint.note(start, block.bytes.max(1), true);
+        self.footprint.note(start, block.bytes.max(1), true, Manner::Plain);
         self.set_marks(start, block.bytes, 0);
         self.blocks.remove(mark);
         let pattern = block.pattern();

@@ -16,7 +16,7 @@ fn afresh(world: &mut World, plan: &Plan, bodies: &[Body<'_>], path: &[ThreadId]
             stage.step(thread);
         }
         stage.open();
-        (stage.state(), stage.digest().value())
+        (stage.state(&|_| true), stage.digest().value())
     })
 }
 
@@ -30,7 +30,7 @@ fn wander(stage: &mut Stage, choices: &mut Choices, see: &mut dyn FnMut(&[Thread
             StepEnd::Finished => None,
             StepEnd::Violation(violation) => panic!("{violation}"),
         };
-        let state = stage.state();
+        let state = stage.state(&|_| true);
         see(&path, state, stage.digest().value());
         match (choices.below(12), open) {
             (0..=1, _) => {
