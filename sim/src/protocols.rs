@@ -158,7 +158,7 @@ fn exchange(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
 }
 
 fn remote_free_by_two(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
-    let prepared = [put(0, LARGE), put(1, LARGE), put(2, LARGE)];
+    let prepared = [put(0, LARGE), put(1, LARGE)];
     role(
         thread,
         operations,

@@ -115,17 +115,21 @@ impl Reach {
             Memory::Release => threads,
             _ => threads.without(moment.thread as usize),
         };
-        others.iter().any(|other| {
-            let now = position(other);
-            self.everything[other] > now
-                || (moment.start..moment.start + moment.count).any(|granule| {
-                    self.word(granule).is_some_and(|word| match moment.memory {
-                        Memory::PageAccesses => word.system[other] > now,
-                        Memory::SharedWrites | Memory::SharedReads => word.plain[other] > now,
-                        _ => word.reads[other] > now || word.writes[other] > now,
-                    })
+        let granules = match moment.memory {
+            // System calls are on whole pages: the first word stands for all.
+            Memory::PageAccesses => moment.start..moment.start + 1,
+            _ => moment.start..moment.start + moment.count,
+        };
+        others.iter().any(|other| self.everything[other] > position(other))
+            || granules.into_iter().filter_map(|granule| self.word(granule)).any(|word| {
+                others.iter().any(|other| match moment.memory {
+                    Memory::PageAccesses => word.system[other] > position(other),
+                    Memory::SharedWrites | Memory::SharedReads => {
+                        word.plain[other] > position(other)
+                    }
+                    _ => word.reads[other].max(word.writes[other]) > position(other),
                 })
-        })
+            })
     }
 
     /// A first look at a step that was not done yet: `false` if it cannot be private.

@@ -314,29 +314,33 @@ impl Shadow {
         index
     }
 
-    /// Shows every moment that a granule remembers: in which of its memories, for which bytes, whose, when.
+    /// Shows every moment that a granule remembers: how many granules it is about, in which of their memories, for which
+    /// bytes, whose, when. A record that two granules share is shown with the lower one.
     pub(crate) fn moments(
         &self,
         granule: usize,
         generation: u32,
-        see: &mut impl FnMut(Memory, u8, ThreadId, u32),
+        see: &mut impl FnMut(u32, Memory, u8, ThreadId, u32),
     ) {
         let cell = &self.cells[granule];
         if cell.generation != generation {
             return;
         }
-        see(Memory::Write, cell.write_mask, cell.write.thread(), cell.write.clock());
-        see(Memory::Read, cell.read_mask, cell.read.thread(), cell.read.clock());
-        if cell.record == 0 {
+        see(1, Memory::Write, cell.write_mask, cell.write.thread(), cell.write.clock());
+        see(1, Memory::Read, cell.read_mask, cell.read.thread(), cell.read.clock());
+        let sibling = &self.cells[granule ^ 1];
+        let shared = sibling.generation == generation && sibling.record == cell.record;
+        if cell.record == 0 || shared && granule & 1 == 1 {
             return;
         }
+        let count = 1 + u32::from(shared);
         let record = &self.records[cell.record as usize];
         for thread in 0..THREADS_MAX {
-            see(Memory::Release, 0, thread, record.release.get(thread));
-            see(Memory::SharedWrites, 0, thread, record.writes.get(thread));
-            see(Memory::SharedReads, 0, thread, record.reads.get(thread));
+            see(count, Memory::Release, 0, thread, record.release.get(thread));
+            see(count, Memory::SharedWrites, 0, thread, record.writes.get(thread));
+            see(count, Memory::SharedReads, 0, thread, record.reads.get(thread));
             let mask = record.plain_read_masks[thread] | 0x80;
-            see(Memory::Read, mask, thread, record.plain_reads.get(thread));
+            see(count, Memory::Read, mask, thread, record.plain_reads.get(thread));
         }
     }
 

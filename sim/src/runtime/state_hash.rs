@@ -174,7 +174,9 @@ pub(crate) fn digest_page(
                 engine.shadow.moments(
                     granule as usize,
                     page.generation,
-                    &mut |memory, mask, thread, clock| see(granule, 1, memory, mask, thread, clock),
+                    &mut |count, memory, mask, thread, clock| {
+                        see(granule, count, memory, mask, thread, clock);
+                    },
                 );
             }
         }
@@ -280,7 +282,7 @@ fn happens_before<'a>(
         let rank = ranks.partition_point(|&other| other < clock) as u64;
         let place = u64::from(start) << 32 | u64::from(count);
         let what = rank << 24 | (memory as u64) << 16 | u64::from(mask) << 8 | u64::from(thread);
-        // A sum and not an exclusive or: the halves of an 8-byte word say the same twice.
+        // A sum and not an exclusive or: two that are the same must not cancel out.
         hash = hash.wrapping_add(mix(place, what));
     }
     hash
