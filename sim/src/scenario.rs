@@ -126,7 +126,7 @@ impl Draw {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        (self.random.next_u32() as u64 * bound as u64 >> 32) as usize
+        ((self.random.next_u32() as u64 * bound as u64) >> 32) as usize
     }
 
     fn register(&mut self) -> u8 {

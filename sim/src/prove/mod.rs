@@ -12,9 +12,14 @@
 //! [`Options::clocks_matter`] `== false` it does not include those races that only some of the paths to a merged state
 //! lead to. It says nothing about other programs.
 //!
+//! What the search relies on, and nothing checks: a body keeps its state on its stack and in the arena, and where it says
+//! that it is at rest, it is; an oracle reads shared words only through its view, or such as belong to the running thread
+//! or never change any more. Counters that only grow (generations, tags of stacks) are memory like any other: states that
+//! differ in them are different, so that reuse of a tag is never taken for granted; that they wrap around is out of reach.
+//!
 //! # Reductions
 //!
-//! Two, both by what steps have really touched (see `runtime::footprint`), neither by what a word is meant for. The graph
+//! Three. Two leave out steps, both by what steps have really touched (see `runtime::footprint`), neither by what a word is meant for. The graph
 //! of states has no cycles (see `runtime::history`), so nothing can be put off for ever.
 //!
 //! **Private steps** (singleton ample sets). If the step of a thread is independent of everything that the others still
@@ -35,6 +40,12 @@
 //! behind an independent step of another. Together with visited states that is unsound unless each state remembers with
 //! which threads asleep it was explored, and is explored again for those that are awake on another visit; that is done
 //! here. Sleep sets save transitions, not states.
+//!
+//! **Moments without a use.** Of happens-before, only that part makes states different which a thread still compares with
+//! something: a word's last plain write matters while another thread still touches the word, the operations on a shared
+//! word while another thread still touches it as plain memory, the accesses of a page while a system call on it is still
+//! to come. `Reach` knows that too, and it does not depend on happens-before: clocks decide verdicts, never values. So
+//! what was not seen in the last pass, no path does.
 
 mod reach;
 mod search;

@@ -1,13 +1,18 @@
 //! Proofs of the allocator, and planted faults that they find.
 
+use std::collections::BTreeSet;
+
 use hak_core::Fault;
 use hak_traces::Outcome;
 
+use crate::oracle::slabs::SlabObserver;
 use crate::protocols::PROTOCOLS;
-use crate::prove::{Options, Proof, Verdict};
+use crate::prove::{Options, Proof, Verdict, search};
+use crate::runtime::strategy::Choices;
+use crate::runtime::{StepEnd, Tiny};
 use crate::scenario;
 use crate::settings::Settings;
-use crate::simulation::{Extras, Guidable, Simulator};
+use crate::simulation::{Extras, Guidable, Simulator, prepared, with_bodies};
 
 fn settings(name: &str, plant: Option<Fault>) -> Settings {
     let scenario = scenario::find(name).expect("the scenario exists");
@@ -84,5 +89,33 @@ fn every_protocol_runs_under_a_strategy_too() {
             let report = simulator.run(&settings, Extras::default()).expect("memory");
             assert!(report.violation().is_none(), "{} {schedule}", scenario.name);
         }
+    }
+}
+
+#[test]
+fn every_final_state_that_a_random_walk_reaches_was_reached_by_the_search() {
+    let mut world = None;
+    let world = prepared::<Tiny>(&mut world, 4 << 20).expect("memory");
+    for name in ["prove-remote-free", "prove-release", "prove-reuse"] {
+        with_bodies::<Tiny, _>(&settings(name, None), |plan, bodies| {
+            let mut slabs = SlabObserver::<Tiny>::new(false);
+            let options = Options::default();
+            let proof = search(world, plan, bodies, &mut slabs, &options, &mut |_, _| {});
+            assert!(matches!(proof.verdict, Verdict::Complete), "{name}: {:?}", proof.verdict);
+            let mut reached = BTreeSet::new();
+            for schedule in 0..500 {
+                let mut slabs = SlabObserver::<Tiny>::new(false);
+                let mut choices = Choices::new(3, schedule);
+                let last = world.stage(plan, bodies, &mut slabs, true, |stage| {
+                    while let StepEnd::Open(open) = stage.open() {
+                        stage.step(open.nth(choices.below(open.len())));
+                    }
+                    stage.memory()
+                });
+                assert!(proof.finals.contains(&last), "{name}, schedule {schedule}");
+                reached.insert(last);
+            }
+            assert!(reached.len() > 1, "{name}");
+        });
     }
 }
