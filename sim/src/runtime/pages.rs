@@ -435,6 +435,11 @@ impl Pages {
 }
 
 impl Page {
+    /// Whether any of its words may have a shadow: none has before the first access behind a commit, or the first block.
+    pub(crate) fn has_shadow(&self) -> bool {
+        self.partial_blocks != 0 || self.accesses != VectorClock::ZERO
+    }
+
     /// A page that no run has touched.
     pub(crate) const UNTOUCHED: Page = Page {
         accesses: VectorClock::ZERO,

@@ -37,7 +37,8 @@ use super::state_hash::{self, Moment, PageDigest};
 /// A page with everything that is known of it.
 struct PageImage {
     page: Page,
-    bytes: Box<[u8]>,
+    /// Nothing for a page that was not written since it was last clear.
+    bytes: Option<Box<[u8]>>,
     shadow: Option<ShadowImage>,
     digest: PageDigest,
 }
@@ -243,10 +244,10 @@ impl Snapshots {
         let start = engine.arena.pointer(index << shift);
         // SAFETY: the page lies in the arena, which is mapped and readable; nobody writes while its bytes are copied.
         let bytes = unsafe { std::slice::from_raw_parts(start, 1 << shift) };
-        let used = engine.pages.is_set_up(&page);
+        let used = engine.pages.is_set_up(&page) && page.has_shadow();
         PageImage {
             page,
-            bytes: bytes.into(),
+            bytes: engine.pages.is_dirty(index).then(|| bytes.into()),
             shadow: used.then(|| engine.shadow.image(granules(index, shift), page.generation)),
             digest: self.digests[index].clone(),
         }
@@ -292,18 +293,16 @@ fn granules(page: usize, shift: u32) -> std::ops::Range<usize> {
 /// Puts a page back; without an image, as no run has touched it.
 fn put_back_page(engine: &mut Engine, index: usize, image: Option<&PageImage>) {
     let shift = engine.pages.shift;
-    match image {
-        Some(image) => {
-            engine.pages.put_back(index, &image.page);
+    engine.pages.put_back(index, image.map_or(&Page::UNTOUCHED, |image| &image.page));
+    match image.and_then(|image| image.bytes.as_ref()) {
+        Some(bytes) => {
             let start = engine.arena.pointer(index << shift);
             // SAFETY: the page lies in the arena, which is mapped and writable, and the image has its size; references
             // into it are to cells with interior mutability.
-            unsafe { start.copy_from_nonoverlapping(image.bytes.as_ptr(), image.bytes.len()) };
+            unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         }
-        None => {
-            engine.pages.put_back(index, &Page::UNTOUCHED);
-            engine.arena.zero(index << shift, 1 << shift);
-        }
+        None if engine.pages.is_dirty(index) => engine.arena.zero(index << shift, 1 << shift),
+        None => {}
     }
     let shadow = image.and_then(|image| image.shadow.as_ref());
     engine.shadow.put_back(granules(index, shift), shadow);
@@ -312,7 +311,7 @@ fn put_back_page(engine: &mut Engine, index: usize, image: Option<&PageImage>) {
 impl PageImage {
     fn cost(&self) -> usize {
         size_of::<PageImage>()
-            + self.bytes.len()
+            + self.bytes.as_ref().map_or(0, |bytes| bytes.len())
             + self.shadow.as_ref().map_or(0, ShadowImage::bytes)
             + self.digest.moments.as_ref().map_or(0, |moments| moments.len() * size_of::<Moment>())
     }

@@ -142,7 +142,9 @@ pub(crate) fn digest_page(
     let start = index << pages.shift;
     let mut data = 0;
     if pages.is_committed(start) {
-        for word in (start..start + (1 << pages.shift)).step_by(8) {
+        // A page that was not written since it was last clear is zero.
+        let words = if pages.is_dirty(index) { start..start + (1 << pages.shift) } else { 0..0 };
+        for word in words.step_by(8) {
             let value = engine.arena.read(word, 8);
             if value != 0 {
                 data ^= mix(word as u64, value);
@@ -169,7 +171,7 @@ pub(crate) fn digest_page(
             see(first, count, Memory::PageAccesses, 0, thread, clock);
         }
         see(first, count, Memory::PageChange, 0, page.change.thread(), page.change.clock());
-        if page.generation != 0 {
+        if page.generation != 0 && page.has_shadow() {
             for granule in first..first + count {
                 engine.shadow.moments(
                     granule as usize,
