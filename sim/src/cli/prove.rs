@@ -13,7 +13,7 @@ use crate::oracle::ORACLES;
 use crate::oracle::slabs::Counts;
 use crate::prove::{Options, Proof, Verdict};
 use crate::report::{self, grouped};
-use crate::settings::{Settings, StrategyName};
+use crate::settings::{GeometryName, Settings, StrategyName};
 use crate::simulation::{Guidable, Report, Simulator};
 
 /// What was proved, and what is said of it.
@@ -26,6 +26,10 @@ struct Outcome {
 }
 
 pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
+    if options.common.geometry != GeometryName::Tiny {
+        let why = "prove searches the tiny geometry only: it keeps notes for every word that is committed";
+        return Err(Refusal(why.to_owned()));
+    }
     let scenario = arguments::scenario(&options.scenario)?;
     let settings = options.common.settings(scenario, options.seed, 0, StrategyName::Random)?;
     let limits = Options {
@@ -101,9 +105,6 @@ fn command(settings: &Settings, options: &Prove) -> String {
     }
     if settings.operations != settings.scenario.operations {
         let _ = write!(command, " --ops {}", settings.operations);
-    }
-    if settings.geometry != Settings::new(settings.scenario, 0).geometry {
-        let _ = write!(command, " --geometry {}", settings.geometry.name());
     }
     if !settings.scenario.prologue {
         let _ = write!(command, " --seed {}", settings.seed);

@@ -365,7 +365,10 @@ impl Shadow {
         image: Option<&ShadowImage>,
     ) {
         match image {
-            None => self.cells[granules].iter_mut().for_each(|cell| cell.generation = 0),
+            None => {
+                let used = self.cells[granules].iter_mut().filter(|cell| cell.generation != 0);
+                used.for_each(|cell| cell.generation = 0);
+            }
             Some(image) => {
                 self.cells[granules].copy_from_slice(&image.cells);
                 for (index, record) in &image.records {
