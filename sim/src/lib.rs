@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`runtime`] | the engine: arena, fibers, clocks, memory oracles, strategies; knows no allocator |
 //! | [`oracle`] | oracles that know what a slab is |
-//! | [`program`], [`notation`], [`scenario`] | what simulated threads do, as data and as text, and named generators of it |
+//! | [`program`], [`notation`] | what simulated threads do, as data and as text |
+//! | [`scenario`], [`protocols`] | named programs: drawn from a seed, and fixed |
 //! | [`settings`], [`simulation`] | everything that determines a run, and the run |
 //! | [`turns`] | directed interleavings, for stories and snapshots |
-//! | [`explore`], [`shrink`] | many runs, and the smallest that fails |
+//! | [`explore`], [`shrink`] | many runs, sampled, and the smallest that fails |
+//! | [`prove`] | all runs of a small program |
 //! | [`report`], [`picture`], [`columns`], [`explain`] | what is said and drawn of a run |
 //! | [`faults`] | the list of planted faults |
 //! | [`cli`] | the command |
@@ -21,6 +23,8 @@ pub mod notation;
 pub mod oracle;
 pub mod picture;
 pub mod program;
+pub mod protocols;
+pub mod prove;
 pub mod report;
 pub mod runtime;
 pub mod scenario;

@@ -108,9 +108,12 @@ impl Program {
 pub fn run_thread<G: WorldGeometry>(operations: &[Operation], thread: usize) {
     for operation in operations {
         user::operation();
+        // What a thread knows lies in its registers, and those in the arena.
+        user::at_rest();
         run_operation::<G>(operation, thread);
     }
     user::operation();
+    user::at_rest();
     Allocator::<Sim<G>>::thread_exit();
 }
 
@@ -124,11 +127,10 @@ pub fn run_epilogue<G: WorldGeometry>() {
     }
     for thread in 0..THREADS_MAX {
         for index in 0..REGISTERS {
-            let block = register(thread, index).get();
+            let block = register(thread, index).replace(0);
             if block != 0 {
                 user::operation();
                 free::<G>(block);
-                register(thread, index).set(0);
             }
         }
     }
@@ -141,26 +143,25 @@ pub fn run_epilogue<G: WorldGeometry>() {
 fn run_operation<G: WorldGeometry>(operation: &Operation, thread: usize) {
     match *operation {
         Operation::Allocate { register: index, size, align_shift, zeroed } => {
-            let register = register(thread, index as usize);
-            let old = register.get();
+            let index = index as usize;
+            let old = register(thread, index).replace(0);
             if old != 0 {
-                register.set(0);
                 free::<G>(old);
             }
-            register.set(allocate::<G>(size as usize, 1 << align_shift, zeroed));
+            let new = allocate::<G>(size as usize, 1 << align_shift, zeroed);
+            register(thread, index).set(new);
         }
         Operation::Free { register: index } => {
-            let register = register(thread, index as usize);
-            let old = register.get();
+            let old = register(thread, index as usize).replace(0);
             if old != 0 {
-                register.set(0);
                 free::<G>(old);
             }
         }
         Operation::Reallocate { register: index, size } => {
-            let register = register(thread, index as usize);
-            if register.get() != 0 {
-                register.set(reallocate::<G>(register.get(), size as usize));
+            let old = register(thread, index as usize).get();
+            if old != 0 {
+                let new = reallocate::<G>(old, size as usize);
+                register(thread, index as usize).set(new);
             }
         }
         Operation::Replace { mailbox, size } => {
@@ -233,7 +234,8 @@ fn exchange(mailbox: usize, block: usize) -> usize {
     user::atomic_word(mailbox).swap(block as u64, Ordering::AcqRel) as usize
 }
 
-/// A register: a word that only its thread touches, and the epilogue once all threads have ended.
+/// A register: a word that only its thread touches, and the epilogue once all threads have ended. Not to be kept across a
+/// shared access (see `user::private_word`).
 fn register(thread: usize, index: usize) -> &'static Cell<usize> {
     debug_assert!(thread < THREADS_MAX && index < REGISTERS);
     let address = user::private_word(MAILBOXES + thread * REGISTERS + index);

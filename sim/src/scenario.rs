@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::program::{MAILBOXES, Operation, Program, REGISTERS};
+use crate::protocols::PROTOCOLS;
 use crate::runtime::THREADS_MAX;
 
 /// A scenario.
@@ -23,10 +24,12 @@ pub struct Scenario {
     pub operations: usize,
     /// Whether the system refuses now and then.
     pub failing_system_calls: bool,
-    generate: fn(&mut Draw, thread: usize, operations: usize) -> Vec<Operation>,
+    /// Whether thread 0 prepares: the others begin once it has ended.
+    pub prologue: bool,
+    pub(crate) generate: fn(&mut Draw, thread: usize, operations: usize) -> Vec<Operation>,
 }
 
-/// All scenarios; the first is the default.
+/// All scenarios that are drawn; the first is the default. See also [`PROTOCOLS`].
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "mixed",
@@ -36,6 +39,7 @@ pub const SCENARIOS: &[Scenario] = &[
         threads: 3,
         operations: 32,
         failing_system_calls: false,
+        prologue: false,
         generate: mixed,
     },
     Scenario {
@@ -45,6 +49,7 @@ pub const SCENARIOS: &[Scenario] = &[
         threads: 3,
         operations: 24,
         failing_system_calls: false,
+        prologue: false,
         generate: remote_free,
     },
     Scenario {
@@ -54,6 +59,7 @@ pub const SCENARIOS: &[Scenario] = &[
         threads: 3,
         operations: 24,
         failing_system_calls: false,
+        prologue: false,
         generate: larson,
     },
     Scenario {
@@ -64,6 +70,7 @@ pub const SCENARIOS: &[Scenario] = &[
         threads: 3,
         operations: 24,
         failing_system_calls: false,
+        prologue: false,
         generate: thread_churn,
     },
     Scenario {
@@ -73,6 +80,7 @@ pub const SCENARIOS: &[Scenario] = &[
         threads: 3,
         operations: 24,
         failing_system_calls: false,
+        prologue: false,
         generate: superslab_free,
     },
     Scenario {
@@ -82,13 +90,14 @@ pub const SCENARIOS: &[Scenario] = &[
         threads: 3,
         operations: 24,
         failing_system_calls: true,
+        prologue: false,
         generate: system_calls_fail,
     },
 ];
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<&'static Scenario> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name)
+    SCENARIOS.iter().chain(PROTOCOLS).find(|scenario| scenario.name == name)
 }
 
 impl Scenario {
@@ -113,7 +122,7 @@ impl Scenario {
 }
 
 /// Draws numbers for one thread's operations.
-struct Draw {
+pub(crate) struct Draw {
     random: ChaCha8Rng,
     small_max: usize,
     classes: [u32; 2],

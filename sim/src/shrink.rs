@@ -396,8 +396,12 @@ mod tests {
             let found = explore(&search, &|_, _| {}).expect("memory for a world");
             let failing = found.violation.expect("the fault is found");
             let mut simulator = Simulator::new();
-            let mut subject =
-                Guidable { simulator: &mut simulator, extras: Extras::default(), report: None };
+            let mut subject = Guidable {
+                simulator: &mut simulator,
+                extras: Extras::default(),
+                script: None,
+                report: None,
+            };
             let trace = hak_replay::record(&mut subject, &failing.to_config()).expect("it runs");
             let shrunk = shrink(&mut simulator, &trace).expect("memory").expect("it fails");
             let again = shrink(&mut simulator, &trace).expect("memory").expect("it fails");

@@ -18,6 +18,7 @@ use hak_traces::{
 use crate::explain::Event;
 use crate::oracle::slabs::{Counts, SlabObserver, Transition};
 use crate::program::{self, Program, USER_BYTES};
+use crate::prove::{self, Proof};
 use crate::runtime::{
     Access, Body, Choice, ChoicePoint, Chooser, End, Observer, Plan, Production, Run, STORES_MAX,
     Sim, Start, THREADS_MAX, ThreadId, Tiny, Verdict, Violation, World, WorldConfig, WorldGeometry,
@@ -138,6 +139,28 @@ impl Simulator {
         self.drive(settings, program, extras, Drive::Chosen(chooser))
     }
 
+    /// Searches all schedules of these settings; also how often each step of the lifecycle was seen, over all paths.
+    ///
+    /// # Errors
+    /// The system has no memory for the simulated world.
+    pub fn prove(
+        &mut self,
+        settings: &Settings,
+        options: &prove::Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> io::Result<(Proof, Counts)> {
+        match settings.geometry {
+            GeometryName::Tiny => {
+                let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
+                Ok(prove_in::<Tiny>(world, settings, options, progress))
+            }
+            GeometryName::Production => {
+                let world = prepared::<Production>(&mut self.production, 2 << 30)?;
+                Ok(prove_in::<Production>(world, settings, options, progress))
+            }
+        }
+    }
+
     /// Runs these settings with a given program, and with a guide that sees each step and may choose.
     ///
     /// # Errors
@@ -149,7 +172,8 @@ impl Simulator {
         extras: Extras,
         guide: Option<&mut dyn Guide>,
     ) -> io::Result<Report> {
-        self.drive(settings, program, extras, guide.map_or(Drive::Own, Drive::Guided))
+        let drive = guide.map_or(Drive::Own, |guide| Drive::Guided(guide, None));
+        self.drive(settings, program, extras, drive)
     }
 
     fn drive(
@@ -172,7 +196,7 @@ impl Simulator {
     }
 }
 
-fn prepared<G: WorldGeometry>(
+pub(crate) fn prepared<G: WorldGeometry>(
     world: &mut Option<World>,
     arena_bytes: usize,
 ) -> io::Result<&mut World> {
@@ -194,8 +218,9 @@ enum Drive<'a> {
     Own,
     /// A chooser.
     Chosen(&'a mut dyn Chooser),
-    /// A guide that sees each step, and leaves to the strategy what it does not choose.
-    Guided(&'a mut dyn Guide),
+    /// A guide that sees each step. What it does not choose is left to the script, which names a thread for each step, or
+    /// else to the strategy.
+    Guided(&'a mut dyn Guide, Option<&'a [ThreadId]>),
 }
 
 fn run_in<G: WorldGeometry>(
@@ -213,18 +238,12 @@ fn run_in<G: WorldGeometry>(
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
     let epilogue = || program::run_epilogue::<G>();
-    let mut bodies: Vec<Body<'_>> =
-        threads.iter().map(|run| Body { start: Start::AtOnce, run }).collect();
-    bodies.push(Body { start: Start::AfterAll, run: &epilogue });
-    let plan = Plan {
-        plant: settings.plant,
-        steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
-        memory: settings.memory.memory(),
-    };
+    let bodies = bodies(settings, &threads, &epilogue);
+    let plan = plan(settings, &program);
     let run = match drive {
         Drive::Own => world.run(&plan, &bodies, &mut *strategies::chooser(settings), &mut slabs),
         Drive::Chosen(chooser) => world.run(&plan, &bodies, chooser, &mut slabs),
-        Drive::Guided(guide) => {
+        Drive::Guided(guide, script) => {
             let bridge = Bridge {
                 guide: RefCell::new(guide),
                 asked: Cell::new(None),
@@ -232,7 +251,10 @@ fn run_in<G: WorldGeometry>(
                 stopped: Cell::new(false),
                 waiting: Cell::new(None),
             };
-            let mut own = strategies::chooser(settings);
+            let mut own: Box<dyn Chooser + '_> = match script {
+                Some(script) => Box::new(Script(script)),
+                None => strategies::chooser(settings),
+            };
             let mut chooser = GuidedChooser { own: &mut *own, bridge: &bridge };
             let mut observer = GuidedObserver { slabs: &mut slabs, bridge: &bridge };
             let mut run = world.run(&plan, &bodies, &mut chooser, &mut observer);
@@ -244,6 +266,77 @@ fn run_in<G: WorldGeometry>(
         }
     };
     report::<G>(world, settings, program, extras, run, slabs)
+}
+
+/// The bodies of a program's threads and of the one that tidies up behind them.
+fn bodies<'a, F: Fn()>(
+    settings: &Settings,
+    threads: &'a [F],
+    epilogue: &'a dyn Fn(),
+) -> Vec<Body<'a>> {
+    let start = |thread| match thread {
+        0 => Start::AtOnce,
+        _ if settings.scenario.prologue => Start::Joining(0),
+        _ => Start::AtOnce,
+    };
+    let mut bodies: Vec<Body<'_>> = threads
+        .iter()
+        .enumerate()
+        .map(|(thread, run)| Body { start: start(thread), run })
+        .collect();
+    bodies.push(Body { start: Start::AfterAll, run: epilogue });
+    bodies
+}
+
+fn plan(settings: &Settings, program: &Program) -> Plan {
+    Plan {
+        plant: settings.plant,
+        steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
+        memory: settings.memory.memory(),
+    }
+}
+
+/// Makes what a run of these settings needs beside a chooser, and hands it on.
+pub(crate) fn with_bodies<G: WorldGeometry, R>(
+    settings: &Settings,
+    lead: impl FnOnce(&Plan, &[Body<'_>]) -> R,
+) -> R {
+    let program = settings.program();
+    let threads: Vec<_> = program
+        .threads
+        .iter()
+        .enumerate()
+        .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
+        .collect();
+    let epilogue = || program::run_epilogue::<G>();
+    let bodies = bodies(settings, &threads, &epilogue);
+    lead(&plan(settings, &program), &bodies)
+}
+
+fn prove_in<G: WorldGeometry>(
+    world: &mut World,
+    settings: &Settings,
+    options: &prove::Options,
+    progress: &mut dyn FnMut(u64, u64),
+) -> (Proof, Counts) {
+    let mut slabs = SlabObserver::<G>::new(false, false);
+    let proof = with_bodies::<G, _>(settings, |plan, bodies| {
+        prove::search(world, plan, bodies, &mut slabs, options, progress)
+    });
+    (proof, slabs.counts())
+}
+
+/// Chooses as it was told: one thread for each step.
+struct Script<'a>(&'a [ThreadId]);
+
+impl Chooser for Script<'_> {
+    fn begin(&mut self, _threads: usize) {}
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        let told = self.0.get(point.step as usize).copied();
+        let thread = told.filter(|&thread| point.runnable.contains(thread));
+        Choice::Run(thread.unwrap_or(point.runnable.first()))
+    }
 }
 
 fn report<G: WorldGeometry>(
@@ -448,6 +541,8 @@ pub struct Guidable<'a> {
     pub simulator: &'a mut Simulator,
     /// What the run is asked for.
     pub extras: Extras,
+    /// Who does each step, where the guide does not say.
+    pub script: Option<&'a [ThreadId]>,
     /// The report of the last run.
     pub report: Option<Report>,
 }
@@ -478,7 +573,7 @@ impl Subject for Guidable<'_> {
         };
         let report = self
             .simulator
-            .run_program(&settings, program, self.extras, Some(guide))
+            .drive(&settings, program, self.extras, Drive::Guided(guide, self.script))
             .map_err(GuidedError::World)?;
         let outcome = report.outcome_seen();
         self.report = Some(report);

@@ -30,7 +30,8 @@ fn each_planted_fault_has_a_shrunk_trace_that_replays_and_explains_itself() {
             Trace::read(corpus().join(format!("{name}.hak"))).expect("a trace of the corpus");
         assert_eq!(trace.config.plant.as_deref(), Some(name));
         let extras = Extras { transitions: false, picture: true, events: true };
-        let mut subject = Guidable { simulator: &mut simulator, extras, report: None };
+        let mut subject =
+            Guidable { simulator: &mut simulator, extras, script: None, report: None };
         let kind_name = |kind: u8| Kind::ALL[kind as usize].name();
         if let Err(error) = replay(&mut subject, &trace, None, kind_name) {
             panic!("the trace of {name} does not replay: {error:?}");

@@ -19,7 +19,7 @@ fn failure(fault: Fault) -> String {
     let failing = found.violation.expect("the fault is found");
     let mut simulator = Simulator::new();
     let extras = Extras { transitions: false, picture: true, events: false };
-    let mut subject = Guidable { simulator: &mut simulator, extras, report: None };
+    let mut subject = Guidable { simulator: &mut simulator, extras, script: None, report: None };
     let trace = record(&mut subject, &failing.to_config()).expect("the schedule runs");
     let report = subject.report.expect("a run leaves a report");
     let kind_name = |kind: u8| Kind::ALL[kind as usize].name();

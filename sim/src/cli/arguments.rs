@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use hak_core::Fault;
 
 use super::Refusal;
+use crate::protocols::PROTOCOLS;
 use crate::scenario::{self, SCENARIOS, Scenario};
 use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
 
@@ -27,6 +28,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Searches many schedules for a violation.
     Explore(Explore),
+    /// Searches all schedules of a small scenario.
+    Prove(Prove),
     /// Runs a recorded trace again, step by step, and says where it diverges.
     Replay(Replay),
     /// Finds the smallest failing run near a recorded one, and explains it.
@@ -75,7 +78,7 @@ pub(super) struct Run {
     /// What happens: see `hak-sim scenarios`.
     #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name)]
     pub(super) scenario: String,
-    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio.
+    /// random, pct[:DEPTH], pos, surw, round-robin, portfolio.
     #[arg(long, value_parser = strategy, default_value = "random")]
     pub(super) strategy: StrategyName,
     /// Record the run into this file.
@@ -105,10 +108,34 @@ pub(super) struct Explore {
     /// Search only the K-th of N parts.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(super) shard: Option<(u64, u64)>,
-    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio.
+    /// random, pct[:DEPTH], pos, surw, round-robin, portfolio.
     #[arg(long, value_parser = strategy, default_value = "portfolio")]
     pub(super) strategy: StrategyName,
     /// Record the first violation into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Prove {
+    /// What happens: see `hak-sim scenarios`; the ones called prove-… are made for it.
+    #[arg(long, value_name = "NAME", default_value = PROTOCOLS[0].name)]
+    pub(super) scenario: String,
+    /// The seed of the program, where the scenario draws one.
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// Visit so many states at most.
+    #[arg(long, value_name = "N", default_value_t = 50_000_000)]
+    pub(super) states_max: u64,
+    /// Use so many MiB for states and snapshots at most.
+    #[arg(long, value_name = "MIB", default_value_t = 3072)]
+    pub(super) memory_max: usize,
+    /// Merge states that differ only in what happened before what: fewer states, but races may be missed.
+    #[arg(long)]
+    pub(super) merge_clocks: bool,
+    /// Record the violation into this file.
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
     #[command(flatten)]
@@ -196,7 +223,8 @@ impl Common {
 /// The scenario of that name.
 pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
     scenario::find(name).ok_or_else(|| {
-        let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        let names: Vec<&str> =
+            SCENARIOS.iter().chain(PROTOCOLS).map(|scenario| scenario.name).collect();
         Refusal(format!("there is no scenario '{name}'; there are {}", names.join(", ")))
     })
 }

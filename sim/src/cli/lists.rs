@@ -7,16 +7,22 @@ use serde_json::json;
 use super::arguments::Plain;
 use super::{Exit, Refusal, print};
 use crate::faults::FAULTS;
+use crate::protocols::PROTOCOLS;
 use crate::report::folded;
-use crate::scenario::SCENARIOS;
+use crate::scenario::{SCENARIOS, Scenario};
+
+/// Everything that can be run: what is drawn, and what is fixed.
+fn all() -> impl Iterator<Item = &'static Scenario> {
+    SCENARIOS.iter().chain(PROTOCOLS)
+}
 
 pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
     print(
         options.json,
         || {
             let mut text = String::new();
-            let indent = 2 + longest(SCENARIOS.iter().map(|scenario| scenario.name));
-            for scenario in SCENARIOS {
+            let indent = 2 + longest(all().map(|scenario| scenario.name));
+            for scenario in all() {
                 let _ = writeln!(
                     text,
                     "{:indent$}{}",
@@ -32,7 +38,7 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
             text
         },
         || {
-            json!({ "outcome": "passed", "scenarios": SCENARIOS.iter().map(|scenario| json!({
+            json!({ "outcome": "passed", "scenarios": all().map(|scenario| json!({
                 "name": scenario.name,
                 "about": scenario.about,
                 "origins": scenario.origins.split(' ').collect::<Vec<_>>(),

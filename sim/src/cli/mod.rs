@@ -15,6 +15,7 @@
 mod arguments;
 mod explore;
 mod lists;
+mod prove;
 mod replay;
 mod run;
 
@@ -71,6 +72,7 @@ pub fn main() -> u8 {
     let result = match &arguments.command {
         None => run::main(&arguments.run),
         Some(Command::Explore(options)) => explore::main(options),
+        Some(Command::Prove(options)) => prove::main(options),
         Some(Command::Replay(options)) => replay::replay(options),
         Some(Command::Shrink(options)) => replay::shrink(options),
         Some(Command::Show(options)) => replay::show(options),

@@ -67,7 +67,8 @@ pub(super) fn shrink(options: &Shrink) -> Result<Exit, Refusal> {
 pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
     let trace = read(&options.file)?;
     let mut simulator = Simulator::new();
-    let mut subject = Guidable { simulator: &mut simulator, extras: PICTURE, report: None };
+    let mut subject =
+        Guidable { simulator: &mut simulator, extras: PICTURE, script: None, report: None };
     match hak_replay::replay(&mut subject, &trace, options.until, kind_name) {
         Err(ReplayError::Subject(error)) => Err(Refusal::from(error)),
         Err(ReplayError::Diverged(divergence)) => {

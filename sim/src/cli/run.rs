@@ -38,7 +38,7 @@ pub(super) fn record(
     simulator: &mut Simulator,
     settings: &Settings,
 ) -> Result<(Trace, Report), Refusal> {
-    let mut subject = Guidable { simulator, extras: EXTRAS, report: None };
+    let mut subject = Guidable { simulator, extras: EXTRAS, script: None, report: None };
     let trace = hak_replay::record(&mut subject, &settings.to_config()).map_err(Refusal::from)?;
     let report = subject.report.take().expect("a run leaves a report");
     Ok((trace, report))

@@ -322,6 +322,11 @@ fn broken<G: WorldGeometry>(index: u32, message: String) -> Verdict {
 }
 
 impl<G: WorldGeometry> Observer for SlabObserver<G> {
+    /// Where the tables lie is read from memory again. What was counted and kept is then of all paths together.
+    fn put_back(&mut self) {
+        self.tables = None;
+    }
+
     fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
         if !matches!(access.kind, Kind::PlainGet | Kind::PlainSet) {
             return Verdict::Go;

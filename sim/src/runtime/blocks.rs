@@ -2,8 +2,9 @@
 //!
 //! While a block is live, only the program touches it. Every word of it is marked: words of pages that the block
 //! covers whole, by the page; the others by their shadow cells. The program fills a block with a pattern that depends
-//! on the block's serial number and finds it again when it returns the block; of blocks above [`FILLED_WHOLE_MAX`]
-//! only the first and last [`FILLED_END`] bytes.
+//! on the block's place and finds it again when it returns the block; of blocks above [`FILLED_WHOLE_MAX`] only the
+//! first and last [`FILLED_END`] bytes. No two live blocks have the same pattern, since no two have the same place; and
+//! the order in which blocks were handed out leaves no trace in memory, so that equal states look equal.
 
 use std::io;
 use std::ops::Range;
@@ -37,7 +38,7 @@ unsafe impl Zeroable for Block {}
 /// What a block was filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    serial: u32,
+    seed: u32,
     bytes: usize,
 }
 
@@ -48,6 +49,15 @@ pub(crate) struct Blocks {
     free: u32,
     serial: u32,
     pub(crate) count: u32,
+}
+
+/// A copy of the table of live blocks.
+#[derive(Debug)]
+pub(crate) struct BlocksImage {
+    table: Box<[Block]>,
+    free: u32,
+    serial: u32,
+    count: u32,
 }
 
 impl Blocks {
@@ -94,9 +104,17 @@ impl Blocks {
         self.table[mark as usize - 1]
     }
 
-    /// The serial number that the next block gets.
-    pub(crate) fn next_serial(&self) -> u32 {
-        self.serial + 1
+    /// A copy of the table.
+    pub(crate) fn image(&self) -> BlocksImage {
+        let table = self.table[..self.used as usize].into();
+        BlocksImage { table, free: self.free, serial: self.serial, count: self.count }
+    }
+
+    /// Puts the table back.
+    pub(crate) fn put_back(&mut self, image: &BlocksImage) {
+        self.used = image.table.len() as u32;
+        self.table[..image.table.len()].copy_from_slice(&image.table);
+        (self.free, self.serial, self.count) = (image.free, image.serial, image.count);
     }
 
     pub(crate) fn live(&self) -> impl Iterator<Item = &Block> {
@@ -107,13 +125,13 @@ impl Blocks {
 impl Block {
     /// What the block was filled with.
     pub fn pattern(&self) -> Pattern {
-        Pattern::new(self.serial, self.bytes)
+        Pattern::new(self.offset, self.bytes)
     }
 }
 
 impl Pattern {
-    pub(crate) fn new(serial: u32, bytes: usize) -> Pattern {
-        Pattern { serial, bytes }
+    pub(crate) fn new(offset: usize, bytes: usize) -> Pattern {
+        Pattern { seed: (offset as u32).wrapping_add(1), bytes }
     }
 
     /// How many bytes the block had.
@@ -139,7 +157,7 @@ impl Pattern {
 
     #[inline]
     fn word(&self, index: usize) -> u32 {
-        (self.serial.wrapping_mul(0x9e37_79b9) ^ (index as u32).wrapping_mul(0x85eb_ca6b))
+        (self.seed.wrapping_mul(0x9e37_79b9) ^ (index as u32).wrapping_mul(0x85eb_ca6b))
             | 0x0101_0101
     }
 }

@@ -151,6 +151,11 @@ impl ThreadClocks {
         clocks
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> [&VectorClock; 3] {
+        [&self.now, &self.acquirable, &self.published]
+    }
+
     /// The thread reads a word whose last writers released `release`.
     #[inline]
     pub(crate) fn read(&mut self, order: Ordering, release: &VectorClock) {

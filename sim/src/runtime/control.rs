@@ -114,6 +114,11 @@ impl Control {
         Candidates::Some(self.runnable)
     }
 
+    /// Who spins, and how often all spun in vain.
+    pub(crate) fn spinners(&self) -> (ThreadSet, u32) {
+        (self.spinning, self.spin_rounds)
+    }
+
     /// The current thread spins.
     pub(crate) fn spin(&mut self) {
         self.spins += 1;

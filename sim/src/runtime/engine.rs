@@ -17,13 +17,15 @@ use std::ptr::NonNull;
 use corosensei::Yielder;
 use hak_core::Fault;
 
-use super::access::{Access, Kind, Ordering, THREADS_MAX, ThreadId};
+use super::access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
 use super::arena::Arena;
 use super::blocks::Blocks;
 use super::chooser::{Choice, ChoicePoint, Chooser};
 use super::clock::ThreadClocks;
 use super::control::{Candidates, Control};
 use super::current;
+use super::footprint::{Footprint, Manner};
+use super::history::Histories;
 use super::memory::{Operation, Outcome};
 use super::observer::{Observer, Verdict, WorldView};
 use super::pages::Pages;
@@ -51,6 +53,10 @@ pub(crate) struct Engine {
     pub(crate) chooser: Option<NonNull<dyn Chooser>>,
     pub(crate) observer: Option<NonNull<dyn Observer>>,
     pub(crate) watch_plain: bool,
+    /// A search decides in front of every step, outside of the fibers.
+    pub(crate) stepwise: bool,
+    pub(crate) histories: Histories,
+    pub(crate) footprint: Footprint,
     pub(crate) yielders: [*const Yielder<(), ()>; THREADS_MAX],
 }
 
@@ -141,6 +147,11 @@ pub(crate) fn turn(engine: *mut Engine, access: Access) {
     let here = unsafe { borrow(engine) };
     let me = here.control.current;
     here.control.pending[me] = access;
+    if here.stepwise {
+        suspend(engine, me);
+        // SAFETY: the thread was resumed.
+        return unsafe { borrow(engine) }.control.count_step();
+    }
     let Some(next) = here.decide() else { abandon(engine, me) };
     if next != me {
         here.control.current = next;
@@ -180,24 +191,28 @@ pub(crate) fn halt(engine: *mut Engine, access: &Access, trouble: Trouble) -> ! 
 }
 
 impl Engine {
-    /// Who goes next; `None` if the run has ended.
+    /// Who can go; `None` if the run has ended.
     #[inline]
-    pub(crate) fn decide(&mut self) -> Option<ThreadId> {
-        let candidates = match self.control.candidates() {
+    pub(crate) fn offer(&mut self) -> Option<ThreadSet> {
+        match self.control.candidates() {
             Candidates::Some(candidates) if self.control.step < self.control.steps_max => {
-                candidates
+                Some(candidates)
             }
             Candidates::Some(_) => {
                 let most = self.control.steps_max;
-                return self.no_progress(format!("the run did not end within {most} steps"));
+                self.no_progress(format!("the run did not end within {most} steps"))
             }
             Candidates::Deadlock => {
-                return self.no_progress("every thread left waits for another to end".to_owned());
+                self.no_progress("every thread left waits for another to end".to_owned())
             }
-            Candidates::Stuck => {
-                return self.no_progress("every thread left only spins".to_owned());
-            }
-        };
+            Candidates::Stuck => self.no_progress("every thread left only spins".to_owned()),
+        }
+    }
+
+    /// Who goes next; `None` if the run has ended.
+    #[inline]
+    pub(crate) fn decide(&mut self) -> Option<ThreadId> {
+        let candidates = self.offer()?;
         if candidates.len() == 1 {
             return Some(candidates.first());
         }
@@ -228,7 +243,7 @@ impl Engine {
     }
 
     #[cold]
-    fn no_progress(&mut self, message: String) -> Option<ThreadId> {
+    fn no_progress(&mut self, message: String) -> Option<ThreadSet> {
         let me = self.control.current;
         let access = self.control.pending[me];
         self.finish(me, &access, Finding::new(oracle::PROGRESS, message).into());
@@ -332,6 +347,10 @@ impl Engine {
         }
         let value = new.unwrap_or(old);
         self.control.note(access.kind, access.offset, self.arena.normalise(value));
+        if self.stepwise {
+            self.footprint.note(access.offset, access.bytes, new.is_some(), Manner::Shared);
+            self.histories.atomic(me, access.kind, old, new.is_some());
+        }
         self.after(access, old, value)?;
         Ok(Outcome { old, written: new.is_some() })
     }
@@ -342,6 +361,7 @@ impl Engine {
         let me = self.control.current;
         if access.kind == Kind::Spin {
             self.control.spin();
+            self.footprint.note_all();
         } else {
             self.clocks[me].fence(me, access.order);
             if self.weak.on {

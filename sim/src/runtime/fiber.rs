@@ -19,8 +19,8 @@ use super::violation::{Finding, oracle};
 /// A stack that belongs to the world.
 #[derive(Clone, Copy)]
 pub(crate) struct Lease {
-    base: NonZeroUsize,
-    limit: NonZeroUsize,
+    pub(crate) base: NonZeroUsize,
+    pub(crate) limit: NonZeroUsize,
 }
 
 // SAFETY: the bounds are those of a `DefaultStack`, which has a guard page and the least size; the world keeps it
@@ -62,6 +62,48 @@ impl Stacks {
 
 /// A simulated thread in the making.
 pub(crate) type Fiber = Coroutine<(), (), (), Lease>;
+
+/// Words of a fiber's handle.
+pub(crate) const FIBER_WORDS: usize = size_of::<Fiber>() / size_of::<usize>();
+
+/// Which word of a fiber's handle is the stack pointer at which it is suspended: the one that a first resumption
+/// changes. The library does not say, so it is found out on a stack that is not in use yet.
+///
+/// # Panics
+/// The library keeps something else that changes.
+pub(crate) fn stack_pointer_word(lease: Lease) -> usize {
+    const { assert!(size_of::<Fiber>().is_multiple_of(size_of::<usize>())) };
+    // SAFETY: the closure captures nothing, and the fiber is gone when this function returns.
+    let mut fiber: Fiber = unsafe {
+        Coroutine::with_stack_unchecked(lease, |yielder: &corosensei::Yielder<(), ()>, ()| {
+            yielder.suspend(());
+        })
+    };
+    let before = words(&fiber);
+    fiber.resume(());
+    let after = words(&fiber);
+    // SAFETY: nothing on its stack needs dropping.
+    unsafe { fiber.force_reset() };
+    let mut changed = (0..FIBER_WORDS).filter(|&word| before[word] != after[word]);
+    let word = changed.next().expect("a resumption moves the stack pointer");
+    assert!(changed.next().is_none(), "a resumption changes the stack pointer and nothing else");
+    assert!((lease.limit.get()..lease.base.get()).contains(&after[word]));
+    word
+}
+
+/// The words of a fiber's handle.
+pub(crate) fn words(fiber: &Fiber) -> [usize; FIBER_WORDS] {
+    let mut words = [0; FIBER_WORDS];
+    // SAFETY: a handle is that many words without padding: addresses, and function pointers, which are read as such.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            std::ptr::from_ref(fiber).cast::<usize>(),
+            words.as_mut_ptr(),
+            FIBER_WORDS,
+        );
+    }
+    words
+}
 
 /// Makes the fiber of a body.
 ///

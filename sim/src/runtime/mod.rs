@@ -18,6 +18,7 @@
 //! | `weak` | the weak memory model: which earlier store a load reads |
 //! | `platform`, `user` | what the code under test calls, and what scenarios call |
 //! | `strategy` | choosers |
+//! | `stage`, `snapshot`, `state_hash`, `history`, `footprint` | what an exhaustive search needs: one step at a time, and back |
 //!
 //! The same plan, bodies and chooser give the same steps everywhere: there are no clocks, addresses or hash orders in
 //! a run, and digests are taken over offsets.
@@ -34,6 +35,8 @@ mod current;
 mod digest;
 mod engine;
 mod fiber;
+mod footprint;
+mod history;
 mod memory;
 mod observer;
 mod pages;
@@ -42,6 +45,9 @@ mod plain;
 mod platform;
 mod shadow;
 mod site;
+mod snapshot;
+mod stage;
+mod state_hash;
 pub mod strategy;
 mod system;
 #[cfg(test)]
@@ -55,8 +61,11 @@ pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
 pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern};
 pub use chooser::{Choice, ChoicePoint, Chooser};
 pub use digest::Digest;
+pub use footprint::{ADDRESS_SPACE, Manner, Span, Touched};
 pub use observer::{Observer, Verdict, WorldView};
 pub use platform::{Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
+pub use stage::{Stage, StepEnd};
+pub use state_hash::{Moment, Trail};
 pub use violation::{Finding, OtherAccess, Violation, oracle};
 pub use weak::{Memory, STORES_MAX};
 pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};

@@ -7,6 +7,7 @@ use super::access::{Access, ThreadId};
 use super::blocks::Block;
 use super::digest::Digest;
 use super::engine::Engine;
+use super::footprint::Manner;
 use super::violation::Finding;
 
 /// What an observer says.
@@ -43,6 +44,10 @@ pub trait Observer {
     fn wants_steps(&self) -> bool {
         true
     }
+
+    /// The world was put back to an earlier state of the same run: what was derived from memory may be wrong now. Only
+    /// searches do that.
+    fn put_back(&mut self) {}
 
     /// Whether it is to be called for plain accesses too. Asked once for each run.
     fn wants_plain(&self) -> bool {
@@ -90,6 +95,7 @@ impl WorldView<'_> {
 
     /// The word of 1, 2, 4 or 8 bytes at an offset; zero outside of the arena.
     pub fn read(&self, offset: usize, bytes: usize) -> u64 {
+        self.engine.footprint.note(offset, bytes, false, Manner::Shared);
         self.engine.arena.read(offset, bytes)
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Page {
     pub(crate) partial_blocks: u16,
     change_kind: Kind,
     dirty: bool,
+    /// When a search last took note of the page: see [`Pages::track`].
+    touch: u32,
 }
 
 // SAFETY: integers, a flag and a kind, whose zero is `Kind::Start`.
@@ -52,6 +54,14 @@ const _: () = assert!(size_of::<Page>() == 64);
 struct Range {
     start: usize,
     end: usize,
+}
+
+/// What is known of the address space beside the pages.
+#[derive(Clone, Debug)]
+pub(crate) struct AddressSpace {
+    ranges: Vec<Range>,
+    pub(crate) released: VectorClock,
+    generation: u32,
 }
 
 /// All pages of a world.
@@ -68,6 +78,13 @@ pub(crate) struct Pages {
     fixed: usize,
     schedule: u32,
     generation: u32,
+    /// While a search tracks pages, the number of its present round; else zero.
+    round: u32,
+    rounds: u32,
+    /// The highest number of a commit that was taken back.
+    generation_max: u32,
+    /// Pages used in this round.
+    touched: Vec<u32>,
 }
 
 impl Pages {
@@ -82,6 +99,10 @@ impl Pages {
             fixed,
             schedule: 0,
             generation: 0,
+            round: 0,
+            rounds: 0,
+            generation_max: 0,
+            touched: Vec::new(),
         })
     }
 
@@ -109,6 +130,10 @@ impl Pages {
     #[inline]
     pub(crate) fn at(&mut self, index: usize) -> &mut Page {
         let page = &mut self.table[index];
+        if self.round != 0 && page.touch != self.round {
+            page.touch = self.round;
+            self.touched.push(index as u32);
+        }
         if page.schedule != self.schedule {
             page.accesses = VectorClock::ZERO;
             page.schedule = self.schedule;
@@ -124,10 +149,84 @@ impl Pages {
     #[inline]
     pub(crate) fn mark_dirty(&mut self, index: usize) {
         let page = &mut self.table[index];
+        if self.round != 0 && page.touch != self.round {
+            page.touch = self.round;
+            self.touched.push(index as u32);
+        }
         if !page.dirty {
             page.dirty = true;
             self.dirty.push(index as u32);
         }
+    }
+
+    /// Begins to take note of the pages that are used, or ends it.
+    pub(crate) fn track(&mut self, on: bool) {
+        self.touched.clear();
+        if on && self.rounds == u32::MAX {
+            self.table.iter_mut().for_each(|page| page.touch = 0);
+            self.rounds = 0;
+        }
+        self.rounds += u32::from(on);
+        self.round = if on { self.rounds } else { 0 };
+    }
+
+    /// The pages that were used since the last call, each once.
+    pub(crate) fn take_touched(&mut self, into: &mut Vec<u32>) {
+        into.clear();
+        std::mem::swap(&mut self.touched, into);
+        self.track(true);
+    }
+
+    /// A page as it lies in the table.
+    pub(crate) fn raw(&self, index: usize) -> &Page {
+        &self.table[index]
+    }
+
+    /// Puts a page back. That it was written since it was last clear is remembered.
+    pub(crate) fn put_back(&mut self, index: usize, image: &Page) {
+        let page = &mut self.table[index];
+        let (dirty, touch) = (page.dirty, page.touch);
+        *page = *image;
+        page.dirty = dirty;
+        page.touch = touch;
+    }
+
+    /// Whether a page was set up for this run.
+    pub(crate) fn is_set_up(&self, page: &Page) -> bool {
+        page.schedule == self.schedule
+    }
+
+    /// Whether the page has memory from the start.
+    pub(crate) fn is_fixed(&self, index: usize) -> bool {
+        index < self.fixed
+    }
+
+    /// What of the address space is in use: ranges, what released it, and the number of the last commit.
+    pub(crate) fn address_space(&self) -> AddressSpace {
+        AddressSpace {
+            ranges: self.ranges.clone(),
+            released: self.released,
+            generation: self.generation,
+        }
+    }
+
+    /// Ends a search. The numbers of its commits are not used again.
+    pub(crate) fn end_search(&mut self) {
+        self.generation = self.generation.max(self.generation_max);
+        self.track(false);
+    }
+
+    /// Puts the address space back.
+    pub(crate) fn put_back_address_space(&mut self, space: &AddressSpace) {
+        self.generation_max = self.generation_max.max(self.generation);
+        self.ranges.clone_from(&space.ranges);
+        self.released = space.released;
+        self.generation = space.generation;
+    }
+
+    /// The reserved ranges by place: begin and end.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.ranges.iter().map(|range| (range.start, range.end))
     }
 
     pub(crate) fn is_committed(&self, offset: usize) -> bool {
@@ -336,6 +435,25 @@ impl Pages {
 }
 
 impl Page {
+    /// Whether any of its words may have a shadow: none has before the first access behind a commit, or the first block.
+    pub(crate) fn has_shadow(&self) -> bool {
+        self.partial_blocks != 0 || self.accesses != VectorClock::ZERO
+    }
+
+    /// A page that no run has touched.
+    pub(crate) const UNTOUCHED: Page = Page {
+        accesses: VectorClock::ZERO,
+        schedule: 0,
+        generation: 0,
+        change: Epoch::NEVER,
+        change_site: Site::NOWHERE,
+        block: 0,
+        partial_blocks: 0,
+        change_kind: Kind::Start,
+        dirty: false,
+        touch: 0,
+    };
+
     fn change_by(&mut self, thread: ThreadId, now: &VectorClock, access: &Access) {
         self.change = now.epoch(thread);
         self.change_site = Site::new(access.site);

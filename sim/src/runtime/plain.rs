@@ -7,6 +7,7 @@ use std::panic::Location;
 use super::access::{Access, Kind, Ordering};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
+use super::footprint::Manner;
 
 /// Checks a read or write of a plain word, which the caller then does; if the write is to be shown to the observer,
 /// what the word held.
@@ -79,6 +80,12 @@ impl Engine {
             self.before(access)?;
         }
         self.check_plain(access, writes)?;
+        if self.stepwise {
+            self.footprint.note(access.offset, access.bytes, writes, Manner::Plain);
+            if access.kind == Kind::PlainGet {
+                self.histories.plain(self.control.current, &self.arena, access);
+            }
+        }
         if !self.watch_plain {
             return Ok(None);
         }

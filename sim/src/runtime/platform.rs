@@ -233,8 +233,13 @@ impl<G: WorldGeometry> Platform for Sim<G> {
         if engine.is_null() {
             return std::ptr::null_mut();
         }
-        // SAFETY: in simulated code of this engine's world; one word is read.
-        let address = unsafe { (*engine).control.heaps[(*engine).control.current] };
+        // SAFETY: in simulated code of this engine's world.
+        let here = unsafe { borrow(engine) };
+        let me = here.control.current;
+        let address = here.control.heaps[me];
+        if here.stepwise {
+            here.histories.value(me, address as u64);
+        }
         std::ptr::with_exposed_provenance_mut(address)
     }
 

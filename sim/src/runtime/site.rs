@@ -13,6 +13,8 @@ static ANCHOR: &Location<'static> = Location::caller();
 pub(crate) struct Site(i32);
 
 impl Site {
+    pub(crate) const NOWHERE: Site = Site(0);
+
     #[inline]
     pub(crate) fn new(location: &'static Location<'static>) -> Site {
         let place = std::ptr::from_ref(location).expose_provenance();

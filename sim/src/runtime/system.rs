@@ -5,6 +5,7 @@ use std::panic::Location;
 use super::access::{Access, Kind, Ordering};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt, turn};
+use super::footprint::Manner;
 
 /// Does a system call in its turn. `Some` is success: for `Reserve` the address, else the one that was given.
 pub(crate) fn call(
@@ -73,6 +74,11 @@ impl Engine {
         };
         if result.is_some() {
             self.control.changed();
+        }
+        if self.stepwise {
+            self.footprint.note(access.offset, access.bytes, true, Manner::System);
+            self.footprint.note_address_space();
+            self.histories.system(me, access.kind, result);
         }
         let shown = result.map_or(u64::MAX, |offset| offset as u64);
         self.control.note(access.kind, access.offset, shown);

@@ -12,6 +12,7 @@ use super::access::{Access, Kind, Ordering};
 use super::blocks::Pattern;
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
+use super::footprint::Manner;
 use super::platform::{SimAtomic, SimPlain};
 use super::shadow::GRANULE_SHIFT;
 use super::violation::{Finding, oracle};
@@ -22,6 +23,17 @@ pub fn operation() {
     // SAFETY: in simulated code of this engine's world.
     let control = unsafe { &mut borrow(engine).control };
     control.operations[control.current] += 1;
+}
+
+/// The running thread remembers nothing but what lies in the arena and how many operations it has begun: its local state
+/// is the same whenever it comes to this place with this number. A search may then forget what led here; see
+/// `runtime::history`.
+pub fn at_rest() {
+    let engine = simulated();
+    // SAFETY: in simulated code of this engine's world.
+    let here = unsafe { borrow(engine) };
+    let me = here.control.current;
+    here.histories.rest(me, here.control.operations[me]);
 }
 
 /// The running thread.
@@ -79,7 +91,10 @@ pub fn returning(block: *mut u8) -> Pattern {
 /// How many blocks the program holds.
 pub fn live_blocks() -> u32 {
     // SAFETY: in simulated code of this engine's world.
-    unsafe { borrow(simulated()) }.blocks.count
+    let here = unsafe { borrow(simulated()) };
+    here.footprint.note_all();
+    here.histories.value(here.control.current, u64::from(here.blocks.count));
+    here.blocks.count
 }
 
 /// Ends the run: the scenario found a broken rule. `message` is one plain sentence.
@@ -98,6 +113,7 @@ pub fn look<R>(look: impl FnOnce(&[(usize, usize)]) -> R) -> R {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world; the reference ends before `look` runs.
     let here = unsafe { borrow(engine) };
+    here.footprint.note_all();
     let base = here.arena.base;
     let held: Vec<_> = here.blocks.live().map(|block| (base + block.offset, block.bytes)).collect();
     current::outside(|| look(&held))
@@ -144,7 +160,8 @@ impl<T> Deref for UserWord<T> {
 }
 
 /// The address of the 8-byte word of the user area with this index, for state of the scenario that no two simulated
-/// threads share: it may be read and written directly, unchecked and unscheduled. It is zero when a run begins.
+/// threads share: it may be read and written directly, unchecked and unscheduled. It is zero when a run begins. The
+/// address is to be asked for again behind every access of a shared word: a search takes note of it then.
 pub fn private_word(index: usize) -> usize {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
@@ -152,6 +169,8 @@ pub fn private_word(index: usize) -> usize {
     assert!(index < here.user_bytes / 8, "the user area is too small");
     let offset = here.user_offset + index * 8;
     here.pages.mark_dirty(offset >> here.pages.shift);
+    here.footprint.note(offset, 8, true, Manner::Plain);
+    here.histories.value(here.control.current, here.arena.read(offset, 8));
     here.arena.pointer(offset).expose_provenance()
 }
 
@@ -197,6 +216,7 @@ impl Engine {
         contents: Contents,
     ) -> Result<(), Trouble> {
         let (start, bytes) = (access.offset, access.bytes);
+        self.footprint.note(start, bytes.max(1), true, Manner::Plain);
         if !self.arena.contains(start, bytes.max(1)) {
             let what = format!("a block of {bytes} bytes outside of the arena was handed out");
             return Err(Finding::new(oracle::FOREIGN_ACCESS, what).into());
@@ -216,7 +236,7 @@ impl Engine {
                 }
             }
         }
-        let pattern = Pattern::new(self.blocks.next_serial(), bytes);
+        let pattern = Pattern::new(start, bytes);
         for part in pattern.parts() {
             self.fill(access, part, &pattern)?;
         }
@@ -234,6 +254,7 @@ impl Engine {
         }
         let block = self.blocks.get(mark);
         access.bytes = block.bytes;
+        self.footprint.note(start, block.bytes.max(1), true, Manner::Plain);
         self.set_marks(start, block.bytes, 0);
         self.blocks.remove(mark);
         let pattern = block.pattern();

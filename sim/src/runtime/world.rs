@@ -20,6 +20,8 @@ use super::current;
 use super::digest::Digest;
 use super::engine::{Engine, borrow};
 use super::fiber::{self, Fiber, Stacks};
+use super::footprint::Footprint;
+use super::history::Histories;
 use super::observer::Observer;
 use super::pages::Pages;
 use super::panics;
@@ -152,8 +154,8 @@ impl Run {
 
 /// A simulated world.
 pub struct World {
-    engine: NonNull<Engine>,
-    stacks: Stacks,
+    pub(crate) engine: NonNull<Engine>,
+    pub(crate) stacks: Stacks,
     owned: PhantomData<Engine>,
 }
 
@@ -192,6 +194,9 @@ impl World {
             chooser: None,
             observer: None,
             watch_plain: false,
+            stepwise: false,
+            histories: Histories::default(),
+            footprint: Footprint::default(),
             yielders: [std::ptr::null(); THREADS_MAX],
         };
         let engine = NonNull::from(Box::leak(Box::new(engine)));
@@ -335,7 +340,7 @@ impl Drop for World {
 }
 
 impl Engine {
-    fn begin(
+    pub(crate) fn begin(
         &mut self,
         plan: &Plan,
         bodies: &[Body<'_>],
@@ -354,6 +359,10 @@ impl Engine {
         self.plant = plan.plant;
         self.end = None;
         self.panic = None;
+        self.stepwise = false;
+        self.shadow.keep_records = false;
+        self.pages.track(false);
+        self.footprint.turn(false);
         self.watch_plain = observer.wants_steps() && observer.wants_plain();
         let watched = observer.wants_steps();
         chooser.begin(bodies.len());

@@ -1,0 +1,84 @@
+//! A state that was gone back to is the state that it was.
+
+use crate::oracle::slabs::SlabObserver;
+use crate::protocols::PROTOCOLS;
+use crate::runtime::strategy::Choices;
+use crate::runtime::{Body, Plan, Stage, StepEnd, ThreadId, Tiny, World};
+use crate::settings::Settings;
+use crate::simulation::{prepared, with_bodies};
+
+/// The state behind these steps, made anew.
+fn afresh(world: &mut World, plan: &Plan, bodies: &[Body<'_>], path: &[ThreadId]) -> (u128, u64) {
+    let mut slabs = SlabObserver::<Tiny>::new(false, false);
+    world.stage(plan, bodies, &mut slabs, true, |stage| {
+        for &thread in path {
+            stage.open();
+            stage.step(thread);
+        }
+        stage.open();
+        (stage.state(&|_| true), stage.digest().value())
+    })
+}
+
+/// Walks at random, forth and back; tells each state with the path to it.
+fn wander(stage: &mut Stage, choices: &mut Choices, see: &mut dyn FnMut(&[ThreadId], u128, u64)) {
+    let mut path = Vec::new();
+    let mut marks: Vec<usize> = Vec::new();
+    for _ in 0..400 {
+        let open = match stage.open() {
+            StepEnd::Open(open) => Some(open),
+            StepEnd::Finished => None,
+            StepEnd::Violation(violation) => panic!("{violation}"),
+        };
+        let state = stage.state(&|_| true);
+        see(&path, state, stage.digest().value());
+        match (choices.below(12), open) {
+            (0..=1, _) => {
+                stage.mark();
+                marks.push(path.len());
+            }
+            (2, _) if marks.len() > 1 => {
+                stage.unmark();
+                marks.pop();
+            }
+            (7.., Some(open)) | (_, Some(open)) if choices.below(4) > 0 => {
+                let thread = open.nth(choices.below(open.len()));
+                stage.step(thread);
+                path.push(thread);
+            }
+            _ if !marks.is_empty() => {
+                stage.rewind();
+                path.truncate(marks[marks.len() - 1]);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_state_that_was_gone_back_to_is_the_state_that_it_was() {
+    // One world for both: values that are addresses are hashed as they are, and depend on the arena's place.
+    let mut world = None;
+    let here = prepared::<Tiny>(&mut world, 4 << 20).expect("memory");
+    for (number, scenario) in PROTOCOLS.iter().enumerate() {
+        let settings = Settings::new(scenario, 1);
+        with_bodies::<Tiny, _>(&settings, |plan, bodies| {
+            let mut seen: Vec<(Vec<ThreadId>, u128, u64)> = Vec::new();
+            let mut slabs = SlabObserver::<Tiny>::new(false, false);
+            let mut choices = Choices::new(7, number as u64);
+            here.stage(plan, bodies, &mut slabs, true, |stage| {
+                wander(stage, &mut choices, &mut |path, state, digest| {
+                    seen.push((path.to_vec(), state, digest));
+                });
+            });
+            for (path, state, digest) in seen {
+                assert_eq!(
+                    afresh(here, plan, bodies, &path),
+                    (state, digest),
+                    "{} after {path:?}",
+                    scenario.name
+                );
+            }
+        });
+    }
+}
