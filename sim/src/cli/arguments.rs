@@ -78,8 +78,10 @@ pub(super) struct Run {
     /// What happens: see `hak-sim scenarios`.
     #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name)]
     pub(super) scenario: String,
-    /// random, pct[:DEPTH], pos, surw, round-robin, portfolio.
-    #[arg(long, value_parser = strategy, default_value = "random")]
+    /// Who goes next.
+    ///
+    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio, which takes the searching ones in turn.
+    #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "random")]
     pub(super) strategy: StrategyName,
     /// Record the run into this file.
     #[arg(long, value_name = "FILE")]
@@ -108,8 +110,10 @@ pub(super) struct Explore {
     /// Search only the K-th of N parts.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(super) shard: Option<(u64, u64)>,
-    /// random, pct[:DEPTH], pos, surw, round-robin, portfolio.
-    #[arg(long, value_parser = strategy, default_value = "portfolio")]
+    /// Who goes next.
+    ///
+    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio, which takes the searching ones in turn.
+    #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "portfolio")]
     pub(super) strategy: StrategyName,
     /// Record the first violation into this file.
     #[arg(long, value_name = "FILE")]
