@@ -89,9 +89,9 @@ impl<P: Platform> Owned<P> {
 
     /// Gives up a slab that has free blocks: ABANDONED. The caller pushes it on the stack of its class.
     pub(crate) fn abandon(self) {
-        // Release: pairs with the Acquire of a claim.
         let word = self.word().unowned(SlabState::Abandoned);
-        self.slab.slot.store(word.0, Ordering::Release);
+        // Relaxed: nobody claims the slab before its node was popped, and the push of the node publishes it.
+        self.slab.slot.store(word.0, Ordering::Relaxed);
     }
 
     /// Gives up a slab no block of which is out: EMPTY. The caller puts its bit into the slot mask.
@@ -128,8 +128,8 @@ fn claim<P: Platform>(
         slab.slot.store(seen.owned_by(me).0, Ordering::SeqCst);
         return Some(Owned { index, slab });
     }
-    // Acquire: pairs with the Release of `release_full` and `abandon`: the owner-only words are as the last owner
-    // left them.
+    // Acquire: pairs with the Release in `release_full`: the owner-only words are as the last owner left them. (Those
+    // of an ABANDONED slab are known by the pop of its node.)
     slab.slot
         .compare_exchange(seen.0, seen.owned_by(me).0, Ordering::Acquire, Ordering::Relaxed)
         .is_ok()

@@ -136,10 +136,10 @@ impl SuperSlabWord {
 }
 
 impl<P: Platform> SuperSlab<P> {
-    /// The word, with everything that its last writer did before.
+    /// The word, for a look: a change checks it again. Nothing that its last writer did before is known by it.
     pub(crate) fn load(&self) -> SuperSlabWord {
-        // Acquire: pairs with the Release of `update`.
-        SuperSlabWord(self.word.load(Ordering::Acquire))
+        // Relaxed: whoever holds a mapping knows its words by how the block came to it, and `update` acquires.
+        SuperSlabWord(self.word.load(Ordering::Relaxed))
     }
 
     /// Replaces the word by `change(word)` in one step, or leaves it if `change` gives `None`. Returns the old and the

@@ -22,7 +22,7 @@ use hak_core::superslab::{SuperSlabWord, Use};
 
 use crate::program::Operation;
 use crate::report;
-use crate::runtime::{Kind, ThreadId};
+use crate::runtime::{Kind, Ordering, ThreadId};
 use crate::simulation::Report;
 
 /// A step as it is told.
@@ -36,6 +36,8 @@ pub struct Event {
     pub operation: u32,
     /// What it did.
     pub kind: Kind,
+    /// With which ordering.
+    pub order: Ordering,
     /// To what.
     pub place: Place,
     /// At which line.

@@ -9,6 +9,7 @@
 //! | [`settings`], [`simulation`] | everything that determines a run, and the run |
 //! | [`turns`] | directed interleavings, for stories and snapshots |
 //! | [`explore`], [`shrink`] | many runs, sampled, and the smallest that fails |
+//! | [`mutants`] | does the search notice what is taken away |
 //! | [`prove`] | all runs of a small program |
 //! | [`report`], [`picture`], [`columns`], [`explain`] | what is said and drawn of a run |
 //! | [`faults`] | the list of planted faults |
@@ -19,6 +20,7 @@ pub mod columns;
 pub mod explain;
 pub mod explore;
 pub mod faults;
+pub mod mutants;
 pub mod notation;
 pub mod oracle;
 pub mod picture;

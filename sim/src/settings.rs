@@ -6,7 +6,7 @@ use hak_core::Fault;
 use hak_traces::Config;
 
 use crate::program::Program;
-use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, WorldGeometry};
+use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, Weakening, WorldGeometry};
 use crate::scenario::{self, Scenario};
 
 /// Which sizes and thresholds the simulated allocator has.
@@ -133,6 +133,8 @@ pub struct Settings {
     pub scenario: &'static Scenario,
     /// The planted fault.
     pub plant: Option<Fault>,
+    /// The ordering that is made weaker, for mutation scores. It stands in no trace.
+    pub weakening: Option<Weakening>,
     /// How the next thread is chosen.
     pub strategy: StrategyName,
     /// The memory model.
@@ -153,6 +155,7 @@ impl Settings {
             schedule: 0,
             scenario,
             plant: None,
+            weakening: None,
             strategy: StrategyName::Random,
             memory: MemoryModel::Sc,
             threads: scenario.threads,
@@ -222,6 +225,7 @@ impl Settings {
             schedule: config.schedule,
             scenario,
             plant,
+            weakening: None,
             strategy,
             memory,
             threads: (config.threads as usize).saturating_sub(1),

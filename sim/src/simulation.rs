@@ -291,6 +291,7 @@ fn bodies<'a, F: Fn()>(
 fn plan(settings: &Settings, program: &Program) -> Plan {
     Plan {
         plant: settings.plant,
+        weakening: settings.weakening,
         steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
         memory: settings.memory.memory(),
     }

@@ -38,6 +38,8 @@ pub(super) enum Command {
     Show(Show),
     /// Compares two traces.
     Diff(Diff),
+    /// Scores the search: is it noticed when an ordering of the core is made weaker?
+    Mutants(Mutants),
     /// Lists what can be run.
     Scenarios(Plain),
     /// Lists what can be planted.
@@ -80,7 +82,7 @@ pub(super) struct Run {
     pub(super) scenario: String,
     /// Who goes next.
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio, which takes the searching ones in turn.
+    /// random, pct[:DEPTH], pos, surw, round-robin, or portfolio: several in turn.
     #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "random")]
     pub(super) strategy: StrategyName,
     /// Record the run into this file.
@@ -112,7 +114,7 @@ pub(super) struct Explore {
     pub(super) shard: Option<(u64, u64)>,
     /// Who goes next.
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio, which takes the searching ones in turn.
+    /// random, pct[:DEPTH], pos, surw, round-robin, or portfolio: several in turn.
     #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "portfolio")]
     pub(super) strategy: StrategyName,
     /// Record the first violation into this file.
@@ -188,6 +190,22 @@ pub(super) struct Diff {
     pub(super) first: PathBuf,
     /// The one to compare it with.
     pub(super) second: PathBuf,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Mutants {
+    /// How many schedules a mutant has to survive.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub(super) schedules: u64,
+    /// The seed of the searches.
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// OS threads that search; the result is the same for any number.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) jobs: usize,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
     pub(super) json: bool,

@@ -15,6 +15,7 @@
 mod arguments;
 mod explore;
 mod lists;
+mod mutants;
 mod prove;
 mod replay;
 mod run;
@@ -77,6 +78,7 @@ pub fn main() -> u8 {
         Some(Command::Shrink(options)) => replay::shrink(options),
         Some(Command::Show(options)) => replay::show(options),
         Some(Command::Diff(options)) => replay::diff(options),
+        Some(Command::Mutants(options)) => mutants::main(options),
         Some(Command::Scenarios(options)) => lists::scenarios(options),
         Some(Command::Faults(options)) => lists::faults(options),
     };

@@ -151,6 +151,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
             thread,
             operation: view.operation(thread),
             kind: access.kind,
+            order: access.order,
             place: here,
             site: access.site,
             old,

@@ -32,6 +32,7 @@ use super::pages::Pages;
 use super::shadow::Shadow;
 use super::violation::{Finding, Violation, oracle};
 use super::weak::Weak;
+use super::weakening::Weakening;
 use super::world::{End, Start};
 
 /// All of a world.
@@ -47,6 +48,7 @@ pub(crate) struct Engine {
     pub(crate) user_offset: usize,
     pub(crate) user_bytes: usize,
     pub(crate) plant: Option<Fault>,
+    pub(crate) weakening: Option<Weakening>,
     pub(crate) end: Option<End>,
     /// A panic that is not the simulated code's.
     pub(crate) panic: Option<Box<dyn Any + Send>>,
@@ -85,7 +87,15 @@ pub(crate) fn atomic(
     }
     // SAFETY: reading one field, which never changes.
     let offset = address.wrapping_sub(unsafe { (*engine).arena.base });
-    let access = || Access { offset, bytes, site, kind: operation.kind, order: operation.order };
+    // SAFETY: reading one field, which does not change during a run.
+    let order = match unsafe { (*engine).weakening } {
+        Some(weakening) if weakening.applies(site) => weakening.order,
+        _ => operation.order,
+    };
+    // A load has its ordering in both places.
+    let failure = if operation.kind == Kind::Load { order } else { operation.failure };
+    let operation = Operation { order, failure, ..operation };
+    let access = || Access { offset, bytes, site, kind: operation.kind, order };
     turn(engine, access());
     // Made again: a copy of what was just written in small pieces would wait for them.
     let access = access();

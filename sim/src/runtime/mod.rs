@@ -55,6 +55,7 @@ mod tests;
 pub mod user;
 mod violation;
 mod weak;
+mod weakening;
 mod world;
 
 pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
@@ -68,4 +69,5 @@ pub use stage::{Stage, StepEnd};
 pub use state_hash::{Moment, Trail};
 pub use violation::{Finding, OtherAccess, Violation, oracle};
 pub use weak::{Memory, STORES_MAX};
+pub use weakening::Weakening;
 pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};

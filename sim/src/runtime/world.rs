@@ -28,6 +28,7 @@ use super::panics;
 use super::shadow::Shadow;
 use super::violation::Violation;
 use super::weak::{Memory, Weak};
+use super::weakening::Weakening;
 
 /// The measures of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +95,8 @@ pub struct Body<'a> {
 pub struct Plan {
     /// The planted fault.
     pub plant: Option<Fault>,
+    /// The ordering that is made weaker.
+    pub weakening: Option<Weakening>,
     /// A run of more steps makes no progress.
     pub steps_max: u64,
     /// Which stores a load may read.
@@ -102,7 +105,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { plant: None, steps_max: 1_000_000, memory: Memory::Sc }
+        Plan { plant: None, weakening: None, steps_max: 1_000_000, memory: Memory::Sc }
     }
 }
 
@@ -189,6 +192,7 @@ impl World {
             user_offset,
             user_bytes,
             plant: None,
+            weakening: None,
             end: None,
             panic: None,
             chooser: None,
@@ -357,6 +361,7 @@ impl Engine {
         self.weak.begin(plan.memory).expect("the weak model's tables can be mapped");
         self.control = Control::begin(plan.steps_max, bodies.iter().map(|body| body.start));
         self.plant = plan.plant;
+        self.weakening = plan.weakening;
         self.end = None;
         self.panic = None;
         self.stepwise = false;
