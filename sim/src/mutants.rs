@@ -172,7 +172,7 @@ mod tests {
                 .map(|line| {
                     let strong = ["SeqCst", "AcqRel", "Acquire", "Release"];
                     let named = |name: &&str| line.contains(&format!("Ordering::{name}"));
-                    usize::from(strong.iter().any(|name| named(name)))
+                    usize::from(strong.iter().any(named))
                 })
                 .sum();
             if count > 0 {
