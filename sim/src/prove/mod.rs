@@ -1,6 +1,6 @@
 //! Proving: all schedules of a program, each state visited once.
 //!
-//! A depth-first search over a [`Stage`]: in each state every thread that can go does its step, from a snapshot; a state
+//! A depth-first search over a `Stage`: in each state every thread that can go does its step, from a snapshot; a state
 //! that was seen before (by its hash) is not entered again. It ends when there is nothing left: then every schedule of
 //! this program was covered.
 //!
