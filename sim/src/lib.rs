@@ -20,6 +20,7 @@ pub mod columns;
 pub mod explain;
 pub mod explore;
 pub mod faults;
+mod guiding;
 pub mod mutants;
 pub mod notation;
 pub mod oracle;
