@@ -18,6 +18,9 @@ use crate::simulation::{Report, Simulator};
 
 const SCHEDULES: u64 = 10_000;
 
+/// From so many schedules on, a search in which nothing happened is an error.
+const POWER: u64 = 100;
+
 pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
     let search = search(options)?;
     options.trace.as_deref().map_or(Ok(()), run::check_trace_file)?;
@@ -30,6 +33,9 @@ pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
         bar.set_message(format!("{} schedules, {} steps", grouped(schedules), grouped(steps)));
     })?;
     bar.finish_and_clear();
+    if found.violation.is_none() {
+        check_power(&search, &found.totals)?;
+    }
     let failure = match &found.violation {
         None => None,
         Some(settings) => {
@@ -71,6 +77,26 @@ fn search(options: &Explore) -> Result<Search, Refusal> {
     };
     let shard = options.shard.map_or((0, 1), |(part, parts)| (part - 1, parts));
     Ok(Search { settings, limit, shard, jobs: options.jobs })
+}
+
+/// A search that could not have found anything is no pass: with several threads there must have been preemptions, and
+/// blocks freed by others than their slab's owner.
+fn check_power(search: &Search, totals: &Totals) -> Result<(), Refusal> {
+    let several = search.settings.iter().all(|settings| settings.threads > 1);
+    if !several || totals.schedules < POWER {
+        return Ok(());
+    }
+    let missing = if totals.without_switches == totals.schedules {
+        "no thread was ever preempted"
+    } else if totals.counts.remote_frees == 0 {
+        "no block was ever freed by another thread than its slab's owner"
+    } else {
+        return Ok(());
+    };
+    Err(Refusal(format!(
+        "this search proves nothing: {missing} in {} schedules; try more operations or another strategy",
+        grouped(totals.schedules)
+    )))
 }
 
 fn progress_bar(limit: Limit) -> ProgressBar {

@@ -84,3 +84,11 @@ fn a_search_that_finds_nothing_says_how_much_that_proves_and_writes_no_trace() {
     let text = folder.expect(0, "explore --schedules 1").stdout;
     assert!(text.contains("\n  1 schedule, ") && text.ends_with("\nnothing wrong\n"), "{text}");
 }
+
+#[test]
+fn a_search_in_which_nothing_could_be_found_is_an_error_and_no_pass() {
+    let folder = Folder::new();
+    let ended = folder.run("explore --scenario remote-free --threads 2 --ops 1 --schedules 200");
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
+    assert!(ended.stderr.contains("this search proves nothing"), "{ended:?}");
+}
