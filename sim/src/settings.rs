@@ -76,7 +76,9 @@ pub enum StrategyName {
     Surw,
     /// Each thread in turn.
     RoundRobin,
-    /// One of the others, by the schedule's number.
+    /// A random walk in which one thread stops for ever at one of its steps: the others must still finish.
+    Kill,
+    /// One of the searching ones, by the schedule's number.
     Portfolio,
 }
 
@@ -91,6 +93,7 @@ impl fmt::Display for StrategyName {
             StrategyName::Pos => f.write_str("pos"),
             StrategyName::Surw => f.write_str("surw"),
             StrategyName::RoundRobin => f.write_str("round-robin"),
+            StrategyName::Kill => f.write_str("kill"),
             StrategyName::Portfolio => f.write_str("portfolio"),
         }
     }
@@ -110,14 +113,15 @@ impl std::str::FromStr for StrategyName {
             "pos" => Ok(StrategyName::Pos),
             "surw" => Ok(StrategyName::Surw),
             "round-robin" => Ok(StrategyName::RoundRobin),
+            "kill" => Ok(StrategyName::Kill),
             "portfolio" => Ok(StrategyName::Portfolio),
-            _ => {
-                match text.strip_prefix("pct:") {
-                    Some(number) => depth(number),
-                    None => Err("one of random, pct, pct:DEPTH, pos, surw, round-robin, portfolio"
-                        .to_owned()),
+            _ => match text.strip_prefix("pct:") {
+                Some(number) => depth(number),
+                None => {
+                    Err("one of random, pct, pct:DEPTH, pos, surw, round-robin, kill, portfolio"
+                        .to_owned())
                 }
-            }
+            },
         }
     }
 }

@@ -273,6 +273,7 @@ fn plan(settings: &Settings, program: &Program) -> Plan {
     Plan {
         plant: settings.plant,
         weakening: settings.weakening,
+        stops: strategies::stops(settings),
         steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
         memory: settings.memory.memory(),
     }

@@ -29,7 +29,7 @@ pub(crate) fn chooser(settings: &Settings) -> Box<dyn Chooser> {
         StrategyName::RoundRobin => Box::new(RoundRobin::new(QUANTUM)),
         StrategyName::Pos => Box::new(Pos::new(settings.seed)),
         StrategyName::Surw => Box::new(Surw::new(settings.seed, thread_steps)),
-        StrategyName::Random => Box::new(Random::new(settings.seed)),
+        StrategyName::Random | StrategyName::Kill => Box::new(Random::new(settings.seed)),
         StrategyName::Portfolio => unreachable!("the portfolio holds strategies only"),
     };
     strategy.aim(settings.schedule);
@@ -66,6 +66,16 @@ impl Chooser for Failing {
     fn read_from(&mut self, thread: ThreadId, access: &Access, candidates: usize) -> usize {
         self.strategy.read_from(thread, access, candidates)
     }
+}
+
+/// Under `kill`: which thread stops for ever, and after how many of its steps.
+pub(crate) fn stops(settings: &Settings) -> Option<(ThreadId, u32)> {
+    if settings.strategy != StrategyName::Kill {
+        return None;
+    }
+    let word = Choices::new(settings.seed.rotate_left(32), settings.schedule).word();
+    let steps = settings.operations as u64 * STEPS_PER_OPERATION;
+    Some((word as usize % settings.threads, 1 + ((word >> 32) % steps) as u32))
 }
 
 /// The strategy that a schedule gets: for the portfolio, the one whose turn it is.

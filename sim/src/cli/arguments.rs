@@ -82,7 +82,7 @@ pub(super) struct Run {
     pub(super) scenario: String,
     /// Who goes next.
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin, or portfolio: several in turn.
+    /// random, pct[:DEPTH], pos, surw, round-robin, kill (a thread stops) or portfolio.
     #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "random")]
     pub(super) strategy: StrategyName,
     /// Record the run into this file.
@@ -114,7 +114,7 @@ pub(super) struct Explore {
     pub(super) shard: Option<(u64, u64)>,
     /// Who goes next.
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin, or portfolio: several in turn.
+    /// random, pct[:DEPTH], pos, surw, round-robin, kill (a thread stops) or portfolio.
     #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "portfolio")]
     pub(super) strategy: StrategyName,
     /// Record the first violation into this file.
@@ -259,7 +259,7 @@ fn fault(name: &str) -> Result<Fault, String> {
 }
 
 fn strategy(text: &str) -> Result<StrategyName, String> {
-    const KNOWN: &str = "there are random, pct, pct:DEPTH, pos, surw, round-robin, portfolio";
+    const KNOWN: &str = "there are random, pct, pct:DEPTH, pos, surw, round-robin, kill, portfolio";
     match text.parse() {
         Ok(strategy) => Ok(strategy),
         // A depth out of bounds has a sentence of its own.

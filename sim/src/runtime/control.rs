@@ -38,6 +38,10 @@ pub(crate) struct Control {
     pub(crate) pending: [Access; THREADS_MAX],
     pub(crate) operations: [u32; THREADS_MAX],
     pub(crate) steps: [u32; THREADS_MAX],
+    /// Which thread stops for ever, in front of the step after so many of its own.
+    pub(crate) stops: Option<(ThreadId, u32)>,
+    /// Whether it has.
+    pub(crate) stopped: bool,
     /// System calls of each thread that were refused.
     pub(crate) refused: [u32; THREADS_MAX],
     /// The heap pointers, by the platform's meaning.
@@ -77,6 +81,8 @@ impl Control {
             pending: [Access::start(); THREADS_MAX],
             operations: [0; THREADS_MAX],
             steps: [0; THREADS_MAX],
+            stops: None,
+            stopped: false,
             refused: [0; THREADS_MAX],
             heaps: [0; THREADS_MAX],
             exits: [None; THREADS_MAX],
@@ -138,6 +144,15 @@ impl Control {
         self.ended = self.ended.with(thread);
         self.changed();
         self.wake();
+    }
+
+    /// Stops the thread for ever, if it is the one and this the moment.
+    #[inline]
+    pub(crate) fn stop_if_due(&mut self, thread: ThreadId) {
+        if self.stops == Some((thread, self.steps[thread])) {
+            self.runnable = self.runnable.without(thread);
+            self.stopped = true;
+        }
     }
 
     pub(crate) fn all_ended(&self) -> bool {

@@ -162,6 +162,7 @@ pub(crate) fn turn(engine: *mut Engine, access: Access) {
         // SAFETY: the thread was resumed.
         return unsafe { borrow(engine) }.control.count_step();
     }
+    here.control.stop_if_due(me);
     let Some(next) = here.decide() else { abandon(engine, me) };
     if next != me {
         here.control.current = next;
@@ -211,6 +212,11 @@ impl Engine {
             Candidates::Some(_) => {
                 let most = self.control.steps_max;
                 self.no_progress(format!("the run did not end within {most} steps"))
+            }
+            Candidates::Deadlock if self.control.stopped => {
+                // Everybody else has finished; whoever waits for the stopped thread does not begin.
+                self.end = Some(End::Finished);
+                None
             }
             Candidates::Deadlock => {
                 self.no_progress("every thread left waits for another to end".to_owned())

@@ -97,6 +97,9 @@ pub struct Plan {
     pub plant: Option<Fault>,
     /// The ordering that is made weaker.
     pub weakening: Option<Weakening>,
+    /// A thread that stops for ever in front of the step after so many of its own. The others must still finish; threads
+    /// that wait for it to end do not begin.
+    pub stops: Option<(ThreadId, u32)>,
     /// A run of more steps makes no progress.
     pub steps_max: u64,
     /// Which stores a load may read.
@@ -105,7 +108,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { plant: None, weakening: None, steps_max: 1_000_000, memory: Memory::Sc }
+        Plan { plant: None, weakening: None, stops: None, steps_max: 1_000_000, memory: Memory::Sc }
     }
 }
 
@@ -360,6 +363,7 @@ impl Engine {
         self.blocks.begin();
         self.weak.begin(plan.memory).expect("the weak model's tables can be mapped");
         self.control = Control::begin(plan.steps_max, bodies.iter().map(|body| body.start));
+        self.control.stops = plan.stops;
         self.plant = plan.plant;
         self.weakening = plan.weakening;
         self.end = None;
