@@ -102,8 +102,15 @@ impl<G: WorldGeometry> Audit<G> {
 
     fn walk(&mut self) -> Result<(), String> {
         let mut found = Vec::new();
-        let slabs = self.range.units() as u32 * G::GEOMETRY.slabs_per_superslab;
-        for index in 0..slabs {
+        let slabs = G::GEOMETRY.slabs_per_superslab;
+        // Units that were never put to a use are zeroed memory: their slabs are not looked at.
+        let mut used = 0;
+        inspect::units(self.range, |unit| {
+            if unit.word.generation() != 0 || unit.claimed {
+                used = unit.index + 1;
+            }
+        });
+        for index in 0..used * slabs {
             let picture =
                 inspect::slab(self.range, index, &mut |block, home| found.push((block, home)))
                     .map_err(|broken| {
@@ -114,20 +121,24 @@ impl<G: WorldGeometry> Audit<G> {
         inspect::caches(self.range, &mut |block, home| found.push((block, home)))
             .map_err(|broken| format!("a thread cache is broken: {broken:?}"))?;
         for (block, home) in found {
-            let place = self.name(block);
             if let Some(other) = self.places.insert(block, Found::In(home)) {
+                let place = self.name(block);
                 return Err(format!(
                     "the block at {place} is in two places: {other:?} and {home:?}"
                 ));
             }
             let index = self.range.slab_index_of(block).ok_or("a block outside of the range")?;
-            let slab = &self.slabs[index as usize];
-            let offset = block % G::GEOMETRY.slab_size();
-            let size = size_class::size_of(slab.class);
-            if size == 0 || !offset.is_multiple_of(size) || offset / size >= slab.carved as usize {
+            let fits = self.slabs.get(index as usize).is_some_and(|slab| {
+                let offset = block % G::GEOMETRY.slab_size();
+                let size = size_class::size_of(slab.class);
+                size != 0 && offset.is_multiple_of(size) && offset / size < slab.carved as usize
+            });
+            if !fits {
+                let place = self.name(block);
                 return Err(format!("{place} is on a list ({home:?}) but is no block of its slab"));
             }
             if matches!(home, Home::Freelist(at) | Home::Remote(at) if at != index) {
+                let place = self.name(block);
                 return Err(format!("{place} is on the list of another slab ({home:?})"));
             }
         }
