@@ -301,6 +301,9 @@ impl Picture {
         let mark = if marked { "► " } else { "" };
         let what = format!("{mark}{} {}", kind_name(event.kind), short(event.place));
         self.row(&event.step.to_string(), event.thread, &what);
+        if event.kind == Kind::Start {
+            return;
+        }
         let (values, site) = (values(event), short_site(event.site));
         let needed = 2 + values.chars().count() + 1 + site.chars().count();
         if needed <= self.width {

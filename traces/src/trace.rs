@@ -4,7 +4,7 @@
 //! config    what was run: seed, schedule, scenario, fault, strategy, memory model, sizes
 //! sites     source places, each once; steps name them by index
 //! steps     0 ──── 1 ──── 2 ── … ── 63 ──── 64 ── … ── n-1
-//! digests                            ▲ after step 63          ▲ after the last step
+//! digests                            ▲ at step 63          ▲ at the last step
 //! outcome   passed, or which oracle objected, in which step
 //! ```
 //!
@@ -93,7 +93,7 @@ pub struct Step {
 /// The digest of the whole state at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Digest {
-    /// Index of the step after which the digest was taken.
+    /// Index of the step that the digest belongs to: hak-sim takes it in front of the step.
     pub step: u64,
     /// The digest.
     pub value: u64,
