@@ -1,25 +1,30 @@
 //! The front door: allocate, free, reallocate.
 //!
-//! The fast paths touch the running thread's heap and the block only, plus one descriptor for `free`:
+//! The fast paths touch the running thread's heap and the block only, plus one word of the class map for `free`:
 //!
 //! ```text
-//! allocate   size ─► class ─► bin of the heap ─► pop the thread cache            else refill
-//! free       address - base ─► slab descriptor ─► class ─► push the thread cache  else flush half, or a mapping
+//! allocate   size ─► bin of the heap ─► pop the thread cache                           else refill
+//! free       address - base ─► class map ─► bin of the heap ─► push the thread cache   else flush half, or a mapping
 //! ```
 
 use core::marker::PhantomData;
-use core::ptr::{null_mut, with_exposed_provenance, with_exposed_provenance_mut};
+use core::ptr::{null_mut, with_exposed_provenance_mut};
 
+use crate::block;
 use crate::cache;
-use crate::heap::cache_capacity;
+use crate::class_map::ClassWord;
+use crate::heap::{BIN_SIZE, Bin, cache_capacity, fine_bin_offset};
 use crate::large;
 use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
 use crate::range::{Range, root};
 use crate::refill;
 use crate::size_class;
-use crate::slab::Slab;
 use crate::thread;
+
+const fn smaller(one: usize, other: usize) -> usize {
+    if one < other { one } else { other }
+}
 
 /// The allocator of a platform. There is one per platform, so it has no instances.
 pub struct Allocator<P: Platform>(PhantomData<P>);
@@ -29,23 +34,43 @@ impl<P: Platform> Allocator<P> {
     /// block can be that large.
     #[inline(always)]
     pub fn allocate(size: usize, align: usize) -> *mut u8 {
-        let heap = P::thread_heap();
-        let class = size_class::class_for(size, align, P::GEOMETRY.small_max);
-        if let Some(class) = class
-            && !heap.is_null()
-        {
-            // SAFETY: the bin is the running thread's.
-            if let Some(block) = unsafe { thread::as_ref(heap).bin(class).pop_cached() } {
-                return with_exposed_provenance_mut(block);
-            }
-        }
-        Self::allocate_slow(size, align, class.unwrap_or(0))
+        Self::allocate_fast(size, align).unwrap_or_else(|| Self::allocate_slow(size, align))
     }
 
+    /// The fast path of [`Allocator::allocate`]: a block of the thread cache, if there is one. It calls nothing, so that
+    /// a platform can go on to [`Allocator::allocate_slow`] with a jump.
+    #[inline(always)]
+    pub fn allocate_fast(size: usize, align: usize) -> Option<*mut u8> {
+        if align <= 16 {
+            // The common case first, with one comparison of its own.
+            // SAFETY: the offsets are those of bins.
+            if size <= const { smaller(size_class::TABLE_MAX, P::GEOMETRY.small_max) } {
+                return unsafe { Self::pop(fine_bin_offset(size)) };
+            }
+            if size <= P::GEOMETRY.small_max {
+                return unsafe { Self::pop(size_class::class_of(size) as usize * BIN_SIZE) };
+            }
+        } else if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
+            // SAFETY: the offset is that of a bin.
+            return unsafe { Self::pop(class as usize * BIN_SIZE) };
+        }
+        None
+    }
+
+    /// # Safety
+    /// A bin lies at that offset of a heap.
+    #[inline(always)]
+    unsafe fn pop(bin_offset: usize) -> Option<*mut u8> {
+        // SAFETY: the caller's contract; the heap is the running thread's.
+        let block = unsafe { Bin::<P>::at(P::thread_heap_plus(bin_offset)).pop_cached() };
+        block.map(with_exposed_provenance_mut)
+    }
+
+    /// The rest of [`Allocator::allocate`], after the fast path had no block.
     #[cold]
     #[inline(never)]
-    fn allocate_slow(size: usize, align: usize, class: u32) -> *mut u8 {
-        let class = (class != 0).then_some(class);
+    pub fn allocate_slow(size: usize, align: usize) -> *mut u8 {
+        let class = size_class::class_for(size, align, P::GEOMETRY.small_max);
         let Some(heap) = thread::heap::<P>() else { return null_mut() };
         let address = match class {
             // SAFETY: the heap is the running thread's.
@@ -74,42 +99,55 @@ impl<P: Platform> Allocator<P> {
     /// `block` was returned by this allocator, was not freed since, and nobody uses it any more.
     #[inline(always)]
     pub unsafe fn free(block: *mut u8) {
-        let heap = P::thread_heap();
-        if !heap.is_null() {
-            let heap = thread::as_ref(heap);
-            let address = block.expose_provenance();
-            let offset = address.wrapping_sub(heap.base.get());
-            if offset < heap.bytes.get() {
-                let class = Self::descriptor(heap.slab_table.get(), offset).class();
-                // SAFETY: the bin is ours, and by the caller's contract so is the block, of its slab's class.
-                if unsafe { heap.bin(class).push_cached(address) } {
-                    return;
-                }
+        // SAFETY: the caller's contract.
+        unsafe {
+            if !Self::free_fast(block) {
+                Self::free_slow(block);
             }
         }
-        // SAFETY: the caller's contract.
-        unsafe { Self::free_slow(block) }
     }
 
+    /// The fast path of [`Allocator::free`]: the block goes into the thread cache, if that takes it. It calls nothing, so
+    /// that a platform can go on to [`Allocator::free_slow`] with a jump.
+    ///
+    /// # Safety
+    /// As [`Allocator::free`].
     #[inline(always)]
-    fn descriptor(slab_table: usize, offset: usize) -> &'static Slab<P> {
-        let index = offset >> P::GEOMETRY.slab_shift;
-        // SAFETY: as `Range::slab`, from the heap's copies of the range's words.
-        unsafe { &*with_exposed_provenance(slab_table + index * size_of::<Slab<P>>()) }
+    pub unsafe fn free_fast(block: *mut u8) -> bool {
+        let pointer = P::thread_heap();
+        let heap = thread::as_ref(pointer);
+        let address = block.expose_provenance();
+        let offset = address.wrapping_sub(heap.base.get());
+        if offset < heap.bytes.get() {
+            let index = offset >> P::GEOMETRY.slab_shift;
+            // SAFETY: the heap's copies are those of the range, in which the slab lies; the bin is ours.
+            let bin = unsafe {
+                let class = ClassWord::<P>::at(heap.class_map.get(), index);
+                Bin::<P>::at(pointer.expose_provenance() + class.bin_offset())
+            };
+            // SAFETY: by the caller's contract the block is ours, of its slab's class.
+            return bin.is_start(address) && unsafe { bin.push_cached(address) };
+        }
+        false
     }
 
+    /// The rest of [`Allocator::free`], after the fast path did not take the block.
+    ///
+    /// # Safety
+    /// As [`Allocator::free`].
     #[cold]
     #[inline(never)]
-    unsafe fn free_slow(block: *mut u8) {
+    pub unsafe fn free_slow(block: *mut u8) {
         let address = block.expose_provenance();
         if address == 0 {
             return;
         }
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        let class = range.slab_index_of(address).map_or(0, |index| range.slab(index).class());
+        let class = Self::class_of_block(range, address);
         if class == 0 {
             return large::free(range, address);
         }
+        Self::check_block(address, class);
         let Some(heap) = thread::heap::<P>() else {
             // More threads than heaps: straight to the slab.
             // SAFETY: the caller's contract.
@@ -136,7 +174,7 @@ impl<P: Platform> Allocator<P> {
     pub unsafe fn reallocate(block: *mut u8, new_size: usize, align: usize) -> *mut u8 {
         let address = block.expose_provenance();
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        let class = range.slab_index_of(address).map_or(0, |index| range.slab(index).class());
+        let class = Self::class_of_block(range, address);
         let new_class = size_class::class_for(new_size, align, P::GEOMETRY.small_max);
         let old_size = if class == 0 {
             if new_class.is_none() && large::resize(range, address, new_size) {
@@ -144,6 +182,7 @@ impl<P: Platform> Allocator<P> {
             }
             large::usable_size(range, address)
         } else {
+            Self::check_block(address, class);
             let size = size_class::size_of(class);
             // A block that shrinks by less than half stays.
             if new_class.is_some() && new_size <= size && new_size >= size / 2 {
@@ -169,9 +208,29 @@ impl<P: Platform> Allocator<P> {
     pub unsafe fn usable_size(block: *const u8) -> usize {
         let address = block.expose_provenance();
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        match range.slab_index_of(address).map_or(0, |index| range.slab(index).class()) {
+        match Self::class_of_block(range, address) {
             0 => large::usable_size(range, address),
-            class => size_class::size_of(class),
+            class => {
+                Self::check_block(address, class);
+                size_class::size_of(class)
+            }
+        }
+    }
+
+    fn class_of_block(range: Range<P>, address: usize) -> u32 {
+        range.slab_index_of(address).map_or(0, |index| range.class(index))
+    }
+
+    /// Judges what is said to be a live block of `class`.
+    fn check_block(address: usize, class: u32) {
+        let offset = address & (P::GEOMETRY.slab_size() - 1);
+        if !offset.is_multiple_of(size_class::size_of(class)) {
+            P::misuse(Misuse::InteriorPointer, address);
+        }
+        // SAFETY: a block begins here; if it is not the caller's, the caller breaks the contract, which is what this is
+        // to find out.
+        if unsafe { block::is_marked::<P>(address, P::secret()) } {
+            P::misuse(Misuse::DoubleFree, address);
         }
     }
 

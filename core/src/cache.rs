@@ -27,19 +27,18 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32, keep: u32) {
     if keep == 0 {
         bin.cache.set(0);
     } else {
-        let mut link = {
-            // SAFETY: blocks in a thread cache are the thread's alone.
-            unsafe { block::link::<P>(block) }
-        };
-        for _ in 1..keep {
-            if link.get() == 0 {
-                return;
+        let mut last = block;
+        // SAFETY: blocks in a thread cache are the thread's alone.
+        unsafe {
+            for _ in 1..keep {
+                match block::next::<P>(last) {
+                    0 => return,
+                    next => last = next,
+                }
             }
-            // SAFETY: as above.
-            link = unsafe { block::link::<P>(link.get()) };
+            block = block::next::<P>(last);
+            block::set_next::<P>(last, 0, P::secret());
         }
-        block = link.get();
-        link.set(0);
     }
     bin.room.set(cache_capacity::<P>(size_class::size_of(class)) - keep);
     // SAFETY: the rest of the list was cut off above: it is ours alone.
@@ -56,10 +55,10 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
         let index = home::<P>(range, block, class);
         let mut chain = Chain::of(block);
         // SAFETY: the list is ours.
-        block = unsafe { block::link::<P>(block) }.get();
+        block = unsafe { block::next::<P>(block) };
         while block != 0 && home::<P>(range, block, class) == index {
             // SAFETY: the list is ours; its link is read before the chain overwrites it.
-            let next = unsafe { block::link::<P>(block) }.get();
+            let next = unsafe { block::next::<P>(block) };
             // SAFETY: the chain and the block are ours.
             unsafe { chain.push::<P>(block) };
             block = next;
@@ -74,7 +73,7 @@ fn home<P: Platform>(range: Range<P>, block: usize, class: u32) -> u32 {
     let Some(index) = range.slab_index_of(block) else { P::misuse(Misuse::CorruptedLink, block) };
     let offset = block - range.slab_start(index);
     if !offset.is_multiple_of(size_class::size_of(class)) {
-        P::misuse(Misuse::InteriorPointer, block);
+        P::misuse(Misuse::CorruptedLink, block);
     }
     index
 }
@@ -120,13 +119,13 @@ fn is_only<P: Platform>(bin: &Bin<P>, owned: Owned<P>) -> bool {
 /// Finds a place for a slab that a remote free has reopened: the pool if no block is out, our own list if we allocate
 /// from its class, else the stack of abandoned slabs, where whoever needs it adopts it.
 fn settle<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
-    let bin = heap.bin(owned.slab.class());
+    let bin = heap.bin(range.class(owned.index));
     if owned.slab.is_unused() {
         pool::give_back(range, owned);
     } else if bin.slabs.get() != 0 {
         bin.link_second(range, owned);
     } else {
-        abandon(owned);
+        abandon(range, owned);
     }
 }
 
@@ -141,14 +140,14 @@ pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usiz
     let opened = unsafe { ownership::free_remote(index, slab, Chain::of(block), OwnerId::GUEST) };
     match opened {
         Some(owned) if owned.slab.is_unused() => pool::give_back(range, owned),
-        Some(owned) => abandon(owned),
+        Some(owned) => abandon(range, owned),
         None => {}
     }
 }
 
 /// Puts an owned slab that has free blocks on the stack of abandoned slabs of its class.
-pub(crate) fn abandon<P: Platform>(owned: Owned<P>) {
-    let class = owned.slab.class();
+pub(crate) fn abandon<P: Platform>(range: Range<P>, owned: Owned<P>) {
+    let class = range.class(owned.index);
     let early = P::planted(Fault::ListedBeforeAbandoned);
     if !early {
         owned.abandon();
@@ -169,7 +168,7 @@ pub(crate) fn give_up<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned
             return pool::give_back(range, owned);
         }
         if owned.slab.has_free() {
-            return abandon(owned);
+            return abandon(range, owned);
         }
         kept = owned.release_full(heap.owner());
     }

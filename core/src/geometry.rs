@@ -5,7 +5,7 @@
 /// The numbers of one allocator.
 ///
 /// Invariants, checked at compile time by [`Geometry::check`]: slab sizes are powers of two of at least a page; a
-/// SuperSlab has at most [`SLABS_MAX`] slabs; the largest small block fits at least four times into a slab.
+/// SuperSlab has at most [`SLABS_MAX`] slabs; the largest small block fits at least twice into a slab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// The page size in bytes: the unit of commit and decommit.
@@ -41,7 +41,7 @@ impl Geometry {
         page_size: 4096,
         slab_shift: 16,
         slabs_per_superslab: 32,
-        small_max: 16 * 1024,
+        small_max: 32 * 1024,
         units_max: 512 * 1024,
         units_min: 64,
         heaps_max: 32 * 1024,
@@ -75,7 +75,8 @@ impl Geometry {
         assert!(self.slab_size() >= self.page_size);
         assert!(self.slabs_per_superslab >= 2 && self.slabs_per_superslab <= SLABS_MAX);
         assert!(self.slabs_per_superslab.is_power_of_two());
-        assert!(self.small_max * 4 <= self.slab_size());
+        assert!(self.slab_shift <= 16);
+        assert!(self.small_max * 2 <= self.slab_size());
         assert!(self.small_max >= 16);
         assert!(self.units_max.is_multiple_of(64) && self.units_min >= 1);
         assert!(self.units_min <= self.units_max);

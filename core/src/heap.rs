@@ -11,8 +11,10 @@
 //! Invariants:
 //! 1. A heap's words are touched by its thread only.
 //! 2. The slabs in a bin's list are exactly the slabs of that class that the heap owns.
-//! 3. A bin whose `room` is 0 sends every free to the slow path: so does a bin that was never used, and bin 0, which
+//! 3. A bin whose `reciprocal` is 0 sends every free to the slow path: so do bins that were never used, and bin 0, which
 //!    stands for "no slab", always.
+//! 4. The heap that a thread without a heap has, [`Heap::nobody`], is zeroed memory and nobody ever writes to it: it has
+//!    no block to hand out, and takes none.
 
 use crate::block;
 use crate::ownership::Owned;
@@ -28,28 +30,53 @@ pub struct Bin<P: Platform> {
     pub(crate) cache: P::Plain<usize>,
     /// How many more blocks the thread cache takes.
     pub(crate) room: P::Plain<u32>,
+    /// 2^32 divided by the block size, rounded up; 0 before the heap's first block of the class. See
+    /// [`Bin::is_start`].
+    pub(crate) reciprocal: P::Plain<u32>,
     /// The owned slabs: index + 1 of the first, or 0.
     pub(crate) slabs: P::Plain<u32>,
     /// The slab that was refilled from last, also after it was given up: index + 1, or 0.
     pub(crate) last: P::Plain<u32>,
+    /// The platform's secret; 0 before the heap's first block of the class.
+    pub(crate) secret: P::Plain<usize>,
+}
+
+/// Bytes of a bin.
+pub(crate) const BIN_SIZE: usize = 32;
+
+/// For sizes up to [`size_class::TABLE_MAX`], in steps of 16 bytes: where the bin lies in a heap.
+const BIN_OFFSETS: [u16; size_class::TABLE_MAX / 16 + 1] = {
+    let mut offsets = [0; size_class::TABLE_MAX / 16 + 1];
+    let mut step = 0;
+    while step < offsets.len() {
+        offsets[step] = (size_class::class_of(step * 16) as usize * BIN_SIZE) as u16;
+        step += 1;
+    }
+    offsets
+};
+
+/// Where the bin for blocks of at least `size` bytes lies in a heap. `size` is at most [`size_class::TABLE_MAX`].
+#[inline(always)]
+pub(crate) fn fine_bin_offset(size: usize) -> usize {
+    BIN_OFFSETS[(size + 15) >> 4] as usize
 }
 
 /// One per thread that allocates. Zeroed memory is a heap without a thread.
 #[repr(C, align(128))]
 pub struct Heap<P: Platform> {
+    pub(crate) bins: [Bin<P>; CLASSES + 1],
     /// A copy of the range's base, so that the fast path of `free` reads one structure.
     pub(crate) base: P::Plain<usize>,
     /// A copy of the range's bytes; 0 while there is none.
     pub(crate) bytes: P::Plain<usize>,
-    /// A copy of the slab table's address.
-    pub(crate) slab_table: P::Plain<usize>,
+    /// A copy of the class map's address.
+    pub(crate) class_map: P::Plain<usize>,
     /// The owner identity.
     pub(crate) id: P::Plain<u32>,
     /// How often the heap got a thread.
     pub(crate) generation: P::Plain<u32>,
     /// The link on the stack of free heaps.
     pub(crate) stack_link: P::AtomicU32,
-    pub(crate) bins: [Bin<P>; CLASSES + 1],
 }
 
 /// How many blocks of a class a thread cache holds at most.
@@ -78,6 +105,12 @@ pub(crate) const fn refill_count<P: Platform>(block_size: usize) -> u32 {
 }
 
 impl<P: Platform> Heap<P> {
+    /// The heap of threads that have none: a heap in which there is nothing and which takes nothing.
+    pub fn nobody() -> *mut Heap<P> {
+        // SAFETY: the platform's root is a live structure.
+        unsafe { (&raw mut (*P::root().as_ptr()).nobody).cast() }
+    }
+
     /// The owner identity.
     pub(crate) fn owner(&self) -> OwnerId {
         OwnerId(self.id.get())
@@ -97,19 +130,56 @@ impl<P: Platform> Heap<P> {
 }
 
 impl<P: Platform> Bin<P> {
+    /// The bin at an address.
+    ///
+    /// # Safety
+    /// It is the address of the running thread's heap plus an offset from [`fine_bin_offset`] or from the class map.
+    #[inline(always)]
+    pub(crate) unsafe fn at<'a>(address: usize) -> &'a Bin<P> {
+        const { assert!(size_of::<Bin<P>>() == BIN_SIZE && core::mem::offset_of!(Heap<P>, bins) == 0) };
+        // SAFETY: bins lie at the start of a heap, which is never unmapped, and only its thread touches them.
+        unsafe { &*core::ptr::with_exposed_provenance(address) }
+    }
+
+    /// Whether a block of this class can begin at this address, and the bin is in use.
+    ///
+    /// With M = 2^32 / size rounded up, n is a multiple of size just if n * M modulo 2^32 is less than M (Lemire, Kaser,
+    /// Kurz: Faster remainder by direct computation, 2019); exact for n below 2^16 and sizes from 16 to 2^15, which a
+    /// test below tries in full.
+    #[inline(always)]
+    pub(crate) fn is_start(&self, address: usize) -> bool {
+        let reciprocal = self.reciprocal.get();
+        let offset = address as u32 & (P::GEOMETRY.slab_size() - 1) as u32;
+        offset.wrapping_mul(reciprocal) < reciprocal
+    }
+}
+
+/// See [`Bin::is_start`].
+pub(crate) const fn reciprocal(block_size: usize) -> u32 {
+    (1u64 << 32).div_ceil(block_size as u64) as u32
+}
+
+impl<P: Platform> Bin<P> {
     /// Blocks in the thread cache, for a bin of that block size.
     pub(crate) fn cached(&self, block_size: usize) -> u32 {
         if self.cache.get() == 0 { 0 } else { cache_capacity::<P>(block_size) - self.room.get() }
     }
 
-    /// Makes room for the first free of this class.
+    /// Puts `room` right after [`Bin::push_cached`] took no block, and makes room for the first block of this class.
     pub(crate) fn open(&self, class: u32) {
+        if self.room.get() == u32::MAX {
+            self.room.set(0);
+        }
         if self.room.get() == 0 && self.cache.get() == 0 {
-            self.room.set(cache_capacity::<P>(size_class::size_of(class)));
+            let size = size_class::size_of(class);
+            self.room.set(cache_capacity::<P>(size));
+            self.reciprocal.set(reciprocal(size));
+            self.secret.set(P::secret());
         }
     }
 
-    /// Takes the block that was freed last out of the thread cache.
+    /// Takes the block that was freed last out of the thread cache. `None` if there is none, or if its link was
+    /// overwritten, which the slow path then finds out.
     ///
     /// # Safety
     /// The bin is the running thread's.
@@ -120,25 +190,38 @@ impl<P: Platform> Bin<P> {
             return None;
         }
         // SAFETY: blocks in a thread cache are the thread's alone.
-        self.cache.set(unsafe { block::link::<P>(block) }.get());
-        self.room.set(self.room.get() + 1);
+        unsafe {
+            let next = block::peek_next::<P>(block, self.secret.get())?;
+            self.cache.set(next);
+            self.room.set(self.room.get().wrapping_add(1));
+            block::unmark::<P>(block);
+        }
         Some(block)
     }
 
-    /// Puts a freed block into the thread cache; `false` if it takes no more.
+    /// Puts a freed block into the thread cache. `false` if the cache takes no more, or if the block is free already,
+    /// which the slow path then finds out.
     ///
     /// # Safety
     /// The bin is the running thread's, `block` is of its class, and the caller alone holds it.
     #[inline(always)]
     pub(crate) unsafe fn push_cached(&self, block: usize) -> bool {
-        let room = self.room.get();
-        if room == 0 {
-            return false;
-        }
+        let secret = self.secret.get();
         // SAFETY: the caller's contract.
-        unsafe { block::link::<P>(block) }.set(self.cache.get());
+        unsafe {
+            if block::is_marked::<P>(block, secret) {
+                return false;
+            }
+            // Written first and judged then: one instruction counts. `open` puts it right again.
+            let (left, full) = self.room.get().overflowing_sub(1);
+            self.room.set(left);
+            if full {
+                return false;
+            }
+            block::mark::<P>(block, secret);
+            block::set_next::<P>(block, self.cache.get(), secret);
+        }
         self.cache.set(block);
-        self.room.set(room - 1);
         true
     }
 
@@ -184,5 +267,29 @@ impl<P: Platform> Bin<P> {
         }
         owned.slab.next.set(0);
         owned.slab.previous.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multiples_are_told_from_other_numbers() {
+        for class in 1..=CLASSES as u32 {
+            let size = size_class::size_of(class) as u32;
+            let reciprocal = reciprocal(size as usize);
+            for offset in 0..1u32 << 16 {
+                let is_multiple = offset.wrapping_mul(reciprocal) < reciprocal;
+                assert_eq!(is_multiple, offset.is_multiple_of(size), "{offset} in steps of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_size_has_the_bin_of_its_class() {
+        for size in 0..=size_class::TABLE_MAX {
+            assert_eq!(fine_bin_offset(size), size_class::class_of(size) as usize * BIN_SIZE);
+        }
     }
 }

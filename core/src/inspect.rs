@@ -29,6 +29,8 @@ pub enum Place {
     Bin(u32, u32, &'static str),
     /// A word of the unit map.
     UnitMap(usize),
+    /// The class map: SuperSlab, slab in it.
+    ClassMap(u32, u32),
     /// A word of a SuperSlab's descriptor.
     SuperSlab(u32, &'static str),
     /// A word of a slab's descriptor: SuperSlab, slab in it, word, and whether it is an owner-only word.
@@ -47,6 +49,7 @@ impl fmt::Display for Place {
             Place::Heap(heap, word) => write!(f, "heap {heap}: {word}"),
             Place::Bin(heap, class, word) => write!(f, "heap {heap}, class {class}: {word}"),
             Place::UnitMap(word) => write!(f, "unit map: word {word}"),
+            Place::ClassMap(unit, slab) => write!(f, "superslab {unit}, slab {slab}: class"),
             Place::SuperSlab(unit, word) => write!(f, "superslab {unit}: {word}"),
             Place::Slab(unit, slab, word, _) => write!(f, "superslab {unit}, slab {slab}: {word}"),
             Place::Memory(unit, slab, byte) => {
@@ -76,6 +79,9 @@ pub fn place<P: Platform>(address: usize) -> Place {
         let word = slab_word::<P>(offset);
         return Place::Slab(index / slabs, index % slabs, word, offset < OWNER_LINE);
     }
+    if let Some((index, _)) = element::<u32>(address, range.class_map(), units * slabs as usize) {
+        return Place::ClassMap(index / slabs, index % slabs);
+    }
     if let Some((index, offset)) = element::<SuperSlab<P>>(address, range.superslab_table(), units)
     {
         return Place::SuperSlab(index, superslab_word::<P>(offset));
@@ -101,6 +107,9 @@ fn element<T>(address: usize, table: usize, count: usize) -> Option<(u32, usize)
 
 fn place_in_root<P: Platform>(offset: usize) -> Place {
     let stacks = offset_of!(Root<P>, abandoned);
+    if offset >= offset_of!(Root<P>, nobody) {
+        return Place::Root("nobody's heap");
+    }
     if offset >= stacks {
         return Place::AbandonedStack(((offset - stacks) / size_of::<u64>()) as u32);
     }
@@ -118,21 +127,22 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
 }
 
 fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
-    let bins = offset_of!(Heap<P>, bins);
-    if offset >= bins {
-        let class = ((offset - bins) / size_of::<Bin<P>>()) as u32;
+    if offset < (CLASSES + 1) * size_of::<Bin<P>>() {
+        let class = (offset / size_of::<Bin<P>>()) as u32;
         let words = [
             (offset_of!(Bin<P>, cache), "thread cache"),
             (offset_of!(Bin<P>, room), "room in the thread cache"),
+            (offset_of!(Bin<P>, reciprocal), "reciprocal of the block size"),
+            (offset_of!(Bin<P>, secret), "secret"),
             (offset_of!(Bin<P>, slabs), "list of slabs"),
             (offset_of!(Bin<P>, last), "slab used last"),
         ];
-        return Place::Bin(heap, class, named((offset - bins) % size_of::<Bin<P>>(), &words));
+        return Place::Bin(heap, class, named(offset % size_of::<Bin<P>>(), &words));
     }
     let words = [
         (offset_of!(Heap<P>, base), "base"),
         (offset_of!(Heap<P>, bytes), "bytes"),
-        (offset_of!(Heap<P>, slab_table), "slab table"),
+        (offset_of!(Heap<P>, class_map), "class map"),
         (offset_of!(Heap<P>, id), "owner identity"),
         (offset_of!(Heap<P>, generation), "generation"),
         (offset_of!(Heap<P>, stack_link), "link of free heaps"),
@@ -146,11 +156,11 @@ fn slab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(Slab<P>, used), "used"),
         (offset_of!(Slab<P>, carved), "carved"),
         (offset_of!(Slab<P>, capacity), "capacity"),
+        (offset_of!(Slab<P>, block_size), "block size"),
         (offset_of!(Slab<P>, next), "next slab of the heap"),
         (offset_of!(Slab<P>, previous), "previous slab of the heap"),
         (offset_of!(Slab<P>, slot), "slot word"),
         (offset_of!(Slab<P>, remote), "remote list"),
-        (offset_of!(Slab<P>, class), "class"),
         (offset_of!(Slab<P>, stack_link), "link of abandoned slabs"),
     ];
     named(offset, &words)
@@ -203,7 +213,7 @@ pub enum Home {
     Cache(u32),
 }
 
-/// A list is longer than it can be: it has a cycle, or leads elsewhere.
+/// A list is longer than it can be (it has a cycle, or leads elsewhere), or has a block whose link or mark is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenList {
     /// Which list.
@@ -249,7 +259,7 @@ pub fn slot<P: Platform>(range: Range<P>, index: u32) -> SlotWord {
 
 /// The owner identity of a heap; `None` if it has no thread.
 pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
-    if heap.is_null() {
+    if heap.is_null() || heap == Heap::nobody() {
         return None;
     }
     Some(crate::thread::as_ref(heap).id.get()).filter(|id| *id != 0)
@@ -265,7 +275,7 @@ pub fn slab<P: Platform>(
     visit: &mut dyn FnMut(usize, Home),
 ) -> Result<SlabPicture, BrokenList> {
     let slab = range.slab(index);
-    let class = slab.class();
+    let class = range.class(index);
     let bound = class != 0;
     let capacity = if bound { slab.capacity.get() } else { 0 };
     let mut walk = |first, home| walk::<P>(range, first, capacity, home, visit);
@@ -342,7 +352,14 @@ fn walk<P: Platform>(
         count += 1;
         // SAFETY: the address lies in the range, and in a committed slab unless the list is broken across SuperSlabs;
         // everything is at rest.
-        address = unsafe { block::link::<P>(address) }.get();
+        let next = unsafe {
+            let marked = block::is_marked::<P>(address, P::secret());
+            block::peek_next::<P>(address, P::secret()).filter(|_| marked)
+        };
+        match next {
+            Some(next) => address = next,
+            None => return Err(BrokenList { home, address }),
+        }
     }
     Ok(count)
 }

@@ -95,6 +95,12 @@ fn find<P: Platform>(range: Range<P>, address: usize) -> (u32, &'static SuperSla
         Use::Large if range.unit_start(unit) == address => (unit, superslab),
         Use::Large => P::misuse(Misuse::InteriorPointer, address),
         Use::Shared => P::misuse(Misuse::DoubleFree, address),
+        // Nobody's now, but a block began here once.
+        Use::Free | Use::Retired
+            if range.unit_start(unit) == address && superslab.load().generation() != 0 =>
+        {
+            P::misuse(Misuse::DoubleFree, address)
+        }
         Use::Free | Use::Retired => P::misuse(Misuse::ForeignPointer, address),
     }
 }

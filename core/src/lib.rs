@@ -29,6 +29,7 @@
 pub mod allocator;
 mod block;
 mod cache;
+mod class_map;
 pub mod fault;
 pub mod geometry;
 pub mod heap;

@@ -25,6 +25,7 @@ use crate::block::Chain;
 use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::Range;
+use crate::size_class;
 use crate::slab::Slab;
 use crate::slot::{OwnerId, SlabState, SlotWord};
 
@@ -66,7 +67,8 @@ impl<P: Platform> Owned<P> {
         let word = slab.slot_hint().owned_by(owner);
         // Relaxed: the slot's bit is ours; the words below are published by whatever hands a block or the slab on.
         slab.slot.store(word.0, Ordering::Relaxed);
-        slab.bind(class);
+        slab.bind(size_class::size_of(class));
+        range.class_word(index).set(class);
         Owned { index, slab }
     }
 
@@ -95,9 +97,9 @@ impl<P: Platform> Owned<P> {
     }
 
     /// Gives up a slab no block of which is out: EMPTY. The caller puts its bit into the slot mask.
-    pub(crate) fn empty(self) {
+    pub(crate) fn empty(self, range: Range<P>) {
         debug_assert!(self.slab.is_unused());
-        self.slab.class.store(0, Ordering::Relaxed);
+        range.class_word(self.index).set(0);
         // Relaxed: published by the slot mask.
         self.slab.slot.store(self.word().emptied().0, Ordering::Relaxed);
     }

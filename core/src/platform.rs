@@ -128,12 +128,24 @@ pub trait Platform: Copy + 'static {
     /// The allocator's root: one for the process (or for the simulated world), zeroed memory at first, never moved.
     fn root() -> NonNull<Root<Self>>;
 
-    /// The heap of the running thread; null before the first [`Platform::set_thread_heap`] of that thread.
+    /// The heap of the running thread: what [`Platform::set_thread_heap`] set last on that thread, and
+    /// [`Heap::nobody`] before that.
     fn thread_heap() -> *mut Heap<Self>;
 
-    /// Sets the heap of the running thread, or null to forget it. After a non-null heap was set, the platform calls
-    /// [`crate::Allocator::thread_exit`] on this thread when it ends.
+    /// `thread_heap()` as an address, plus `bytes`: the fast path's way to a bin, for which a platform may know a shorter
+    /// way.
+    #[inline(always)]
+    fn thread_heap_plus(bytes: usize) -> usize {
+        Self::thread_heap().expose_provenance() + bytes
+    }
+
+    /// Sets the heap of the running thread, or [`Heap::nobody`] to forget it. After another heap was set, the platform
+    /// calls [`crate::Allocator::thread_exit`] on this thread when it ends.
     fn set_thread_heap(heap: *mut Heap<Self>);
+
+    /// A word that programs can hardly guess, with its highest bit set: constant from the first
+    /// [`Platform::reserve`] that succeeded. Links in free blocks are hidden with it.
+    fn secret() -> usize;
 
     /// Reserves address space without memory behind it: `bytes` (a multiple of the page size) at a multiple of
     /// `align` (a power of two of at least the page size). Null if the system refuses.

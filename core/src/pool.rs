@@ -128,13 +128,13 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
     let slabs = if P::planted(Fault::LgMismatch) { slabs / 2 } else { slabs };
     let (unit, bit) = (owned.index / slabs, 1 << (owned.index % slabs));
     if !P::planted(Fault::OfferBeforeReady) {
-        owned.empty();
+        owned.empty(range);
     }
     let superslab = range.superslab(unit);
     let change = superslab.update(|word| Some(word.with_slots(word.free_slots() | bit).listed()));
     let Some((old, new)) = change else { return };
     if P::planted(Fault::OfferBeforeReady) {
-        owned.empty();
+        owned.empty(range);
     }
     if !old.is_listed() {
         root::<P>().available.push(unit, &superslab.stack_link);

@@ -5,10 +5,10 @@
 //!
 //! ```text
 //!  start                                             base (aligned to a unit)            base + units * unit_size
-//!    | heaps | unit map | SuperSlab table | slab table | unit 0 | unit 1 | ...            |
+//!    | heaps | unit map | SuperSlab table | class map | slab table | unit 0 | unit 1 | ...   |
 //! ```
 //!
-//! Lookup is arithmetic: `(address - base) >> slab_shift` is the slab's place in the slab table. It cannot fail
+//! Lookup is arithmetic: `(address - base) >> slab_shift` is the slab's place in the class map and in the slab table. It cannot fail
 //! silently, cannot be full, needs no registration and never follows a pointer that is nobody's. Zeroed tables are a
 //! valid empty registry.
 //!
@@ -17,6 +17,7 @@
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 
+use crate::class_map::ClassWord;
 use crate::fault::Fault;
 use crate::geometry::Geometry;
 use crate::heap::Heap;
@@ -119,6 +120,11 @@ impl<P: Platform> Range<P> {
         (size_of::<Slab<P>>() * Self::GEOMETRY.slabs_per_superslab as usize) << units_shift
     }
 
+    const fn class_map_size(units_shift: u32) -> usize {
+        let words = (Self::GEOMETRY.slabs_per_superslab as usize) << units_shift;
+        (words * size_of::<ClassWord<P>>()).next_multiple_of(align_of::<Heap<P>>())
+    }
+
     const fn superslab_table_size(units_shift: u32) -> usize {
         size_of::<SuperSlab<P>>() << units_shift
     }
@@ -132,6 +138,7 @@ impl<P: Platform> Range<P> {
     const fn tables_size(units_shift: u32) -> usize {
         let heaps = size_of::<Heap<P>>() * Self::GEOMETRY.heaps_max;
         let tables = Self::slab_table_size(units_shift)
+            + Self::class_map_size(units_shift)
             + Self::superslab_table_size(units_shift)
             + Self::map_size(units_shift)
             + heaps;
@@ -160,7 +167,24 @@ impl<P: Platform> Range<P> {
 
     /// The address of the SuperSlab table.
     pub fn superslab_table(&self) -> usize {
-        self.slab_table() - Self::superslab_table_size(self.units_shift)
+        self.class_map() - Self::superslab_table_size(self.units_shift)
+    }
+
+    /// The address of the class map.
+    pub fn class_map(&self) -> usize {
+        self.slab_table() - Self::class_map_size(self.units_shift)
+    }
+
+    /// The class of slab `index`.
+    pub(crate) fn class_word(&self, index: u32) -> &'static ClassWord<P> {
+        debug_assert!((index as usize) < self.units() * P::GEOMETRY.slabs_per_superslab as usize);
+        // SAFETY: the map is this range's, and the number is one of its slabs'.
+        unsafe { ClassWord::at(self.class_map(), index as usize) }
+    }
+
+    /// The size class of slab `index`; 0 for "no slab".
+    pub(crate) fn class(&self, index: u32) -> u32 {
+        self.class_word(index).class()
     }
 
     /// The address of the unit map.

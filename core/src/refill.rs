@@ -13,7 +13,7 @@ use crate::block::{self, Chain};
 use crate::fault::Fault;
 use crate::heap::{Bin, Heap, refill_count};
 use crate::ownership::{self, Owned};
-use crate::platform::{Plain, Platform};
+use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
 use crate::range::{Range, root};
 use crate::size_class;
@@ -26,6 +26,10 @@ use crate::slot::SlabState;
 pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<usize> {
     let range = heap.range();
     let bin = heap.bin(class);
+    if bin.cache.get() != 0 {
+        // The fast path did not like its first block.
+        P::misuse(Misuse::CorruptedLink, bin.cache.get());
+    }
     loop {
         if let Some(chain) = from_own(range, heap, bin, class) {
             return Some(stock(bin, class, chain));
@@ -46,12 +50,15 @@ fn stock<P: Platform>(bin: &Bin<P>, class: u32, chain: Chain) -> usize {
     } else {
         // SAFETY: the chain's blocks were popped by this thread and are its alone.
         unsafe {
-            block::link::<P>(chain.last).set(0);
-            block::link::<P>(chain.first).get()
+            block::set_next::<P>(chain.last, 0, P::secret());
+            block::next::<P>(chain.first)
         }
     };
+    bin.open(class);
     bin.cache.set(cache);
     bin.room.set(capacity - rest);
+    // SAFETY: as above.
+    unsafe { block::unmark::<P>(chain.first) };
     chain.first
 }
 
@@ -102,7 +109,7 @@ fn sticky<P: Platform>(
     let first = last & !(P::GEOMETRY.slabs_per_superslab - 1);
     for index in first..first + P::GEOMETRY.slabs_per_superslab {
         let slab = range.slab(index);
-        if slab.class() != class || slab.remote.first() == 0 {
+        if range.class(index) != class || slab.remote.first() == 0 {
             continue;
         }
         if P::planted(Fault::UnownedDrain) {

@@ -13,7 +13,7 @@
 
 use crate::block;
 use crate::fault::Fault;
-use crate::platform::{Atomic, Ordering, Plain, Platform};
+use crate::platform::{Atomic, Ordering, Platform};
 
 /// The head of the list: the address of the block pushed last, or 0.
 #[repr(transparent)]
@@ -30,7 +30,7 @@ impl<P: Platform> RemoteList<P> {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             // SAFETY: invariant 1: until the exchange below succeeds the caller alone holds `last`.
-            unsafe { block::link::<P>(last) }.set(head);
+            unsafe { block::set_next::<P>(last, head, P::secret()) };
             // Release: the links are seen by `take`. SeqCst: ordered before the pusher's look at the slot word, as
             // the releaser's change of the slot word is ordered before `is_empty`; see `ownership`.
             match self.head.compare_exchange_weak(head, first, Ordering::SeqCst, Ordering::Relaxed)

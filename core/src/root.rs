@@ -1,5 +1,8 @@
 //! The root: the few words from which everything else is found. Zeroed memory is a valid root.
 
+use core::mem::MaybeUninit;
+
+use crate::heap::Heap;
 use crate::index_stack::IndexStack;
 use crate::platform::Platform;
 use crate::size_class::CLASSES;
@@ -22,4 +25,18 @@ pub struct Root<P: Platform> {
     pub(crate) available: IndexStack<P>,
     /// Per class: slabs without an owner that have free blocks.
     pub(crate) abandoned: [IndexStack<P>; CLASSES + 1],
+    /// The heap of threads that have none: zero for ever. Not a `Heap`, which has words that are not for sharing.
+    pub(crate) nobody: Nobody<P>,
+}
+
+/// Memory for a heap that nobody ever writes to.
+#[repr(transparent)]
+pub(crate) struct Nobody<P: Platform>(MaybeUninit<Heap<P>>);
+
+// SAFETY: the memory is only read (invariant 4 of `heap`).
+unsafe impl<P: Platform> Sync for Nobody<P> {}
+
+/// Where [`Heap::nobody`] lies in a root, for platforms whose thread-local word is initialised by the linker.
+pub const fn nobody_at<P: Platform>() -> usize {
+    core::mem::offset_of!(Root<P>, nobody)
 }

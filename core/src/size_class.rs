@@ -3,32 +3,32 @@
 //! Not generic: arithmetic only. Class 0 is nobody's ("this is no slab"), so that zeroed memory says the truth.
 //!
 //! ```text
-//! class    1   2   3 ...  17 |  18 ...  25 |  26 ...  33 | ... | 58 ... 65
-//! bytes    8  16  32 ... 256 | 288 ... 512 | 576 ... 1024 | ... | 9216 ... 16384
-//! step         16            |     32      |      64      | ... |     1024
+//! class    1   2 ...  16 |  17 ...  24 |  25 ...  32 | ... | 65 ... 72
+//! bytes   16  32 ... 256 | 288 ... 512 | 576 ... 1024 | ... | 18432 ... 32768
+//! step        16         |     32      |      64      | ... |     2048
 //! ```
 //!
-//! 8, then steps of 16 bytes to 256, then eight per doubling: a block above 128 bytes wastes less than 12.5 % of itself.
+//! Steps of 16 bytes to 256, then eight per doubling: a block above 128 bytes wastes less than 12.5 % of itself.
 //!
 //! Invariants, tested below for every size:
 //! 1. `size_of(class_of(n)) >= n`, and no smaller class has that property.
-//! 2. Every size but the first is a multiple of 16, so blocks of 16 bytes and more are aligned to 16.
+//! 2. Every size is a multiple of 16, so blocks are aligned to 16.
 
 /// The number of size classes; valid classes are `1..=CLASSES`.
-pub const CLASSES: usize = 65;
+pub const CLASSES: usize = 72;
 
 /// The largest block size of any class, in bytes.
-pub const SIZE_MAX: usize = 16 * 1024;
+pub const SIZE_MAX: usize = 32 * 1024;
 
 /// Where the steps of 16 bytes end.
 const FINE_MAX: usize = 256;
 /// The class of [`FINE_MAX`].
-const FINE_CLASSES: usize = 1 + FINE_MAX / 16;
+const FINE_CLASSES: usize = FINE_MAX / 16;
 /// Sizes up to here are looked up in a table.
-const TABLE_MAX: usize = 1024;
+pub(crate) const TABLE_MAX: usize = 1024;
 
 const SIZES: [u32; CLASSES + 1] = sizes();
-const CLASS_BY_EIGHTHS: [u8; TABLE_MAX / 8 + 1] = class_table();
+const CLASS_BY_SIXTEENTHS: [u8; TABLE_MAX / 16 + 1] = class_table();
 
 /// Bytes of a block of `class` (0 for class 0).
 ///
@@ -43,10 +43,10 @@ pub fn size_of(class: u32) -> usize {
 ///
 /// `size` must be at most [`SIZE_MAX`].
 #[inline]
-pub fn class_of(size: usize) -> u32 {
+pub const fn class_of(size: usize) -> u32 {
     debug_assert!(size <= SIZE_MAX);
     if size <= TABLE_MAX {
-        CLASS_BY_EIGHTHS[size.div_ceil(8)] as u32
+        CLASS_BY_SIXTEENTHS[(size + 15) >> 4] as u32
     } else {
         coarse_class(size) as u32
     }
@@ -59,12 +59,8 @@ pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
     if size > small_max || align > small_max {
         return None;
     }
-    if align <= 8 {
+    if align <= 16 {
         return Some(class_of(size));
-    }
-    if align == 16 {
-        // Every block but the smallest is a multiple of 16 bytes long.
-        return Some(class_of(if size <= 8 { 16 } else { size }));
     }
     let mut class = class_of((size.max(1) + align - 1) & !(align - 1));
     while size_of(class) & (align - 1) != 0 {
@@ -82,10 +78,9 @@ const fn coarse_class(size: usize) -> usize {
 
 const fn sizes() -> [u32; CLASSES + 1] {
     let mut sizes = [0; CLASSES + 1];
-    sizes[1] = 8;
-    let mut class = 2;
+    let mut class = 1;
     while class <= FINE_CLASSES {
-        sizes[class] = (class as u32 - 1) * 16;
+        sizes[class] = class as u32 * 16;
         class += 1;
     }
     while class <= CLASSES {
@@ -99,19 +94,14 @@ const fn sizes() -> [u32; CLASSES + 1] {
     sizes
 }
 
-const fn class_table() -> [u8; TABLE_MAX / 8 + 1] {
-    let mut table = [1; TABLE_MAX / 8 + 1];
-    let mut eighths = 1;
-    while eighths <= TABLE_MAX / 8 {
-        let size = eighths * 8;
-        table[eighths] = if size <= 8 {
-            1
-        } else if size <= FINE_MAX {
-            (size.div_ceil(16) + 1) as u8
-        } else {
-            coarse_class(size) as u8
-        };
-        eighths += 1;
+const fn class_table() -> [u8; TABLE_MAX / 16 + 1] {
+    let mut table = [1; TABLE_MAX / 16 + 1];
+    let mut sixteenths = 1;
+    while sixteenths <= TABLE_MAX / 16 {
+        let size = sixteenths * 16;
+        table[sixteenths] =
+            if size <= FINE_MAX { sixteenths as u8 } else { coarse_class(size) as u8 };
+        sixteenths += 1;
     }
     table
 }
@@ -140,14 +130,13 @@ mod tests {
 
     #[test]
     fn an_aligned_class_holds_the_size_at_the_alignment() {
-        for align in (0..15).map(|shift| 1usize << shift) {
+        for align in (0..16).map(|shift| 1usize << shift) {
             for size in (0..=SIZE_MAX).step_by(7) {
                 let Some(class) = class_for(size, align, SIZE_MAX) else {
                     assert!(size > SIZE_MAX / 2 || align > SIZE_MAX / 2);
                     continue;
                 };
-                assert!(size_of(class) >= size && size_of(class).is_multiple_of(align.min(8)));
-                assert!(align <= 8 || size_of(class).is_multiple_of(align));
+                assert!(size_of(class) >= size && size_of(class).is_multiple_of(align));
             }
         }
     }

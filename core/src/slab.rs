@@ -1,8 +1,8 @@
 //! A slab's descriptor: 64 KiB of blocks of one size class, described out of line.
 //!
 //! ```text
-//! line 0, owner only      freelist | used | carved | capacity | next | previous
-//! line 1, shared          slot word | remote list | class | link on a stack
+//! line 0, owner only      freelist | used | carved | capacity | block size | next | previous
+//! line 1, shared          slot word | remote list | link on a stack
 //!
 //! the slab's memory       | block | block | block | ... | never cut            |
 //!                          0 ............... carved ...... capacity
@@ -15,13 +15,11 @@
 //! 2. `used <= carved <= capacity`, and the freelist holds `carved - used` blocks. `used` counts the blocks that are
 //!    live, in a thread cache, or on the remote list: a slab with blocks in any cache is not empty.
 //! 3. Blocks `carved..capacity` were never touched since the slab was bound: untouched pages stay untouched.
-//! 4. The class changes only while no block is out; whoever holds a block may read it.
 
 use crate::block::{self, Chain};
 use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Plain, Platform};
 use crate::remote_list::RemoteList;
-use crate::size_class;
 use crate::slot::SlotWord;
 
 /// The descriptor. See the module's picture. Zeroed memory is an UNUSED slab.
@@ -35,17 +33,17 @@ pub struct Slab<P: Platform> {
     pub(crate) carved: P::Plain<u32>,
     /// Blocks that fit.
     pub(crate) capacity: P::Plain<u32>,
+    /// Bytes of a block.
+    pub(crate) block_size: P::Plain<u32>,
     /// In the owner's list of slabs of the class: index + 1 of the next slab, or 0.
     pub(crate) next: P::Plain<u32>,
     /// The same for the previous one.
     pub(crate) previous: P::Plain<u32>,
-    owner_line_rest: [u32; 8],
+    owner_line_rest: [u32; 7],
     /// State, generation and owner; see [`crate::slot`].
     pub(crate) slot: P::AtomicU64,
     /// Blocks freed by others.
     pub(crate) remote: RemoteList<P>,
-    /// The size class, 0 while in the shared pool.
-    pub(crate) class: P::AtomicU32,
     /// The link on the stack of abandoned slabs.
     pub(crate) stack_link: P::AtomicU32,
 }
@@ -59,22 +57,15 @@ impl<P: Platform> Slab<P> {
         SlotWord(self.slot.load(Ordering::Relaxed))
     }
 
-    /// The size class; 0 for "no slab".
-    #[inline(always)]
-    pub(crate) fn class(&self) -> u32 {
-        // Relaxed: invariant 4. For a pointer that is no live block any value is good: the slow path judges it.
-        self.class.load(Ordering::Relaxed)
-    }
-
-    /// Prepares the slab for blocks of `class`. For the owner, while no block is out.
-    pub(crate) fn bind(&self, class: u32) {
+    /// Prepares the slab for blocks of `size` bytes. For the owner, while no block is out.
+    pub(crate) fn bind(&self, size: usize) {
         self.freelist.set(0);
         self.used.set(0);
         self.carved.set(0);
-        self.capacity.set((P::GEOMETRY.slab_size() / size_class::size_of(class)) as u32);
+        self.capacity.set((P::GEOMETRY.slab_size() / size) as u32);
+        self.block_size.set(size as u32);
         self.next.set(0);
         self.previous.set(0);
-        self.class.store(class, Ordering::Relaxed);
     }
 
     /// Whether no block is out.
@@ -98,7 +89,7 @@ impl<P: Platform> Slab<P> {
         let mut taken = 1;
         loop {
             // SAFETY: blocks on the freelist belong to the slab's owner, who is the caller.
-            let next = unsafe { block::link::<P>(last) }.get();
+            let next = unsafe { block::next::<P>(last) };
             if taken == count || next == 0 {
                 self.freelist.set(next);
                 break;
@@ -118,13 +109,20 @@ impl<P: Platform> Slab<P> {
         if taken == 0 {
             return None;
         }
-        let size = size_class::size_of(self.class());
+        let size = self.block_size.get() as usize;
         let first = start + carved as usize * size;
         let last = first + (taken as usize - 1) * size;
+        let secret = P::secret();
         let mut block = first;
-        while block != last {
+        loop {
             // SAFETY: invariant 3: a block that was never cut is the owner's, who is the caller.
-            unsafe { block::link::<P>(block) }.set(block + size);
+            unsafe {
+                block::mark::<P>(block, secret);
+                if block == last {
+                    break;
+                }
+                block::set_next::<P>(block, block + size, secret);
+            }
             block += size;
         }
         self.carved.set(carved + taken);
@@ -144,7 +142,7 @@ impl<P: Platform> Slab<P> {
     /// The caller owns the slab and holds the chain's blocks, which are this slab's.
     pub(crate) unsafe fn push(&self, chain: Chain) {
         // SAFETY: the caller's contract.
-        unsafe { block::link::<P>(chain.last) }.set(self.freelist.get());
+        unsafe { block::set_next::<P>(chain.last, self.freelist.get(), P::secret()) };
         self.freelist.set(chain.first);
         let used = self.used.get();
         assert!(used >= chain.count, "more blocks came back than went out");
@@ -161,7 +159,7 @@ impl<P: Platform> Slab<P> {
         let mut count = 1;
         loop {
             // SAFETY: the exchange in `take` made the whole list ours.
-            let next = unsafe { block::link::<P>(last) }.get();
+            let next = unsafe { block::next::<P>(last) };
             if next == 0 {
                 break;
             }

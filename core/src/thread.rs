@@ -16,20 +16,19 @@ use crate::slot::OwnerId;
 
 /// The running thread's heap, made now if it has none. `None` without memory, or with too many threads.
 pub(crate) fn heap<P: Platform>() -> Option<&'static Heap<P>> {
-    let heap = P::thread_heap();
-    if heap.is_null() { adopt_heap() } else { Some(as_ref(heap)) }
+    existing_heap().or_else(adopt_heap)
 }
 
 /// The running thread's heap, if it has one.
 pub(crate) fn existing_heap<P: Platform>() -> Option<&'static Heap<P>> {
     let heap = P::thread_heap();
-    (!heap.is_null()).then(|| as_ref(heap))
+    (heap != Heap::nobody()).then(|| as_ref(heap))
 }
 
 #[inline(always)]
 pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
-    // SAFETY: the platform returns what `adopt_heap` set: a heap in the range's table, which is committed for ever and
-    // valid when zeroed, and whose words only this thread touches.
+    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table, which is committed for ever and
+    // valid when zeroed, and whose words only this thread touches; or nobody's heap, which is only read.
     unsafe { &*heap }
 }
 
@@ -44,7 +43,7 @@ fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
     heap.id.set(OwnerId::new(index, generation).0);
     heap.base.set(range.base());
     heap.bytes.set(range.bytes());
-    heap.slab_table.set(range.slab_table());
+    heap.class_map.set(range.class_map());
     P::set_thread_heap(pointer);
     Some(heap)
 }
@@ -88,7 +87,7 @@ pub(crate) fn exit<P: Platform>() {
     give_up_all(range, heap);
     heap.id.set(OwnerId::NOBODY.0);
     if !P::planted(Fault::HeapAfterExit) {
-        P::set_thread_heap(core::ptr::null_mut());
+        P::set_thread_heap(Heap::nobody());
     }
     if !early {
         root::<P>().free_heaps.push(index, &heap.stack_link);

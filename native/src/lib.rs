@@ -51,6 +51,7 @@ mod errno;
 mod memory;
 mod platform;
 mod report;
+mod secret;
 mod thread;
 mod words;
 
@@ -61,21 +62,39 @@ pub use platform::Native;
 /// The core, driven by the machine.
 type Allocator = hak_core::Allocator<Native>;
 
-/// Ends the process if `call` unwinds: a global allocator must not, and after a failed assertion of the core nothing that
-/// it says can be relied on.
-#[inline(always)]
-fn unwinding_aborts<R>(call: impl FnOnce() -> R) -> R {
-    struct Abort;
-    impl Drop for Abort {
-        fn drop(&mut self) {
-            // SAFETY: `abort` may be called at any time.
-            unsafe { libc::abort() }
-        }
+/// The slow paths under the C calling convention: a failed assertion of the core ends the process, since nothing that it
+/// says could be relied on after that, and since nothing unwinds, the fast paths go there with a jump.
+mod slow {
+    use crate::Allocator;
+
+    pub(crate) extern "C" fn allocate(size: usize, align: usize) -> *mut u8 {
+        Allocator::allocate_slow(size, align)
     }
-    let abort = Abort;
-    let result = call();
-    core::mem::forget(abort);
-    result
+
+    pub(crate) extern "C" fn allocate_zeroed(size: usize, align: usize) -> *mut u8 {
+        Allocator::allocate_zeroed(size, align)
+    }
+
+    /// # Safety
+    /// As `Allocator::free`.
+    pub(crate) unsafe extern "C" fn free(block: *mut u8) {
+        // SAFETY: the same contract.
+        unsafe { Allocator::free_slow(block) }
+    }
+
+    /// # Safety
+    /// As `Allocator::reallocate`.
+    pub(crate) unsafe extern "C" fn reallocate(block: *mut u8, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: the same contract.
+        unsafe { Allocator::reallocate(block, size, align) }
+    }
+
+    /// # Safety
+    /// As `Allocator::usable_size`.
+    pub(crate) unsafe extern "C" fn usable_size(block: *const u8) -> usize {
+        // SAFETY: the same contract.
+        unsafe { Allocator::usable_size(block) }
+    }
 }
 
 /// The allocator. It has no state of its own: all values are the same one.
@@ -84,30 +103,30 @@ pub struct Hak;
 
 // SAFETY: the contract of `GlobalAlloc` is that of the core's functions, called here with the layout's size
 // and alignment: blocks are as large and aligned as asked, apart from each other, and valid until freed; failure is
-// null. A layout never has size zero here, by the same contract. Nothing unwinds: a failed assertion of
-// the core ends the process.
+// null. A layout never has size zero here, by the same contract. Nothing unwinds, see `slow`.
 unsafe impl GlobalAlloc for Hak {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        unwinding_aborts(|| Allocator::allocate(layout.size(), layout.align()))
+        // SAFETY: the contract of `GlobalAlloc`.
+        unsafe { Hak::allocate(layout.size(), layout.align()) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        unwinding_aborts(|| Allocator::allocate_zeroed(layout.size(), layout.align()))
+        slow::allocate_zeroed(layout.size(), layout.align())
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, _layout: Layout) {
         // SAFETY: the caller promises that this is a block of this allocator, and gives it up.
-        unwinding_aborts(|| unsafe { Allocator::free(ptr) })
+        unsafe { Hak::free(ptr) }
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller promises that this is a block of this allocator with that alignment, gives it up if the
         // result is not null, and that the size is not zero.
-        unwinding_aborts(|| unsafe { Allocator::reallocate(ptr, new_size, layout.align()) })
+        unsafe { slow::reallocate(ptr, new_size, layout.align()) }
     }
 }
 
@@ -118,7 +137,7 @@ impl Hak {
     /// `align` is a power of two and `size` is not zero.
     #[inline]
     pub unsafe fn allocate(size: usize, align: usize) -> *mut u8 {
-        unwinding_aborts(|| Allocator::allocate(size, align))
+        Allocator::allocate_fast(size, align).unwrap_or_else(|| slow::allocate(size, align))
     }
 
     /// As [`Hak::allocate`], and every byte is zero.
@@ -127,7 +146,7 @@ impl Hak {
     /// As for [`Hak::allocate`].
     #[inline]
     pub unsafe fn allocate_zeroed(size: usize, align: usize) -> *mut u8 {
-        unwinding_aborts(|| Allocator::allocate_zeroed(size, align))
+        slow::allocate_zeroed(size, align)
     }
 
     /// Frees a block.
@@ -137,7 +156,11 @@ impl Hak {
     #[inline]
     pub unsafe fn free(ptr: *mut u8) {
         // SAFETY: the same contract.
-        unwinding_aborts(|| unsafe { Allocator::free(ptr) })
+        unsafe {
+            if !Allocator::free_fast(ptr) {
+                slow::free(ptr);
+            }
+        }
     }
 
     /// Makes a block larger or smaller, moving it if need be; its contents are kept up to the smaller size. Null if
@@ -149,7 +172,7 @@ impl Hak {
     #[inline]
     pub unsafe fn reallocate(ptr: *mut u8, new_size: usize, align: usize) -> *mut u8 {
         // SAFETY: the same contract.
-        unwinding_aborts(|| unsafe { Allocator::reallocate(ptr, new_size, align) })
+        unsafe { slow::reallocate(ptr, new_size, align) }
     }
 
     /// How many bytes of a block may be used: at least what was asked for.
@@ -159,7 +182,7 @@ impl Hak {
     #[inline]
     pub unsafe fn usable_size(ptr: *const u8) -> usize {
         // SAFETY: the same contract.
-        unsafe { Allocator::usable_size(ptr) }
+        unsafe { slow::usable_size(ptr) }
     }
 
     /// Hands the running thread's heap over, as at its end. The thread may go on: its next allocation gets a

@@ -13,7 +13,7 @@ use core::sync::atomic::{self, AtomicU32, AtomicU64, AtomicUsize};
 use hak_core::{Fault, Geometry, Heap, Misuse, Ordering, Platform, Root};
 
 use crate::words::{Owned, Shared};
-use crate::{memory, report, thread};
+use crate::{memory, report, secret, thread};
 
 /// The machine, as the core sees it.
 #[derive(Clone, Copy, Debug)]
@@ -21,13 +21,13 @@ pub struct Native;
 
 /// The root in zeroed static memory, where no initialisation can be missed or seen half done.
 #[repr(transparent)]
-struct StaticRoot(UnsafeCell<MaybeUninit<Root<Native>>>);
+pub(crate) struct StaticRoot(UnsafeCell<MaybeUninit<Root<Native>>>);
 
 // SAFETY: nothing but the core touches the root, through the address that `Native::root` hands out, and the core's
 // contract (checked by the simulator) is that accesses to its plain words are ordered by happens-before.
 unsafe impl Sync for StaticRoot {}
 
-static ROOT: StaticRoot = StaticRoot(UnsafeCell::new(MaybeUninit::zeroed()));
+pub(crate) static ROOT: StaticRoot = StaticRoot(UnsafeCell::new(MaybeUninit::zeroed()));
 
 impl Platform for Native {
     type AtomicU32 = Shared<AtomicU32>;
@@ -49,12 +49,23 @@ impl Platform for Native {
     }
 
     #[inline(always)]
+    fn thread_heap_plus(bytes: usize) -> usize {
+        thread::heap_plus(bytes)
+    }
+
+    #[inline(always)]
+    fn secret() -> usize {
+        secret::get()
+    }
+
+    #[inline(always)]
     fn set_thread_heap(heap: *mut Heap<Native>) {
         thread::set_heap(heap);
     }
 
     #[inline(always)]
     fn reserve(bytes: usize, align: usize) -> *mut u8 {
+        secret::choose();
         memory::reserve(bytes, align)
     }
 

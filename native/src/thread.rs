@@ -2,9 +2,13 @@
 //!
 //! # The word
 //!
-//! [`HEAP`] is a thread-local word with a constant initial value and no destructor. In an executable, reading it is one
-//! instruction; it can be read at any time, also while the thread's other thread-locals are being destroyed, and
-//! reading it never allocates.
+//! The thread-local word has a constant initial value, nobody's heap, and no destructor: it can be read at any time, also
+//! while the thread's other thread-locals are being destroyed, and reading it never allocates.
+//!
+//! On x86-64 Linux it is a symbol of our own in `.tdata`, read in the initial-exec model: its offset from the thread
+//! pointer is loaded from the global offset table, which the linker turns into a constant in executables. `thread_local!`
+//! is as fast there, but in a shared library it would call `__tls_get_addr` each time. The price: such a library must be
+//! loaded with the program (linked, or by `LD_PRELOAD`), or find room in the C library's reserve for `dlopen`.
 //!
 //! # The end
 //!
@@ -28,9 +32,7 @@
 //! A process has 1,024 keys. If none is left, heaps of threads that end stay behind (their blocks can still be freed
 //! by others), and the next thread tries again.
 
-use core::cell::Cell;
 use core::ffi::c_void;
-use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use hak_core::{Allocator, Heap};
@@ -38,9 +40,102 @@ use libc::pthread_key_t;
 
 use crate::{Native, errno};
 
-thread_local! {
-    /// The heap of the running thread, or null.
-    static HEAP: Cell<*mut Heap<Native>> = const { Cell::new(ptr::null_mut()) };
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod word {
+    use core::arch::{asm, global_asm};
+
+    use hak_core::Heap;
+
+    use crate::Native;
+    use crate::platform::ROOT;
+
+    global_asm!(
+        ".pushsection .tdata.hak_thread_heap, \"awT\", @progbits",
+        ".p2align 3",
+        ".hidden hak_thread_heap",
+        ".globl hak_thread_heap",
+        ".type hak_thread_heap, @object",
+        ".size hak_thread_heap, 8",
+        "hak_thread_heap:",
+        ".quad {root} + {nobody}",
+        ".popsection",
+        root = sym ROOT,
+        nobody = const hak_core::root::nobody_at::<Native>(),
+    );
+
+    #[inline(always)]
+    pub(super) fn get() -> *mut Heap<Native> {
+        let heap;
+        // SAFETY: reads the running thread's word, which exists as long as the thread.
+        unsafe {
+            asm!(
+                "mov {heap}, qword ptr [rip + hak_thread_heap@GOTTPOFF]",
+                "mov {heap}, qword ptr fs:[{heap}]",
+                heap = out(reg) heap,
+                options(nostack, preserves_flags, readonly),
+            );
+        }
+        heap
+    }
+
+    #[inline(always)]
+    pub(super) fn get_plus(bytes: usize) -> usize {
+        let mut sum = bytes;
+        // SAFETY: as in `get`.
+        unsafe {
+            asm!(
+                "mov {offset}, qword ptr [rip + hak_thread_heap@GOTTPOFF]",
+                "add {sum}, qword ptr fs:[{offset}]",
+                offset = out(reg) _,
+                sum = inout(reg) sum,
+                options(nostack, readonly),
+            );
+        }
+        sum
+    }
+
+    #[inline(always)]
+    pub(super) fn set(heap: *mut Heap<Native>) {
+        // SAFETY: as in `get`; nobody else reads or writes the word.
+        unsafe {
+            asm!(
+                "mov {offset}, qword ptr [rip + hak_thread_heap@GOTTPOFF]",
+                "mov qword ptr fs:[{offset}], {heap}",
+                offset = out(reg) _,
+                heap = in(reg) heap,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+mod word {
+        
+    use hak_core::Heap;
+
+    use crate::Native;
+
+    thread_local! {
+        /// The heap of the running thread; null for nobody's.
+        static HEAP: Cell<*mut Heap<Native>> = const { Cell::new(ptr::null_mut()) };
+    }
+
+    #[inline(always)]
+    pub(super) fn get() -> *mut Heap<Native> {
+        let heap = HEAP.get();
+        if heap.is_null() { Heap::nobody() } else { heap }
+    }
+
+    #[inline(always)]
+    pub(super) fn get_plus(bytes: usize) -> usize {
+        get().expose_provenance() + bytes
+    }
+
+    #[inline(always)]
+    pub(super) fn set(heap: *mut Heap<Native>) {
+        HEAP.set(heap);
+    }
 }
 
 /// The key, plus one; 0 before there is one.
@@ -49,7 +144,13 @@ static KEY: AtomicUsize = AtomicUsize::new(0);
 /// See [`hak_core::Platform::thread_heap`].
 #[inline(always)]
 pub(crate) fn heap() -> *mut Heap<Native> {
-    HEAP.get()
+    word::get()
+}
+
+/// See [`hak_core::Platform::thread_heap_plus`].
+#[inline(always)]
+pub(crate) fn heap_plus(bytes: usize) -> usize {
+    word::get_plus(bytes)
 }
 
 /// See [`hak_core::Platform::set_thread_heap`].
@@ -57,8 +158,8 @@ pub(crate) fn heap() -> *mut Heap<Native> {
 /// The word comes first: should the C library allocate to store the key's value (it may, for a process's 33rd key and
 /// later ones) and should that reach us, the heap is found and not made twice.
 pub(crate) fn set_heap(heap: *mut Heap<Native>) {
-    HEAP.set(heap);
-    if !heap.is_null() {
+    word::set(heap);
+    if heap != Heap::nobody() {
         errno::kept(|| watch(heap));
     }
 }

@@ -138,7 +138,9 @@ impl<'a> Function<'a> {
     }
 }
 
-const ENTRY_POINTS: [&str; 4] = ["hak_malloc", "hak_malloc_64", "hak_free", "hak_usable_size"];
+/// The entry points, and the instructions that their shortest ways take at most.
+const ENTRY_POINTS: [(&str, usize); 3] =
+    [("hak_malloc", 18), ("hak_malloc_64", 13), ("hak_free", 24)];
 
 #[test]
 fn no_planted_fault_is_in_the_machine_code() {
@@ -156,18 +158,20 @@ fn no_planted_fault_is_in_the_machine_code() {
 
 #[test]
 fn the_fast_paths_call_nothing_outside_the_core() {
-    for name in ENTRY_POINTS {
+    for (name, most) in ENTRY_POINTS {
         let function = Function::named(name, &BUILT.assembly);
         let steps = function.shortest_way(&BUILT.assembly);
         println!("{name}: {steps:?} of {} instructions", function.instructions.len());
         assert!(steps.is_some(), "{name} cannot end without a call");
-        assert!(steps.unwrap() <= 60, "{name} takes {steps:?} instructions");
+        // Other compilers and machines: no promise, but not many more either.
+        let most = if cfg!(all(target_arch = "x86_64", target_os = "linux")) { most } else { 60 };
+        assert!(steps.unwrap() <= most, "{name} takes {steps:?} instructions");
     }
 }
 
 #[test]
 fn no_system_call_was_inlined_into_the_entry_points() {
-    for name in ENTRY_POINTS {
+    for (name, _) in ENTRY_POINTS {
         for instruction in Function::named(name, &BUILT.assembly).instructions {
             for hook in [
                 "mmap",

@@ -7,6 +7,11 @@ use std::os::unix::process::ExitStatusExt;
 use common::{is_child, run_as_child};
 use hak::Hak;
 
+fn allocate(size: usize) -> *mut u8 {
+    // SAFETY: the size is not zero.
+    unsafe { Hak::allocate(size, 16) }
+}
+
 /// Runs `wrong` in a process of its own and checks how that ends.
 fn ends_with(test: &str, what: &str, wrong: impl FnOnce() -> *mut u8) {
     if is_child() {
@@ -47,5 +52,81 @@ fn freeing_the_middle_of_a_large_block_is_reported() {
     ends_with("freeing_the_middle_of_a_large_block_is_reported", "interior pointer", || {
         // SAFETY: the size is not zero.
         unsafe { Hak::allocate(1 << 20, 16) }.wrapping_add(64)
+    });
+}
+
+#[test]
+fn freeing_a_block_twice_is_reported() {
+    ends_with("freeing_a_block_twice_is_reported", "double free", || {
+        let block = allocate(64);
+        // SAFETY: the block is ours; the second time is the misuse.
+        unsafe { Hak::free(block) };
+        block
+    });
+}
+
+#[test]
+fn freeing_a_block_twice_is_reported_also_when_others_were_freed_between() {
+    let name = "freeing_a_block_twice_is_reported_also_when_others_were_freed_between";
+    ends_with(name, "double free", || {
+        let blocks: Vec<_> = (0..10_000).map(|_| allocate(48)).collect();
+        for &block in &blocks {
+            // SAFETY: the block is ours; the second time is the misuse.
+            unsafe { Hak::free(block) };
+        }
+        blocks[4_711]
+    });
+}
+
+#[test]
+fn freeing_on_another_thread_what_was_freed_here_is_reported() {
+    ends_with(
+        "freeing_on_another_thread_what_was_freed_here_is_reported",
+        "double free",
+        || {
+            let address = allocate(16).expose_provenance();
+            let free = move || {
+                // SAFETY: the block is ours; the second time is the misuse.
+                unsafe { Hak::free(std::ptr::with_exposed_provenance_mut(address)) }
+            };
+            std::thread::spawn(free).join().unwrap();
+            std::ptr::with_exposed_provenance_mut(address)
+        },
+    );
+}
+
+#[test]
+fn freeing_a_large_block_twice_is_reported() {
+    ends_with("freeing_a_large_block_twice_is_reported", "double free", || {
+        let block = allocate(5 << 20);
+        // SAFETY: the block is ours; the second time is the misuse.
+        unsafe { Hak::free(block) };
+        block
+    });
+}
+
+#[test]
+fn freeing_the_middle_of_a_small_block_is_reported() {
+    ends_with("freeing_the_middle_of_a_small_block_is_reported", "interior pointer", || {
+        let first = allocate(112);
+        // SAFETY: the block is ours.
+        unsafe { Hak::free(first) };
+        allocate(112).wrapping_add(16)
+    });
+}
+
+#[test]
+fn a_write_to_a_free_block_is_reported() {
+    ends_with("a_write_to_a_free_block_is_reported", "corrupted link", || {
+        let (first, second) = (allocate(80), allocate(80));
+        // SAFETY: the blocks are ours; the write after the free is the misuse.
+        unsafe {
+            Hak::free(first);
+            Hak::free(second);
+            second.cast::<usize>().write(0x6261);
+        }
+        std::hint::black_box(allocate(80));
+        std::hint::black_box(allocate(80));
+        std::ptr::null_mut()
     });
 }

@@ -212,6 +212,9 @@ impl<T: Copy + 'static> Plain<T> for SimPlain<T> {
     }
 }
 
+/// The same in every run: what a program writes is never near it.
+const SECRET: usize = 0xb5ad_4ece_da1c_e2a9;
+
 impl<G: WorldGeometry> Platform for Sim<G> {
     type AtomicU32 = SimAtomic<u32>;
     type AtomicU64 = SimAtomic<u64>;
@@ -231,7 +234,7 @@ impl<G: WorldGeometry> Platform for Sim<G> {
     fn thread_heap() -> *mut Heap<Self> {
         let engine = current::live();
         if engine.is_null() {
-            return std::ptr::null_mut();
+            return Heap::nobody();
         }
         // SAFETY: in simulated code of this engine's world.
         let here = unsafe { borrow(engine) };
@@ -240,7 +243,11 @@ impl<G: WorldGeometry> Platform for Sim<G> {
         if here.stepwise {
             here.histories.value(me, address as u64);
         }
-        std::ptr::with_exposed_provenance_mut(address)
+        if address == 0 { Heap::nobody() } else { std::ptr::with_exposed_provenance_mut(address) }
+    }
+
+    fn secret() -> usize {
+        SECRET
     }
 
     fn set_thread_heap(heap: *mut Heap<Self>) {
@@ -248,9 +255,10 @@ impl<G: WorldGeometry> Platform for Sim<G> {
         assert!(!engine.is_null(), "a thread's heap is set outside of simulated code");
         // SAFETY: in simulated code of this engine's world.
         let control = unsafe { &mut borrow(engine).control };
-        control.heaps[control.current] = heap.expose_provenance();
+        let some = heap != Heap::nobody();
+        control.heaps[control.current] = if some { heap.expose_provenance() } else { 0 };
         let exit: fn() = Allocator::<Self>::thread_exit;
-        control.exits[control.current] = (!heap.is_null()).then_some(exit);
+        control.exits[control.current] = some.then_some(exit);
     }
 
     fn reserve(bytes: usize, align: usize) -> *mut u8 {
