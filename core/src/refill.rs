@@ -28,7 +28,11 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
     let bin = heap.bin(class);
     if bin.cache.get() != 0 {
         // The fast path did not like its first block.
-        P::misuse(Misuse::CorruptedLink, bin.cache.get());
+        // SAFETY: the heap is the running thread's.
+        match unsafe { bin.pop_cached() } {
+            None => P::misuse(Misuse::CorruptedLink, bin.cache.get()),
+            block => return block,
+        }
     }
     loop {
         if let Some(chain) = from_own(range, heap, bin, class) {

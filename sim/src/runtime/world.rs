@@ -50,7 +50,7 @@ impl WorldConfig {
     pub const TINY: WorldConfig = WorldConfig {
         page_size: 64,
         arena_bytes: 1 << 20,
-        root_bytes: 1024,
+        root_bytes: 4096,
         user_bytes: 1024,
         stack_bytes: 64 * 1024,
     };

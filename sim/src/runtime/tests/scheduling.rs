@@ -100,9 +100,9 @@ fn misuse_is_a_violation() {
 #[test]
 fn heaps_belong_to_threads() {
     let body = || {
-        assert!(Platform64::thread_heap() == Heap::nobody());
+        assert!(Platform64::thread_heap() == hak_core::Heap::nobody());
         assert_eq!(atomic_word(0).fetch_add(1, Relaxed) / 2, 0);
-        assert!(Platform64::thread_heap() == Heap::nobody());
+        assert!(Platform64::thread_heap() == hak_core::Heap::nobody());
         assert!(user::thread() < 2);
     };
     finds_nothing(&[at_once(&body), at_once(&body)]);
