@@ -13,14 +13,24 @@ use core::ptr::{null_mut, with_exposed_provenance_mut};
 use crate::block;
 use crate::cache;
 use crate::class_map::ClassWord;
-use crate::heap::{BIN_SIZE, Bin, cache_capacity, fine_bin_offset};
+use crate::heap::{BIN_SIZE, Bin, Heap, cache_capacity, fine_bin_offset};
 use crate::large;
 use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
 use crate::range::{Range, root};
 use crate::refill;
+use crate::run::{self, Fresh};
 use crate::size_class;
+use crate::superslab::Use;
 use crate::thread;
+
+/// What a block is that shares its slab with no other.
+enum Sole {
+    /// A run of slabs.
+    Run,
+    /// A mapping of its own, which begins with this unit.
+    Mapping(u32),
+}
 
 const fn smaller(one: usize, other: usize) -> usize {
     if one < other { one } else { other }
@@ -70,23 +80,41 @@ impl<P: Platform> Allocator<P> {
     #[cold]
     #[inline(never)]
     pub fn allocate_slow(size: usize, align: usize) -> *mut u8 {
-        let class = size_class::class_for(size, align, P::GEOMETRY.small_max);
-        let Some(heap) = thread::heap::<P>() else { return null_mut() };
-        let address = match class {
+        Self::allocate_new(size, align).map_or(null_mut(), |new| with_exposed_provenance_mut(new.address))
+    }
+
+    /// A block that does not come out of the thread cache. When there is no memory, what is kept goes back to the system
+    /// and it is tried again.
+    fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
+        let heap = thread::heap::<P>()?;
+        Self::allocate_from(heap, size, align).or_else(|| {
+            let retry = large::release_retained(heap.range());
+            if retry { Self::allocate_from(heap, size, align) } else { None }
+        })
+    }
+
+    fn allocate_from(heap: &Heap<P>, size: usize, align: usize) -> Option<Fresh> {
+        if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
             // SAFETY: the heap is the running thread's.
-            Some(class) => unsafe { refill::refill(heap, class) }.unwrap_or(0),
+            let address = unsafe { refill::refill(heap, class) }?;
+            return Some(Fresh { address, is_zero: false });
+        }
+        match run::slabs_for::<P>(size, align) {
+            Some(count) => run::allocate(heap, count, align),
             None => large::allocate(heap.range(), size, align),
-        };
-        if address == 0 { null_mut() } else { with_exposed_provenance_mut(address) }
+        }
     }
 
     /// As [`Allocator::allocate`]; the first `size` bytes are zero.
     #[inline]
     pub fn allocate_zeroed(size: usize, align: usize) -> *mut u8 {
-        let block = Self::allocate(size, align);
-        // A mapping of its own is fresh memory, which is zero already.
-        let small = size_class::class_for(size, align, P::GEOMETRY.small_max).is_some();
-        if small && !block.is_null() {
+        let new = match Self::allocate_fast(size, align) {
+            Some(block) => Some(Fresh { address: block.expose_provenance(), is_zero: false }),
+            None => Self::allocate_new(size, align),
+        };
+        let Some(new) = new else { return null_mut() };
+        let block = with_exposed_provenance_mut(new.address);
+        if !new.is_zero {
             // SAFETY: the block is at least that long and ours until we return it.
             unsafe { P::zero(block, size) };
         }
@@ -143,9 +171,12 @@ impl<P: Platform> Allocator<P> {
             return;
         }
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        let class = Self::class_of_block(range, address);
+        let (class, index) = Self::class_of_block(range, address);
         if class == 0 {
-            return large::free(range, address);
+            return match Self::run_or_mapping(range, index) {
+                Sole::Run => run::free(range, index, address),
+                Sole::Mapping(unit) => large::free(range, unit, address),
+            };
         }
         Self::check_block(address, class);
         let Some(heap) = thread::heap::<P>() else {
@@ -174,13 +205,26 @@ impl<P: Platform> Allocator<P> {
     pub unsafe fn reallocate(block: *mut u8, new_size: usize, align: usize) -> *mut u8 {
         let address = block.expose_provenance();
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        let class = Self::class_of_block(range, address);
+        let (class, index) = Self::class_of_block(range, address);
         let new_class = size_class::class_for(new_size, align, P::GEOMETRY.small_max);
         let old_size = if class == 0 {
-            if new_class.is_none() && large::resize(range, address, new_size) {
+            let new_run = run::slabs_for::<P>(new_size, align);
+            let (resized, old_size) = match (Self::run_or_mapping(range, index), new_class, new_run) {
+                (Sole::Run, None, Some(count)) => (
+                    run::resize(range, index, address, count),
+                    run::usable_size(range, index, address),
+                ),
+                (Sole::Run, ..) => (false, run::usable_size(range, index, address)),
+                (Sole::Mapping(unit), None, None) => (
+                    large::resize(range, unit, address, new_size),
+                    large::usable_size(range, unit, address),
+                ),
+                (Sole::Mapping(unit), ..) => (false, large::usable_size(range, unit, address)),
+            };
+            if resized {
                 return block;
             }
-            large::usable_size(range, address)
+            old_size
         } else {
             Self::check_block(address, class);
             let size = size_class::size_of(class);
@@ -208,17 +252,32 @@ impl<P: Platform> Allocator<P> {
     pub unsafe fn usable_size(block: *const u8) -> usize {
         let address = block.expose_provenance();
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        match Self::class_of_block(range, address) {
-            0 => large::usable_size(range, address),
-            class => {
-                Self::check_block(address, class);
-                size_class::size_of(class)
-            }
+        let (class, index) = Self::class_of_block(range, address);
+        if class != 0 {
+            Self::check_block(address, class);
+            return size_class::size_of(class);
+        }
+        match Self::run_or_mapping(range, index) {
+            Sole::Run => run::usable_size(range, index, address),
+            Sole::Mapping(unit) => large::usable_size(range, unit, address),
         }
     }
 
-    fn class_of_block(range: Range<P>, address: usize) -> u32 {
-        range.slab_index_of(address).map_or(0, |index| range.class(index))
+    /// The class of the block (0 for none) and the number of its slab. A pointer to elsewhere is a misuse.
+    fn class_of_block(range: Range<P>, address: usize) -> (u32, u32) {
+        let Some(index) = range.slab_index_of(address) else {
+            P::misuse(Misuse::ForeignPointer, address)
+        };
+        (range.class(index), index)
+    }
+
+    /// What a block in a slab without a class is, if it is one.
+    fn run_or_mapping(range: Range<P>, index: u32) -> Sole {
+        let unit = index / P::GEOMETRY.slabs_per_superslab;
+        match range.superslab(unit).load().usage() {
+            Use::Shared => Sole::Run,
+            _ => Sole::Mapping(unit),
+        }
     }
 
     /// Judges what is said to be a live block of `class`.
@@ -246,7 +305,7 @@ impl<P: Platform> Allocator<P> {
     }
 
     /// Gives back to the system what nobody uses: the running thread's cache and empty slabs, abandoned slabs all of
-    /// whose blocks have come back, and wholly free SuperSlabs.
+    /// whose blocks have come back, wholly free SuperSlabs, and freed mappings that were kept.
     pub fn collect() {
         let Some(range) = Range::<P>::get() else { return };
         let Some(heap) = thread::heap::<P>() else { return };
@@ -258,6 +317,7 @@ impl<P: Platform> Allocator<P> {
         }
         thread::give_up_all(range, heap);
         pool::retire_spares(range);
+        large::release_retained(range);
     }
 
     /// The number of heaps that were ever in use at the same time.

@@ -14,8 +14,16 @@ pub struct Geometry {
     pub slab_shift: u32,
     /// Slabs in a SuperSlab.
     pub slabs_per_superslab: u32,
-    /// The largest block that comes from a slab, in bytes; more goes to a mapping of its own.
+    /// The largest block that shares a slab with others, in bytes.
     pub small_max: usize,
+    /// Slabs in the longest run that is one block (see `run`); more goes to a mapping of its own.
+    pub run_slabs_max: u32,
+    /// SuperSlabs that are looked at for a run before a new one is taken.
+    pub run_probes: u32,
+    /// Freed mappings of their own are kept up to so many bytes,
+    pub retained_bytes_max: usize,
+    /// and up to this number (at most [`RETAINED_MAX`]).
+    pub retained_max: usize,
     /// SuperSlab-sized units in the reserved range, at most (a multiple of 64).
     pub units_max: usize,
     /// The least number of units with which the allocator still starts.
@@ -32,6 +40,9 @@ pub struct Geometry {
     pub spare_superslabs: usize,
 }
 
+/// The most freed mappings that can be kept.
+pub const RETAINED_MAX: usize = 16;
+
 /// The most slabs that a SuperSlab can have: one bit each in its slot mask.
 pub const SLABS_MAX: u32 = 32;
 
@@ -42,6 +53,10 @@ impl Geometry {
         slab_shift: 16,
         slabs_per_superslab: 32,
         small_max: 32 * 1024,
+        run_slabs_max: 16,
+        run_probes: 32,
+        retained_bytes_max: 32 << 20,
+        retained_max: RETAINED_MAX,
         units_max: 512 * 1024,
         units_min: 64,
         heaps_max: 32 * 1024,
@@ -59,6 +74,10 @@ impl Geometry {
         slab_shift: 8,
         slabs_per_superslab: 4,
         small_max: 64,
+        run_slabs_max: 2,
+        run_probes: 2,
+        retained_bytes_max: 2 << 10,
+        retained_max: 2,
         units_max: 64,
         units_min: 64,
         heaps_max: 8,
@@ -82,7 +101,14 @@ impl Geometry {
         assert!(self.units_min <= self.units_max);
         assert!(self.heaps_max >= 1 && self.heaps_max <= 0xfffe);
         assert!(self.cache_blocks_max >= 1);
+        assert!(self.run_slabs_max >= 1 && self.run_slabs_max <= self.slabs_per_superslab);
+        assert!(self.retained_max <= RETAINED_MAX);
         self
+    }
+
+    /// Bytes of the longest run of slabs that is one block.
+    pub const fn run_max(&self) -> usize {
+        (self.run_slabs_max as usize) << self.slab_shift
     }
 
     /// Bytes of a slab.

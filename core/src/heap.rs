@@ -75,6 +75,8 @@ pub struct Heap<P: Platform> {
     pub(crate) id: P::Plain<u32>,
     /// How often the heap got a thread.
     pub(crate) generation: P::Plain<u32>,
+    /// The unit where the last run was found, plus one; 0 for none.
+    pub(crate) run_unit: P::Plain<u32>,
     /// The link on the stack of free heaps.
     pub(crate) stack_link: P::AtomicU32,
 }

@@ -7,13 +7,15 @@ use core::fmt;
 use core::mem::offset_of;
 
 use crate::block;
+use crate::geometry::RETAINED_MAX;
 use crate::heap::{Bin, Heap};
 use crate::platform::{Atomic, Ordering, Plain, Platform};
 use crate::range::{Range, root};
+use crate::retained::Run;
 use crate::root::Root;
 use crate::size_class::{self, CLASSES};
 use crate::slab::{OWNER_LINE, Slab};
-use crate::slot::SlotWord;
+use crate::slot::{SlabState, SlotWord};
 use crate::superslab::{SuperSlab, SuperSlabWord};
 
 /// What lies at an address.
@@ -107,6 +109,9 @@ fn element<T>(address: usize, table: usize, count: usize) -> Option<(u32, usize)
 
 fn place_in_root<P: Platform>(offset: usize) -> Place {
     let stacks = offset_of!(Root<P>, abandoned);
+    if within(offset, offset_of!(Root<P>, retained), RETAINED_MAX * 8).is_some() {
+        return Place::Root("kept mapping");
+    }
     if offset >= offset_of!(Root<P>, nobody) {
         return Place::Root("nobody's heap");
     }
@@ -121,6 +126,8 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
             (offset_of!(Root<P>, heaps_used), "heaps used"),
             (offset_of!(Root<P>, spares), "spare superslabs"),
             (offset_of!(Root<P>, unit_hint), "unit hint"),
+            (offset_of!(Root<P>, words_used), "words of the unit map in use"),
+            (offset_of!(Root<P>, retained_bytes), "bytes of kept mappings"),
             (offset_of!(Root<P>, available), "stack of available superslabs"),
         ],
     ))
@@ -145,6 +152,7 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
         (offset_of!(Heap<P>, class_map), "class map"),
         (offset_of!(Heap<P>, id), "owner identity"),
         (offset_of!(Heap<P>, generation), "generation"),
+        (offset_of!(Heap<P>, run_unit), "unit of the last run"),
         (offset_of!(Heap<P>, stack_link), "link of free heaps"),
     ];
     Place::Heap(heap, named(offset, &words))
@@ -162,6 +170,7 @@ fn slab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(Slab<P>, slot), "slot word"),
         (offset_of!(Slab<P>, remote), "remote list"),
         (offset_of!(Slab<P>, stack_link), "link of abandoned slabs"),
+        (offset_of!(Slab<P>, run), "slabs of the run"),
     ];
     named(offset, &words)
 }
@@ -172,6 +181,7 @@ fn superslab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(SuperSlab<P>, stack_link), "link of available superslabs"),
         (offset_of!(SuperSlab<P>, run), "units of the mapping"),
         (offset_of!(SuperSlab<P>, bytes), "bytes of the mapping"),
+        (offset_of!(SuperSlab<P>, touched), "touched slots"),
         (offset_of!(SuperSlab<P>, leftover), "leftover bytes"),
     ];
     named(offset, &words)
@@ -200,6 +210,8 @@ pub struct SlabPicture {
     pub free: u32,
     /// Blocks found on the remote list.
     pub remote: u32,
+    /// RUN: slabs of the run; otherwise 0.
+    pub run: u32,
 }
 
 /// Where a block at rest was found.
@@ -229,8 +241,12 @@ pub struct UnitPicture {
     pub index: u32,
     /// Slot mask and use.
     pub word: SuperSlabWord,
-    /// For a mapping of its own: its committed bytes.
+    /// For a mapping of its own, also one that is kept: its committed bytes,
     pub bytes: usize,
+    /// and its units.
+    pub run: u32,
+    /// Whether it is in the table of kept mappings.
+    pub kept: bool,
     /// Whether its bit in the unit map is set.
     pub claimed: bool,
     /// Bytes that the system refused to take back.
@@ -239,6 +255,10 @@ pub struct UnitPicture {
 
 /// Visits every unit of the range, in order.
 pub fn units<P: Platform>(range: Range<P>, mut visit: impl FnMut(UnitPicture)) {
+    let kept = core::array::from_fn::<_, RETAINED_MAX, _>(|entry| {
+        let word = root::<P>().retained[entry].load(Ordering::Relaxed);
+        Run::of(word).map(|run| run.first)
+    });
     for index in 0..range.units() as u32 {
         let superslab = range.superslab(index);
         let map = range.map_word(index as usize / 64).load(Ordering::Relaxed);
@@ -246,6 +266,8 @@ pub fn units<P: Platform>(range: Range<P>, mut visit: impl FnMut(UnitPicture)) {
             index,
             word: superslab.load(),
             bytes: superslab.bytes.load(Ordering::Relaxed),
+            run: superslab.run.load(Ordering::Relaxed),
+            kept: kept.contains(&Some(index)),
             claimed: map >> (index % 64) & 1 == 1,
             leftover: superslab.leftover.load(Ordering::Relaxed),
         });
@@ -290,6 +312,10 @@ pub fn slab<P: Platform>(
         capacity,
         free,
         remote,
+        run: match slab.slot_hint().is(SlabState::Run) {
+            true => slab.run.load(Ordering::Relaxed),
+            false => 0,
+        },
     })
 }
 

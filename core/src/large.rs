@@ -1,37 +1,61 @@
-//! Mappings of their own: blocks that no slab holds.
+//! Mappings of their own: blocks longer than any run of slabs.
 //!
-//! Each takes a run of whole units of the reserved range, of which only the pages that are needed get memory, so that
-//! the registry finds them like any slab. The block begins where its first unit begins.
+//! Each takes whole units of the reserved range, of which only the pages that are needed get memory, so that the registry
+//! finds them like any slab. The block begins where its first unit begins. A freed one is kept for the next (see
+//! [`crate::retained`]) or goes back to the system.
 //!
-//! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever changes it to FREE frees
-//! the block.
+//! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever changes it to something
+//! else frees the block.
 
 use core::ptr::with_exposed_provenance_mut;
 
 use crate::fault::Fault;
 use crate::platform::{Atomic, Misuse, Ordering, Platform};
-use crate::pool::claim_units;
+use crate::pool::{claim_units, claim_units_at};
 use crate::range::Range;
-use crate::superslab::{SuperSlab, Use};
+use crate::retained::{self, Run};
+use crate::run::Fresh;
+use crate::superslab::Use;
 use crate::units;
 
-/// A block of at least `size` bytes at a multiple of `align`, cleared; 0 if there is no memory or no such run.
-pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) -> usize {
+/// A block of at least `size` bytes at a multiple of `align`. `None` if there is no memory or no such run of units.
+pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) -> Option<Fresh> {
     let unit_size = P::GEOMETRY.unit_size();
-    let Some(bytes) = P::GEOMETRY.round_to_pages(size.max(1)) else { return 0 };
+    let bytes = P::GEOMETRY.round_to_pages(size.max(1))?;
     let count = bytes.div_ceil(unit_size);
-    let Some(first) = claim_aligned(range, count, align) else { return 0 };
-    let start = range.unit_start(first);
-    if !P::commit(with_exposed_provenance_mut(start), bytes) {
-        units::release(range, first, count);
-        return 0;
+    if align <= unit_size
+        && let Some(run) = retained::take::<P>(count)
+    {
+        return reuse(range, run, bytes);
     }
-    let superslab = range.superslab(first);
+    let first = claim_aligned(range, count, align)?;
+    if !P::commit(with_exposed_provenance_mut(range.unit_start(first)), bytes) {
+        units::release(range, first, count);
+        return None;
+    }
+    open(range, Run { first, count: count as u32 }, bytes);
+    Some(Fresh { address: range.unit_start(first), is_zero: true })
+}
+
+/// Hands a kept mapping out again.
+fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> {
+    // Relaxed: the mapping is ours.
+    let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
+    let end = with_exposed_provenance_mut(range.unit_start(run.first) + committed);
+    if committed < bytes && !P::commit(end, bytes - committed) {
+        release(range, run);
+        return None;
+    }
+    open(range, run, committed.max(bytes));
+    Some(Fresh { address: range.unit_start(run.first), is_zero: false })
+}
+
+fn open<P: Platform>(range: Range<P>, run: Run, bytes: usize) {
+    let superslab = range.superslab(run.first);
     // Relaxed: published by the word, and by whatever hands the block to another thread.
-    superslab.run.store(count as u32, Ordering::Relaxed);
+    superslab.run.store(run.count, Ordering::Relaxed);
     superslab.bytes.store(bytes, Ordering::Relaxed);
     superslab.update(|word| Some(word.used_as(Use::Large)));
-    start
 }
 
 /// Claims units whose memory begins at a multiple of `align`.
@@ -52,16 +76,38 @@ fn claim_aligned<P: Platform>(range: Range<P>, count: usize, align: usize) -> Op
     Some(first)
 }
 
-/// Gives a block back. What is no such block is a misuse.
-pub(crate) fn free<P: Platform>(range: Range<P>, address: usize) {
-    let (first, superslab) = find(range, address);
-    let bytes = superslab.bytes.load(Ordering::Relaxed);
-    let count = superslab.run.load(Ordering::Relaxed) as usize;
-    let freed =
-        superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(Use::Free)));
+/// Frees the block that begins with unit `first`. What is no such block is a misuse.
+pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
+    check(range, first, address);
+    let superslab = range.superslab(first);
+    let run = Run { first, count: superslab.run.load(Ordering::Relaxed) };
+    let keep = retained::is_worth_it::<P>(run.count as usize);
+    let usage = if keep { Use::Retained } else { Use::Free };
+    let freed = superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(usage)));
     if freed.is_none() {
         P::misuse(Misuse::DoubleFree, address);
     }
+    if keep {
+        while retained::is_full_for::<P>(run.count as usize) {
+            match retained::take_any::<P>() {
+                Some(older) => release(range, older),
+                None => break,
+            }
+        }
+        if retained::keep::<P>(run) {
+            return;
+        }
+    }
+    release(range, run);
+}
+
+/// Gives a mapping that is ours back to the system.
+pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
+    let superslab = range.superslab(run.first);
+    let (first, count) = (run.first, run.count as usize);
+    // Relaxed: the mapping is ours.
+    let bytes = superslab.bytes.load(Ordering::Relaxed);
+    superslab.update(|word| (word.usage() != Use::Free).then(|| word.used_as(Use::Free)));
     let early = P::planted(Fault::ReleaseBeforeUnmap);
     if early {
         units::release(range, first, count);
@@ -74,6 +120,16 @@ pub(crate) fn free<P: Platform>(range: Range<P>, address: usize) {
     }
 }
 
+/// Gives all kept mappings back to the system; whether there were any.
+pub(crate) fn release_retained<P: Platform>(range: Range<P>) -> bool {
+    let mut some = false;
+    while let Some(run) = retained::take_any::<P>() {
+        release(range, run);
+        some = true;
+    }
+    some
+}
+
 /// The system refused to take memory back: the units' next claimer tries again.
 fn remember_leftover<P: Platform>(range: Range<P>, first: u32, bytes: usize) {
     let unit_size = P::GEOMETRY.unit_size();
@@ -84,49 +140,57 @@ fn remember_leftover<P: Platform>(range: Range<P>, first: u32, bytes: usize) {
     }
 }
 
-/// The mapping that begins at `address`; anything else is a misuse.
-fn find<P: Platform>(range: Range<P>, address: usize) -> (u32, &'static SuperSlab<P>) {
-    let Some(slab) = range.slab_index_of(address) else {
-        P::misuse(Misuse::ForeignPointer, address)
-    };
-    let unit = slab / P::GEOMETRY.slabs_per_superslab;
-    let superslab = range.superslab(unit);
-    match superslab.load().usage() {
-        Use::Large if range.unit_start(unit) == address => (unit, superslab),
-        Use::Large => P::misuse(Misuse::InteriorPointer, address),
-        Use::Shared => P::misuse(Misuse::DoubleFree, address),
-        // Nobody's now, but a block began here once.
-        Use::Free | Use::Retired
-            if range.unit_start(unit) == address && superslab.load().generation() != 0 =>
-        {
-            P::misuse(Misuse::DoubleFree, address)
-        }
-        Use::Free | Use::Retired => P::misuse(Misuse::ForeignPointer, address),
-    }
+/// Judges what is said to be the block of the mapping that begins with `unit`.
+fn check<P: Platform>(range: Range<P>, unit: u32, address: usize) {
+    let word = range.superslab(unit).load();
+    let begins = range.unit_start(unit) == address;
+    P::misuse(
+        match word.usage() {
+            Use::Large if begins => return,
+            Use::Large => Misuse::InteriorPointer,
+            // Nobody's now, but a block began here once.
+            _ if begins && word.generation() != 0 => Misuse::DoubleFree,
+            _ if units::is_claimed(range, unit) => Misuse::InteriorPointer,
+            _ => Misuse::ForeignPointer,
+        },
+        address,
+    )
 }
 
-/// Bytes that the program may use of the block at `address`.
-pub(crate) fn usable_size<P: Platform>(range: Range<P>, address: usize) -> usize {
-    find(range, address).1.bytes.load(Ordering::Relaxed)
+/// Bytes that the program may use of the block that begins with unit `first`.
+pub(crate) fn usable_size<P: Platform>(range: Range<P>, first: u32, address: usize) -> usize {
+    check(range, first, address);
+    range.superslab(first).bytes.load(Ordering::Relaxed)
 }
 
 /// Changes the block's size in place; `false` if that cannot be done, and nothing is changed then.
-pub(crate) fn resize<P: Platform>(range: Range<P>, address: usize, size: usize) -> bool {
-    let (_, superslab) = find(range, address);
+pub(crate) fn resize<P: Platform>(
+    range: Range<P>,
+    first: u32,
+    address: usize,
+    size: usize,
+) -> bool {
+    check(range, first, address);
+    let superslab = range.superslab(first);
     // Relaxed: the block is the caller's, and with it these words.
     let old = superslab.bytes.load(Ordering::Relaxed);
     let run = superslab.run.load(Ordering::Relaxed) as usize;
     let Some(new) = P::GEOMETRY.round_to_pages(size.max(1)) else { return false };
-    if new.div_ceil(P::GEOMETRY.unit_size()) != run {
+    let units = new.div_ceil(P::GEOMETRY.unit_size());
+    if units < run - run / 4 {
         return false;
     }
-    let done = if new > old {
-        P::commit(with_exposed_provenance_mut(address + old), new - old)
-    } else {
-        new == old || P::decommit(with_exposed_provenance_mut(address + new), old - new)
-    };
+    if units > run && !claim_units_at(range, first + run as u32, units - run) {
+        return false;
+    }
+    let end = with_exposed_provenance_mut(range.unit_start(first) + old);
+    let cut = with_exposed_provenance_mut(range.unit_start(first) + new);
+    let done = if new > old { P::commit(end, new - old) } else { new == old || P::decommit(cut, old - new) };
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);
+        superslab.run.store(units.max(run) as u32, Ordering::Relaxed);
+    } else if units > run {
+        units::release(range, first + run as u32, units - run);
     }
     done
 }

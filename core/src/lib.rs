@@ -41,12 +41,14 @@ pub mod platform;
 mod pool;
 pub mod range;
 mod refill;
+mod retained;
 pub mod remote_list;
 pub mod root;
 pub mod size_class;
 pub mod slab;
 pub mod slot;
 pub mod superslab;
+mod run;
 mod thread;
 mod units;
 

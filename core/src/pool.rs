@@ -24,7 +24,7 @@ use crate::ownership::Owned;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::{Range, root};
 use crate::slot::{OwnerId, SlabState, SlotWord};
-use crate::superslab::Use;
+use crate::superslab::{SuperSlabWord, Use};
 use crate::units;
 
 /// A slot for a slab of `class`, owned by `me`. `None` if the system has no memory, or the range no unit.
@@ -35,9 +35,11 @@ pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> 
         {
             None
         }
-        None => take_new(range),
+        None => take_new(range, 1),
         found => found,
     }?;
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    touch(range, index / slabs, slots(index % slabs, 1));
     // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last owner's words.
     Some(unsafe { Owned::bind_new(range, index, me, class) })
 }
@@ -73,11 +75,95 @@ fn take_slot<P: Platform>(range: Range<P>, unit: u32) -> Option<u32> {
             word.is_available().then(|| word.with_slots(take_lowest(word.free_slots())))
         })?
     };
+    count_spare::<P>(old);
+    Some(unit * P::GEOMETRY.slabs_per_superslab + old.free_slots().trailing_zeros())
+}
+
+/// A mask of `count` slots from `first` on.
+pub(crate) const fn slots(first: u32, count: u32) -> u32 {
+    (u32::MAX >> (32 - count)) << first
+}
+
+/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit `hint`, in a few others, or
+/// in a new SuperSlab. The first slot's number in the range.
+pub(crate) fn take_run<P: Platform>(
+    range: Range<P>,
+    count: u32,
+    step: u32,
+    hint: Option<u32>,
+) -> Option<u32> {
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    if let Some(unit) = hint
+        && let Some(slot) = take_run_in(range, unit, count, step)
+    {
+        return Some(unit * slabs + slot);
+    }
+    let start = hint.map_or(0, |unit| unit + 1);
+    let found = units::visit_claimed(range, start, P::GEOMETRY.run_probes, |unit| {
+        take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
+    });
+    if found.is_some() {
+        return found;
+    }
+    let slot = (slabs - count) / step * step;
+    take_new(range, slots(slot, count)).map(|first| first + slot)
+}
+
+/// Takes the highest such run in `unit`.
+fn take_run_in<P: Platform>(range: Range<P>, unit: u32, count: u32, step: u32) -> Option<u32> {
+    let place = |word: SuperSlabWord| {
+        let starts = if word.usage() == Use::Shared { runs(word.free_slots(), count, step) } else { 0 };
+        starts.checked_ilog2()
+    };
+    let (old, _) = range.superslab(unit).update(|word| {
+        place(word).map(|slot| word.with_slots(word.free_slots() & !slots(slot, count)))
+    })?;
+    count_spare::<P>(old);
+    place(old)
+}
+
+/// A bit for each multiple of `step` from which on `count` slots are free.
+const fn runs(free: u32, count: u32, step: u32) -> u32 {
+    let mut starts = free;
+    let mut length = 1;
+    while length < count {
+        let more = if count - length < length { count - length } else { length };
+        starts &= starts >> more;
+        length += more;
+    }
+    let mut aligned = 0;
+    let mut slot = 0;
+    while slot < 32 {
+        aligned |= 1 << slot;
+        slot += step;
+    }
+    starts & aligned
+}
+
+/// Takes just these slots of `unit`, if all of them are free.
+pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+    let taken = range.superslab(unit).update(|word| {
+        let free = word.free_slots();
+        (word.usage() == Use::Shared && free & slots == slots).then_some(word.with_slots(free & !slots))
+    });
+    if let Some((old, _)) = taken {
+        count_spare::<P>(old);
+    }
+    taken.is_some()
+}
+
+/// A SuperSlab is no spare any more if all of its slots were free.
+fn count_spare<P: Platform>(old: SuperSlabWord) {
     if old.free_slots() == P::GEOMETRY.all_slots() {
         // Relaxed: a count, nothing is published by it.
         root::<P>().spares.fetch_sub(1, Ordering::Relaxed);
     }
-    Some(unit * P::GEOMETRY.slabs_per_superslab + old.free_slots().trailing_zeros())
+}
+
+/// Says that the memory of these slots, which are ours, is handed out; whether it is still zero.
+pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+    // Relaxed: the bits of our slots are ours; the slot mask publishes them.
+    range.superslab(unit).touched.fetch_or(slots, Ordering::Relaxed) & slots == 0
 }
 
 /// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.
@@ -94,11 +180,11 @@ fn unlist<P: Platform>(range: Range<P>, unit: u32) {
     }
 }
 
-/// Stage 3. The first slot of the new SuperSlab is the caller's.
-fn take_new<P: Platform>(range: Range<P>) -> Option<u32> {
+/// Stage 3. These slots of the new SuperSlab are the caller's; the number of its first one.
+fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
     let unit = claim_units(range, 1, 1)?;
     if P::planted(Fault::OpenBeforeReady) {
-        share(range, unit, P::GEOMETRY.all_slots() & !1);
+        share(range, unit, P::GEOMETRY.all_slots() & !taken);
     }
     if !P::commit(with_exposed_provenance_mut(range.unit_start(unit)), P::GEOMETRY.unit_size()) {
         if !P::planted(Fault::CommitFailureLeak) {
@@ -107,7 +193,7 @@ fn take_new<P: Platform>(range: Range<P>) -> Option<u32> {
         return None;
     }
     if !P::planted(Fault::OpenBeforeReady) {
-        share(range, unit, P::GEOMETRY.all_slots() & !1);
+        share(range, unit, P::GEOMETRY.all_slots() & !taken);
     }
     Some(unit * P::GEOMETRY.slabs_per_superslab)
 }
@@ -130,12 +216,18 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
     if !P::planted(Fault::OfferBeforeReady) {
         owned.empty(range);
     }
-    let superslab = range.superslab(unit);
-    let change = superslab.update(|word| Some(word.with_slots(word.free_slots() | bit).listed()));
-    let Some((old, new)) = change else { return };
+    give_back_slots(range, unit, bit);
     if P::planted(Fault::OfferBeforeReady) {
         owned.empty(range);
     }
+}
+
+/// Takes slots back that are ours, and of which nothing is in use; retires the SuperSlab if they were the last ones and
+/// there are spares.
+pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    let superslab = range.superslab(unit);
+    let change = superslab.update(|word| Some(word.with_slots(word.free_slots() | slots).listed()));
+    let Some((old, new)) = change else { return };
     if !old.is_listed() {
         root::<P>().available.push(unit, &superslab.stack_link);
     }
@@ -172,6 +264,8 @@ pub(crate) fn retire<P: Platform>(range: Range<P>, unit: u32) {
         share(range, unit, all);
         return;
     }
+    // Relaxed: the SuperSlab is ours alone; published by the unit map.
+    superslab.touched.store(0, Ordering::Relaxed);
     for slot in 0..P::GEOMETRY.slabs_per_superslab {
         let slab = range.slab(unit * P::GEOMETRY.slabs_per_superslab + slot);
         let word = slab.slot_hint();
@@ -191,20 +285,30 @@ pub(crate) fn retire_spares<P: Platform>(range: Range<P>) {
     if spares == 0 {
         return;
     }
-    for unit in 0..range.units() as u32 {
+    units::visit_claimed(range, 0, u32::MAX, |unit| {
         let word = range.superslab(unit).load();
         if word.usage() == Use::Shared && word.free_slots() == P::GEOMETRY.all_slots() {
             retire(range, unit);
-            if root::<P>().spares.load(Ordering::Relaxed) == 0 {
-                return;
-            }
         }
-    }
+        // Relaxed: a count.
+        (root::<P>().spares.load(Ordering::Relaxed) == 0).then_some(())
+    });
 }
 
 /// Claims units, and takes memory away that an earlier use could not give back.
 pub(crate) fn claim_units<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
     let first = units::claim(range, count, align)?;
+    take_leftovers(range, first, count).then_some(first)
+}
+
+/// Claims just these units, as [`claim_units`].
+pub(crate) fn claim_units_at<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
+    units::claim_at(range, first, count) && take_leftovers(range, first, count)
+}
+
+/// Takes memory away from our units that an earlier use could not give back; if the system refuses again, the units are
+/// given back.
+fn take_leftovers<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
     for unit in first..first + count as u32 {
         let leftover = &range.superslab(unit).leftover;
         // Relaxed, here and below: the unit's bit is ours; the unit map publishes.
@@ -212,10 +316,10 @@ pub(crate) fn claim_units<P: Platform>(range: Range<P>, count: usize, align: usi
         if bytes != 0 {
             if !P::decommit(with_exposed_provenance_mut(range.unit_start(unit)), bytes) {
                 units::release(range, first, count);
-                return None;
+                return false;
             }
             leftover.store(0, Ordering::Relaxed);
         }
     }
-    Some(first)
+    true
 }

@@ -2,6 +2,7 @@
 
 use core::mem::MaybeUninit;
 
+use crate::geometry::RETAINED_MAX;
 use crate::heap::Heap;
 use crate::index_stack::IndexStack;
 use crate::platform::Platform;
@@ -21,6 +22,12 @@ pub struct Root<P: Platform> {
     pub(crate) spares: P::AtomicU32,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,
+    /// Words of the unit map that ever had a claimed unit, and all in front of them.
+    pub(crate) words_used: P::AtomicUsize,
+    /// Freed mappings that are kept; see [`crate::retained`].
+    pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
+    /// Bytes of these. May be off while threads are in the middle of changing it.
+    pub(crate) retained_bytes: P::AtomicUsize,
     /// SuperSlabs with free slots.
     pub(crate) available: IndexStack<P>,
     /// Per class: slabs without an owner that have free blocks.

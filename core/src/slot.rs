@@ -9,11 +9,14 @@
 //!
 //! | State     | Owner  | Free blocks known | Who may change it                      | To                         |
 //! |-----------|--------|-------------------|----------------------------------------|----------------------------|
-//! | UNUSED    | nobody | never cut         | the holder of its bit in the slot mask | ACTIVE                     |
+//! | UNUSED    | nobody | never cut         | the holder of its bit in the slot mask | ACTIVE, RUN                |
 //! | ACTIVE    | a heap | any number        | that heap alone                        | FULL, ABANDONED, EMPTY     |
 //! | FULL      | nobody | none              | any heap, by claiming it               | ACTIVE                     |
 //! | ABANDONED | nobody | at least one      | the heap that popped it from its stack | ACTIVE                     |
-//! | EMPTY     | nobody | all               | the holder of its bit in the slot mask | ACTIVE, UNUSED             |
+//! | EMPTY     | nobody | all               | the holder of its bit in the slot mask | ACTIVE, RUN, UNUSED        |
+//! | RUN       | nobody | none              | whoever frees its block                | EMPTY                      |
+//!
+//! RUN is the first slab of a run that is one block (see [`crate::run`]); the others of the run keep their words.
 //!
 //! Invariants:
 //! 1. Only an ACTIVE slab has an owner, and owner identities are never zero.
@@ -34,6 +37,8 @@ pub enum SlabState {
     Abandoned = 3,
     /// In the shared pool, no block is out.
     Empty = 4,
+    /// The first slab of a run that is one block, which the program holds.
+    Run = 5,
 }
 
 impl SlabState {
@@ -45,6 +50,7 @@ impl SlabState {
             SlabState::Full => "FULL",
             SlabState::Abandoned => "ABANDONED",
             SlabState::Empty => "EMPTY",
+            SlabState::Run => "RUN",
         }
     }
 
@@ -53,7 +59,9 @@ impl SlabState {
         use SlabState::*;
         matches!(
             (self, to),
-            (Unused, Active)
+            (Unused | Empty, Run)
+                | (Run, Empty)
+                | (Unused, Active)
                 | (Active, Full | Abandoned | Empty)
                 | (Full | Abandoned, Active)
                 | (Empty, Active | Unused)
@@ -117,6 +125,7 @@ impl SlotWord {
             2 => Some(SlabState::Full),
             3 => Some(SlabState::Abandoned),
             4 => Some(SlabState::Empty),
+            5 => Some(SlabState::Run),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! A SuperSlab's descriptor: which slots are free, and what the unit is used for, in one 64-bit word.
 //!
 //! ```text
-//! bit 63 ............ 32 | 31 ....... 8 | 7 ..... 3 | 2      | 1 0
+//! bit 63 ............ 32 | 31 ....... 8 | 7 ..... 4 | 3      | 2 1 0
 //!     slot mask          | generation   | 0         | listed | use
 //! ```
 //!
@@ -14,7 +14,8 @@
 //! | FREE    | nobody's, or its claimer's (see `units`) | SHARED, LARGE            |
 //! | SHARED  | a SuperSlab that the shared pool hands out     | RETIRED (all slots free)    |
 //! | RETIRED | on its way back to the system                  | FREE, SHARED (refused)      |
-//! | LARGE   | the first unit of a mapping of its own         | FREE                        |
+//! | LARGE   | the first unit of a mapping of its own         | FREE, RETAINED              |
+//! | RETAINED | the same, freed and kept (see `retained`)     | LARGE, FREE                 |
 //!
 //! Invariants:
 //! 1. Only SHARED SuperSlabs have a slot mask other than 0.
@@ -31,10 +32,12 @@ pub struct SuperSlab<P: Platform> {
     pub(crate) word: P::AtomicU64,
     /// The link on the stack of available SuperSlabs.
     pub(crate) stack_link: P::AtomicU32,
-    /// LARGE: the number of units of the mapping.
+    /// LARGE, RETAINED: the number of units of the mapping.
     pub(crate) run: P::AtomicU32,
-    /// LARGE: committed bytes of the mapping.
+    /// LARGE, RETAINED: committed bytes of the mapping.
     pub(crate) bytes: P::AtomicUsize,
+    /// SHARED: the slots whose memory was handed out since the system gave it; that of the others is zero.
+    pub(crate) touched: P::AtomicU32,
     /// FREE: bytes at the unit's start that the system refused to take back; the next claimer tries again.
     pub(crate) leftover: P::AtomicUsize,
 }
@@ -51,6 +54,8 @@ pub enum Use {
     Large = 2,
     /// On its way back to the system.
     Retired = 3,
+    /// A mapping of its own that was freed and is kept.
+    Retained = 4,
 }
 
 impl Use {
@@ -61,6 +66,7 @@ impl Use {
             Use::Shared => "SHARED",
             Use::Large => "LARGE",
             Use::Retired => "RETIRED",
+            Use::Retained => "RETAINED",
         }
     }
 
@@ -69,7 +75,11 @@ impl Use {
         use Use::*;
         matches!(
             (self, to),
-            (Free, Shared | Large) | (Shared, Retired) | (Retired, Free | Shared) | (Large, Free)
+            (Free, Shared | Large)
+                | (Shared, Retired)
+                | (Retired, Free | Shared)
+                | (Large, Free | Retained)
+                | (Retained, Large | Free)
         )
     }
 }
@@ -78,18 +88,20 @@ impl Use {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SuperSlabWord(pub u64);
 
-const LISTED: u64 = 1 << 2;
+const LISTED: u64 = 1 << 3;
+const USE_MASK: u64 = 7;
 const GENERATION_SHIFT: u32 = 8;
 const GENERATION_MASK: u64 = 0xff_ffff;
 
 impl SuperSlabWord {
     /// What the unit is used for.
     pub const fn usage(self) -> Use {
-        match self.0 & 3 {
+        match self.0 & USE_MASK {
             0 => Use::Free,
             1 => Use::Shared,
             2 => Use::Large,
-            _ => Use::Retired,
+            3 => Use::Retired,
+            _ => Use::Retained,
         }
     }
 
@@ -110,7 +122,7 @@ impl SuperSlabWord {
 
     /// Whether the pool can hand out a slot.
     pub(crate) const fn is_available(self) -> bool {
-        self.0 & 3 == Use::Shared as u64 && self.free_slots() != 0
+        self.0 & USE_MASK == Use::Shared as u64 && self.free_slots() != 0
     }
 
     pub(crate) const fn with_slots(self, slots: u32) -> SuperSlabWord {
@@ -129,7 +141,7 @@ impl SuperSlabWord {
     pub(crate) const fn used_as(self, usage: Use) -> SuperSlabWord {
         let generation = match usage {
             Use::Shared | Use::Large => (self.0 >> GENERATION_SHIFT).wrapping_add(1),
-            Use::Free | Use::Retired => self.0 >> GENERATION_SHIFT,
+            Use::Free | Use::Retired | Use::Retained => self.0 >> GENERATION_SHIFT,
         } & GENERATION_MASK;
         SuperSlabWord(generation << GENERATION_SHIFT | self.0 & LISTED | usage as u64)
     }

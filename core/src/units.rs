@@ -46,6 +46,18 @@ fn claim_in<P: Platform>(
     None
 }
 
+/// Claims just the units `first..first + count`, if they lie in the range and are free.
+pub(crate) fn claim_at<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
+    first as usize + count <= range.units() && claim_run(range, first as usize, count).is_ok()
+}
+
+/// Whether somebody has the unit.
+pub(crate) fn is_claimed<P: Platform>(range: Range<P>, unit: u32) -> bool {
+    // Relaxed: for messages.
+    let word = range.map_word(unit as usize / 64).load(Ordering::Relaxed);
+    word >> (unit % 64) & 1 == 1
+}
+
 /// Claims the units `first..first + count`, or none of them: then a unit that was taken, the last one of a row.
 fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result<(), usize> {
     let mut unit = first;
@@ -61,13 +73,34 @@ fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result
             // Acquire: pairs with `release`: what the last holder did to the units is done.
             match map.compare_exchange_weak(seen, seen | mask, Ordering::Acquire, Ordering::Relaxed)
             {
-                Ok(_) => break,
+                Ok(_) => {
+                    note_used::<P>(word);
+                    break;
+                }
                 Err(now) => seen = now,
             }
         }
         unit += mask.count_ones() as usize;
     }
     Ok(())
+}
+
+/// Remembers that this word of the map, and those in front of it, may have claimed units.
+fn note_used<P: Platform>(word: usize) {
+    // Relaxed: a bound for searches, that only grows.
+    let words_used = &root::<P>().words_used;
+    let mut seen = words_used.load(Ordering::Relaxed);
+    while seen <= word {
+        match words_used.compare_exchange_weak(
+            seen,
+            word + 1,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            Ok(_) => return,
+            Err(now) => seen = now,
+        }
+    }
 }
 
 /// Gives the units `first..first + count` back.
@@ -85,6 +118,45 @@ pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
     if hint.load(Ordering::Relaxed) > first as usize / 64 {
         hint.store(first as usize / 64, Ordering::Relaxed);
     }
+}
+
+/// Shows claimed units to `visit`, cyclically from `start` on, until it finds something or has seen `most` of them.
+pub(crate) fn visit_claimed<P: Platform, T>(
+    range: Range<P>,
+    start: u32,
+    most: u32,
+    mut visit: impl FnMut(u32) -> Option<T>,
+) -> Option<T> {
+    let words = range.units().div_ceil(64).min(root::<P>().words_used.load(Ordering::Relaxed));
+    if words == 0 {
+        return None;
+    }
+    let start = if start as usize / 64 < words { start } else { 0 };
+    let mut left = most;
+    // The first word is looked at twice: from `start` on, and at the end up to it.
+    for round in 0..=words {
+        let word = (start as usize / 64 + round) % words;
+        let skipped = u64::MAX << (start % 64);
+        let part = match round {
+            0 => skipped,
+            _ if round == words => !skipped,
+            _ => u64::MAX,
+        };
+        // Relaxed: a hint; the visitor takes what it finds by an exchange.
+        let mut claimed = range.map_word(word).load(Ordering::Relaxed) & part;
+        while claimed != 0 {
+            if left == 0 {
+                return None;
+            }
+            left -= 1;
+            let found = visit((word * 64) as u32 + claimed.trailing_zeros());
+            if found.is_some() {
+                return found;
+            }
+            claimed &= claimed - 1;
+        }
+    }
+    None
 }
 
 /// The word of the map that holds `unit`, and the bits of `unit..end` in it.

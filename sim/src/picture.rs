@@ -33,7 +33,7 @@ pub fn draw<G: WorldGeometry>() -> String {
             usage.name(),
             unit.word.generation()
         );
-        if usage == Use::Large {
+        if matches!(usage, Use::Large | Use::Retained) {
             let _ = writeln!(text, ", {} bytes", unit.bytes);
             continue;
         }

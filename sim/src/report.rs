@@ -55,9 +55,10 @@ pub fn counts_text(counts: &Counts) -> String {
         grouped(counts.emptied)
     );
     let others = format!(
-        "{}, {} retired, {}",
+        "{}, {} retired, {}, {}",
         counted(counts.remote_frees, "remote free", "remote frees"),
         counted(counts.retired, "superslab", "superslabs"),
+        counted(counts.runs, "run", "runs"),
         counted(counts.large, "large block", "large blocks")
     );
     format!("  {}\n  {}", folded(&slabs, 2, 4), folded(&others, 2, 4))
@@ -249,6 +250,7 @@ pub fn value(report: &Report, commit: &str) -> Value {
             "emptied": counts.emptied,
             "remote_frees": counts.remote_frees,
             "superslabs_retired": counts.retired,
+            "runs": counts.runs,
             "large_blocks": counts.large,
         },
         "oracles": ORACLES.iter().map(|(name, _)| *name).collect::<Vec<_>>(),

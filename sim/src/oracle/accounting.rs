@@ -7,7 +7,8 @@
 //! 2. No block is in two places; each begins where a block begins.
 //! 3. A FULL slab has nothing on its remote list: nobody would ever know of it. An ABANDONED slab is on the stack of
 //!    its class, once. An ACTIVE slab has a living owner.
-//! 4. The slot mask and the slots' states agree; a unit is claimed exactly while it is used.
+//! 4. The slot mask and the slots' states agree; a unit is claimed exactly while it is used or kept; a run, and a mapping of
+//!    its own, has a block that the program holds.
 //! 5. When everything was freed and collected, no unit is in use: the memory has gone back.
 
 use std::collections::HashMap;
@@ -84,6 +85,11 @@ impl<G: WorldGeometry> Audit<G> {
         })?;
         if slab.class != 0 {
             return Ok(());
+        }
+        if slab.run != 0 {
+            let start = self.range.base() + index as usize * G::GEOMETRY.slab_size();
+            let fits = address == start && bytes <= slab.run as usize * G::GEOMETRY.slab_size();
+            return if fits { Ok(()) } else { Err("a live block does not fit its run".to_owned()) };
         }
         let mut large = None;
         inspect::units(self.range, |unit| {
@@ -196,6 +202,9 @@ impl<G: WorldGeometry> Audit<G> {
         if bound != (slab.class != 0) {
             return Err(format!("{} with class {}", state.name(), slab.class));
         }
+        if state == SlabState::Run && live != 1 {
+            return Err("a run whose block nobody holds".into());
+        }
         if !bound {
             return if slab.remote == 0 {
                 Ok(())
@@ -266,8 +275,13 @@ impl<G: WorldGeometry> Audit<G> {
         match usage {
             Use::Free => Ok(()),
             Use::Retired => Err("RETIRED for ever".into()),
+            Use::Retained if unit.kept => {
+                *inside = unit.run as usize - 1;
+                Ok(())
+            }
+            Use::Retained => Err("a freed mapping that nobody knows of".into()),
             Use::Large => {
-                *inside = unit.bytes.div_ceil(G::GEOMETRY.unit_size()) - 1;
+                *inside = unit.run as usize - 1;
                 let start = self.range.base() + unit.index as usize * G::GEOMETRY.unit_size();
                 match self.places.get(&start) {
                     Some(Found::Live) => Ok(()),
@@ -283,9 +297,14 @@ impl<G: WorldGeometry> Audit<G> {
             return Err("free slots that the pool does not know of".into());
         }
         let slabs = G::GEOMETRY.slabs_per_superslab;
+        let mut run_end = 0;
         for slot in 0..slabs {
-            let state = self.slabs[(unit.index * slabs + slot) as usize].slot.state();
-            let free = matches!(state, Some(SlabState::Unused | SlabState::Empty));
+            let picture = &self.slabs[(unit.index * slabs + slot) as usize];
+            let state = picture.slot.state();
+            if picture.run != 0 {
+                run_end = slot + picture.run;
+            }
+            let free = matches!(state, Some(SlabState::Unused | SlabState::Empty)) && slot >= run_end;
             if free != (unit.word.free_slots() >> slot & 1 == 1) {
                 return Err(format!("slot {slot} is {state:?}, against the slot mask"));
             }

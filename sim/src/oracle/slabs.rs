@@ -60,7 +60,9 @@ pub struct Counts {
     pub emptied: u64,
     /// SuperSlabs retired.
     pub retired: u64,
-    /// Mappings of their own.
+    /// Runs of slabs handed out.
+    pub runs: u64,
+    /// Mappings of their own handed out.
     pub large: u64,
 }
 
@@ -75,6 +77,7 @@ impl Counts {
         self.adopted += other.adopted;
         self.emptied += other.emptied;
         self.retired += other.retired;
+        self.runs += other.runs;
         self.large += other.large;
     }
 }
@@ -169,7 +172,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
                 slabs,
                 slabs_end: range.base() - view.base(),
                 superslabs,
-                superslabs_end: slabs,
+                superslabs_end: range.class_map() - view.base(),
             });
         }
         self.tables
@@ -247,6 +250,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
             (SlabState::Active, SlabState::Abandoned) => counts.abandoned += 1,
             (SlabState::Abandoned, SlabState::Active) => counts.adopted += 1,
             (SlabState::Active, SlabState::Empty) => counts.emptied += 1,
+            (SlabState::Unused | SlabState::Empty, SlabState::Run) => counts.runs += 1,
             _ => {}
         }
         let me = Self::me(thread, view);
@@ -358,6 +362,9 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
         let Some(tables) = self.tables(view) else { return Verdict::Go };
         let offset = access.offset;
         if offset < tables.superslabs || offset >= tables.slabs_end {
+            return Verdict::Go;
+        }
+        if offset >= tables.superslabs_end && offset < tables.slabs {
             return Verdict::Go;
         }
         if offset < tables.superslabs_end {
