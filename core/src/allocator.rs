@@ -11,6 +11,7 @@ use core::marker::PhantomData;
 use core::ptr::{null_mut, with_exposed_provenance, with_exposed_provenance_mut};
 
 use crate::cache;
+use crate::fault::Fault;
 use crate::heap::cache_capacity;
 use crate::large;
 use crate::platform::{Misuse, Plain, Platform};
@@ -105,8 +106,14 @@ impl<P: Platform> Allocator<P> {
         if address == 0 {
             return;
         }
-        let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        let class = range.slab_index_of(address).map_or(0, |index| range.slab(index).class());
+        // The range's own word, not a copy: a thread that frees before it allocates has none.
+        let known = if P::planted(Fault::RegistryUninit) {
+            thread::existing_heap::<P>().map(|heap| heap.range())
+        } else {
+            Range::get()
+        };
+        let Some(range) = known else { P::misuse(Misuse::ForeignPointer, address) };
+        let class = Self::class_of(range, address);
         if class == 0 {
             return large::free(range, address);
         }
@@ -136,7 +143,7 @@ impl<P: Platform> Allocator<P> {
     pub unsafe fn reallocate(block: *mut u8, new_size: usize, align: usize) -> *mut u8 {
         let address = block.expose_provenance();
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        let class = range.slab_index_of(address).map_or(0, |index| range.slab(index).class());
+        let class = Self::class_of(range, address);
         let new_class = size_class::class_for(new_size, align, P::GEOMETRY.small_max);
         let old_size = if class == 0 {
             if new_class.is_none() && large::resize(range, address, new_size) {
@@ -169,7 +176,7 @@ impl<P: Platform> Allocator<P> {
     pub unsafe fn usable_size(block: *const u8) -> usize {
         let address = block.expose_provenance();
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
-        match range.slab_index_of(address).map_or(0, |index| range.slab(index).class()) {
+        match Self::class_of(range, address) {
             0 => large::usable_size(range, address),
             class => size_class::size_of(class),
         }
@@ -177,7 +184,20 @@ impl<P: Platform> Allocator<P> {
 
     /// Whether the address lies in this allocator's range. Exact, and safe for any pointer.
     pub fn owns(pointer: *const u8) -> bool {
-        Range::<P>::get().is_some_and(|range| range.slab_index_of(pointer.addr()).is_some())
+        Range::<P>::get().is_some_and(|range| Self::lookup(range, pointer.addr()).is_some())
+    }
+
+    /// The slab that `address` lies in, if it is in the range at all.
+    fn lookup(range: Range<P>, address: usize) -> Option<u32> {
+        if P::planted(Fault::GuessUnmapped) {
+            return Some((address.wrapping_sub(range.base()) >> P::GEOMETRY.slab_shift) as u32);
+        }
+        range.slab_index_of(address)
+    }
+
+    /// The size class of the slab that `address` lies in; 0 for "no slab".
+    fn class_of(range: Range<P>, address: usize) -> u32 {
+        Self::lookup(range, address).map_or(0, |index| range.slab(index).class())
     }
 
     /// The running thread ends, or will not allocate for long: everything that its heap holds is handed over, in time

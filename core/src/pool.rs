@@ -131,12 +131,13 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
         owned.empty();
     }
     let superslab = range.superslab(unit);
+    let seen = P::planted(Fault::ListedTwice).then(|| superslab.load());
     let change = superslab.update(|word| Some(word.with_slots(word.free_slots() | bit).listed()));
     let Some((old, new)) = change else { return };
     if P::planted(Fault::OfferBeforeReady) {
         owned.empty();
     }
-    if !old.is_listed() {
+    if !seen.unwrap_or(old).is_listed() {
         root::<P>().available.push(unit, &superslab.stack_link);
     }
     if new.free_slots() == P::GEOMETRY.all_slots() {
@@ -158,8 +159,8 @@ pub(crate) fn retire<P: Platform>(range: Range<P>, unit: u32) {
         P::decommit(start, P::GEOMETRY.unit_size());
     }
     let retired = superslab.update(|word| {
-        (word.usage() == Use::Shared && word.free_slots() == all)
-            .then_some(word.used_as(Use::Retired))
+        let free = word.free_slots() == all || P::planted(Fault::StaleClaim);
+        (word.usage() == Use::Shared && free).then_some(word.used_as(Use::Retired))
     });
     if retired.is_none() {
         return;
