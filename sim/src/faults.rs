@@ -181,7 +181,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::UnmapBeforeRetire,
         origin: "D12",
         about: "a SuperSlab's memory is taken away before the SuperSlab is closed",
-        oracles: &["released-memory", "page-state", "live-block"],
+        oracles: &["released-memory", "page-state", "live-block", "data-race"],
     },
     Row {
         fault: Fault::DrainWithoutAcquire,
