@@ -13,6 +13,7 @@ use core::ptr::{null_mut, with_exposed_provenance_mut};
 use crate::block;
 use crate::cache;
 use crate::class_map::ClassWord;
+use crate::fault::Fault;
 use crate::heap::{BIN_SIZE, Bin, Heap, cache_capacity, fine_bin_offset};
 use crate::large;
 use crate::platform::{Misuse, Plain, Platform};
@@ -80,7 +81,8 @@ impl<P: Platform> Allocator<P> {
     #[cold]
     #[inline(never)]
     pub fn allocate_slow(size: usize, align: usize) -> *mut u8 {
-        Self::allocate_new(size, align).map_or(null_mut(), |new| with_exposed_provenance_mut(new.address))
+        Self::allocate_new(size, align)
+            .map_or(null_mut(), |new| with_exposed_provenance_mut(new.address))
     }
 
     /// A block that does not come out of the thread cache. When there is no memory, what is kept goes back to the system
@@ -170,7 +172,13 @@ impl<P: Platform> Allocator<P> {
         if address == 0 {
             return;
         }
-        let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
+        // The range's own word, not a copy: a thread that frees before it allocates has none.
+        let known = if P::planted(Fault::RegistryUninit) {
+            thread::existing_heap::<P>().map(|heap| heap.range())
+        } else {
+            Range::get()
+        };
+        let Some(range) = known else { P::misuse(Misuse::ForeignPointer, address) };
         let (class, index) = Self::class_of_block(range, address);
         if class == 0 {
             return match Self::run_or_mapping(range, index) {
@@ -209,7 +217,8 @@ impl<P: Platform> Allocator<P> {
         let new_class = size_class::class_for(new_size, align, P::GEOMETRY.small_max);
         let old_size = if class == 0 {
             let new_run = run::slabs_for::<P>(new_size, align);
-            let (resized, old_size) = match (Self::run_or_mapping(range, index), new_class, new_run) {
+            let (resized, old_size) = match (Self::run_or_mapping(range, index), new_class, new_run)
+            {
                 (Sole::Run, None, Some(count)) => (
                     run::resize(range, index, address, count),
                     run::usable_size(range, index, address),
@@ -265,7 +274,7 @@ impl<P: Platform> Allocator<P> {
 
     /// The class of the block (0 for none) and the number of its slab. A pointer to elsewhere is a misuse.
     fn class_of_block(range: Range<P>, address: usize) -> (u32, u32) {
-        let Some(index) = range.slab_index_of(address) else {
+        let Some(index) = Self::lookup(range, address) else {
             P::misuse(Misuse::ForeignPointer, address)
         };
         (range.class(index), index)
@@ -295,7 +304,15 @@ impl<P: Platform> Allocator<P> {
 
     /// Whether the address lies in this allocator's range. Exact, and safe for any pointer.
     pub fn owns(pointer: *const u8) -> bool {
-        Range::<P>::get().is_some_and(|range| range.slab_index_of(pointer.addr()).is_some())
+        Range::<P>::get().is_some_and(|range| Self::lookup(range, pointer.addr()).is_some())
+    }
+
+    /// The slab that `address` lies in, if it is in the range at all.
+    fn lookup(range: Range<P>, address: usize) -> Option<u32> {
+        if P::planted(Fault::GuessUnmapped) {
+            return Some((address.wrapping_sub(range.base()) >> P::GEOMETRY.slab_shift) as u32);
+        }
+        range.slab_index_of(address)
     }
 
     /// The running thread ends, or will not allocate for long: everything that its heap holds is handed over, in time

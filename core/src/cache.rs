@@ -24,8 +24,11 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32, keep: u32) {
     if block == 0 {
         return;
     }
+    let uncut = P::planted(Fault::FrontCacheBypass);
     if keep == 0 {
-        bin.cache.set(0);
+        if !uncut {
+            bin.cache.set(0);
+        }
     } else {
         let mut last = block;
         // SAFETY: blocks in a thread cache are the thread's alone.
@@ -37,7 +40,9 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32, keep: u32) {
                 }
             }
             block = block::next::<P>(last);
-            block::set_next::<P>(last, 0, P::secret());
+            if !uncut {
+                block::set_next::<P>(last, 0, P::secret());
+            }
         }
     }
     bin.room.set(cache_capacity::<P>(size_class::size_of(class)) - keep);
@@ -101,7 +106,9 @@ unsafe fn give_back<P: Platform>(
         unsafe { slab.push(chain) };
         let bin = heap.bin(class);
         if slab.is_unused() && !is_only(bin, owned) {
-            bin.unlink(range, owned);
+            if !P::planted(Fault::SlabUsedAfterPurge) {
+                bin.unlink(range, owned);
+            }
             pool::give_back(range, owned);
         }
         return;
@@ -170,6 +177,7 @@ pub(crate) fn give_up<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned
         if owned.slab.has_free() {
             return abandon(range, owned);
         }
-        kept = owned.release_full(heap.owner());
+        // A block that was freed at the last moment brings the slab back.
+        kept = owned.release_full(heap.owner()).filter(|_| !P::planted(Fault::ReopenedAtExit));
     }
 }

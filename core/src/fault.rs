@@ -1,9 +1,17 @@
 //! Planted faults: the bugs that the simulator must be able to find.
 //!
-//! A planted fault takes away, or reorders, one line of the core that protects against a known bug. The core asks
-//! [`Platform::planted`](crate::Platform::planted) at that line. The native platform answers with a constant
-//! `false`, so that neither the question nor the faulty path is in the shipped machine code; the simulator answers
-//! as the run was configured.
+//! A planted fault takes away, or reorders, one line of the core that protects against a known bug, or makes one of its
+//! orderings relaxed. The core asks [`Platform::planted`] at that line. The native platform answers with a constant
+//! `false`, so that neither the question nor the faulty path is in the shipped machine code; the simulator answers as the
+//! run was configured.
+
+use crate::platform::{Ordering, Platform};
+
+/// The ordering of an access; relaxed while `fault` is planted. Natively it is the ordering and nothing else.
+#[inline(always)]
+pub(crate) fn unless_planted<P: Platform>(fault: Fault, order: Ordering) -> Ordering {
+    if P::planted(fault) { Ordering::Relaxed } else { order }
+}
 
 /// A bug that can be planted at run time, in the simulator only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,20 +23,30 @@ pub enum Fault {
     DrainBeforeClaim,
     /// S4: a slab is found with one size of a SuperSlab and given back with another.
     LgMismatch,
+    /// S5: a free asks its thread's copy of the registry, which a thread that never allocated does not have.
+    RegistryUninit,
+    /// S6: blocks that were flushed to their slabs stay in the thread cache too.
+    FrontCacheBypass,
     /// S8: the pool does not grow beyond its first SuperSlab.
     SlabExhaustion,
     /// S9: a slot is taken that was seen free, without looking whether its SuperSlab was retired meanwhile.
     StaleSlot,
+    /// S10: a SuperSlab that was seen wholly free is retired, without looking whether a slot was claimed meanwhile.
+    StaleClaim,
     /// S12: only one bit of the owner identity is compared.
     OwnerAlias,
     /// H2: a batch that leaves the freelist is not counted.
     ActiveUnderflow,
+    /// H3: a pointer's slab is guessed, without looking whether the pointer lies in the range.
+    GuessUnmapped,
     /// H4: a remote free that loses its exchange is not tried again.
     DropOnMiss,
     /// H5: blocks in a thread cache are not counted, so that their SuperSlab is retired.
     RetireWhileCached,
     /// H9: a thread ends with blocks in its cache.
     CacheStrand,
+    /// D1: a SuperSlab's word is exchanged with relaxed ordering.
+    StaleBitmap,
     /// D2: the tag of a stack of descriptors does not change.
     StackAba,
     /// D3: a released slab's remote list is not looked at again.
@@ -37,8 +55,12 @@ pub enum Fault {
     PushWithoutLook,
     /// D4: a flag is changed with a load and a store, while the rest of its word changes.
     FlagLost,
+    /// D5: a heap that is used again keeps its owner identity.
+    IdentityReused,
     /// D6: the range is published before its tables have memory.
     PublishBeforeReady,
+    /// D6: the range word is read with relaxed ordering.
+    InitHalfSeen,
     /// D7: a thread that has ended goes on with its old heap.
     HeapAfterExit,
     /// D8: a slab is claimed by a store, not by an exchange.
@@ -49,10 +71,22 @@ pub enum Fault {
     OfferBeforeReady,
     /// D12: a SuperSlab's memory is taken away before the SuperSlab is closed.
     UnmapBeforeRetire,
+    /// D16: a remote list is taken with relaxed ordering.
+    DrainWithoutAcquire,
+    /// D17: a heap keeps a slab in its list that it gave to the pool.
+    SlabUsedAfterPurge,
+    /// D20: the look at a released slab's remote list is no part of the total order.
+    MissedWakeUp,
+    /// D21: whether a SuperSlab is listed is seen before the exchange that lists it.
+    ListedTwice,
     /// D23: a SuperSlab is opened before it has memory.
     OpenBeforeReady,
     /// D23: a mapping's units are free for others before its memory was taken away.
     ReleaseBeforeUnmap,
+    /// D24: units are given back with a load and a store of the unit map.
+    MapUpdateLost,
+    /// D27: a slab that comes back to a heap while its thread ends is not given up again.
+    ReopenedAtExit,
     /// D29: a heap is free for the next thread before its slabs were given up.
     HeapReusedEarly,
     /// D30: after a failed commit the unit stays claimed.
@@ -67,25 +101,38 @@ impl Fault {
         Fault::UnownedDrain,
         Fault::DrainBeforeClaim,
         Fault::LgMismatch,
+        Fault::RegistryUninit,
+        Fault::FrontCacheBypass,
         Fault::SlabExhaustion,
         Fault::StaleSlot,
+        Fault::StaleClaim,
         Fault::OwnerAlias,
         Fault::ActiveUnderflow,
+        Fault::GuessUnmapped,
         Fault::DropOnMiss,
         Fault::RetireWhileCached,
         Fault::CacheStrand,
+        Fault::StaleBitmap,
         Fault::StackAba,
         Fault::ReleaseWithoutLook,
         Fault::PushWithoutLook,
         Fault::FlagLost,
+        Fault::IdentityReused,
         Fault::PublishBeforeReady,
+        Fault::InitHalfSeen,
         Fault::HeapAfterExit,
         Fault::ClaimWithoutExchange,
         Fault::FreeOnlyStrand,
         Fault::OfferBeforeReady,
         Fault::UnmapBeforeRetire,
+        Fault::DrainWithoutAcquire,
+        Fault::SlabUsedAfterPurge,
+        Fault::MissedWakeUp,
+        Fault::ListedTwice,
         Fault::OpenBeforeReady,
         Fault::ReleaseBeforeUnmap,
+        Fault::MapUpdateLost,
+        Fault::ReopenedAtExit,
         Fault::HeapReusedEarly,
         Fault::CommitFailureLeak,
         Fault::ListedBeforeAbandoned,
@@ -97,25 +144,38 @@ impl Fault {
             Fault::UnownedDrain => "unowned-drain",
             Fault::DrainBeforeClaim => "drain-before-claim",
             Fault::LgMismatch => "lg-mismatch",
+            Fault::RegistryUninit => "registry-uninit",
+            Fault::FrontCacheBypass => "front-cache-bypass",
             Fault::SlabExhaustion => "slab-exhaustion",
             Fault::StaleSlot => "stale-slot",
+            Fault::StaleClaim => "stale-claim",
             Fault::OwnerAlias => "owner-alias",
             Fault::ActiveUnderflow => "active-underflow",
+            Fault::GuessUnmapped => "guess-unmapped",
             Fault::DropOnMiss => "drop-on-miss",
             Fault::RetireWhileCached => "retire-while-cached",
             Fault::CacheStrand => "cache-strand",
+            Fault::StaleBitmap => "stale-bitmap",
             Fault::StackAba => "stack-aba",
             Fault::ReleaseWithoutLook => "release-without-look",
             Fault::PushWithoutLook => "push-without-look",
             Fault::FlagLost => "flag-lost",
+            Fault::IdentityReused => "identity-reused",
             Fault::PublishBeforeReady => "publish-before-ready",
+            Fault::InitHalfSeen => "init-half-seen",
             Fault::HeapAfterExit => "heap-after-exit",
             Fault::ClaimWithoutExchange => "claim-without-exchange",
             Fault::FreeOnlyStrand => "free-only-strand",
             Fault::OfferBeforeReady => "offer-before-ready",
             Fault::UnmapBeforeRetire => "unmap-before-retire",
+            Fault::DrainWithoutAcquire => "drain-without-acquire",
+            Fault::SlabUsedAfterPurge => "slab-used-after-purge",
+            Fault::MissedWakeUp => "missed-wake-up",
+            Fault::ListedTwice => "listed-twice",
             Fault::OpenBeforeReady => "open-before-ready",
             Fault::ReleaseBeforeUnmap => "release-before-unmap",
+            Fault::MapUpdateLost => "map-update-lost",
+            Fault::ReopenedAtExit => "reopened-at-exit",
             Fault::HeapReusedEarly => "heap-reused-early",
             Fault::CommitFailureLeak => "commit-failure-leak",
             Fault::ListedBeforeAbandoned => "listed-before-abandoned",

@@ -63,7 +63,7 @@ impl Geometry {
         cache_bytes: 32 * 1024,
         cache_blocks_max: 256,
         refill_bytes: 4096,
-        spare_superslabs: 1,
+        spare_superslabs: 16,
     }
     .check();
 

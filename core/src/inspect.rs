@@ -9,13 +9,14 @@ use core::mem::offset_of;
 use crate::block;
 use crate::geometry::RETAINED_MAX;
 use crate::heap::{Bin, Heap};
+use crate::index_stack::IndexStack;
 use crate::platform::{Atomic, Ordering, Plain, Platform};
 use crate::range::{Range, root};
 use crate::retained::Run;
 use crate::root::Root;
 use crate::size_class::{self, CLASSES};
 use crate::slab::{OWNER_LINE, Slab};
-use crate::slot::{SlabState, SlotWord};
+use crate::slot::{OwnerId, SlabState, SlotWord};
 use crate::superslab::{SuperSlab, SuperSlabWord};
 
 /// What lies at an address.
@@ -287,6 +288,14 @@ pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
     Some(crate::thread::as_ref(heap).id.get()).filter(|id| *id != 0)
 }
 
+/// Whether a thread has this owner identity now.
+pub fn is_owner<P: Platform>(range: Range<P>, owner: OwnerId) -> bool {
+    owner.heap().is_some_and(|index| {
+        (index as usize) < P::GEOMETRY.heaps_max
+            && heap_owner::<P>(range.heap(index)) == Some(owner.0)
+    })
+}
+
 /// The picture of slab `index`; its blocks are shown to `visit`.
 ///
 /// # Errors
@@ -343,16 +352,30 @@ pub fn caches<P: Platform>(
 }
 
 /// The slabs on the stack of abandoned slabs of a class, top first.
-pub fn abandoned<P: Platform>(range: Range<P>, class: u32, mut visit: impl FnMut(u32)) {
-    let mut next = root::<P>().abandoned[class as usize].top().index();
-    let mut left = range.units() as u32 * P::GEOMETRY.slabs_per_superslab;
-    while let Some(index) = next {
+pub fn abandoned<P: Platform>(range: Range<P>, class: u32, visit: impl FnMut(u32)) {
+    let most = range.units() as u32 * P::GEOMETRY.slabs_per_superslab;
+    let stack = &root::<P>().abandoned[class as usize];
+    nodes(stack, most, |index| &range.slab(index).stack_link, visit);
+}
+
+/// The units on the stack of available SuperSlabs, top first.
+pub fn available<P: Platform>(range: Range<P>, visit: impl FnMut(u32)) {
+    let most = range.units() as u32;
+    nodes(&root::<P>().available, most, |index| &range.superslab(index).stack_link, visit);
+}
+
+/// The nodes of a stack, top first; `most` and one more if it has a cycle.
+fn nodes<'a, P: Platform>(
+    stack: &IndexStack<P>,
+    most: u32,
+    link: impl Fn(u32) -> &'a P::AtomicU32,
+    mut visit: impl FnMut(u32),
+) {
+    let mut next = stack.top().index();
+    for _ in 0..=most {
+        let Some(index) = next else { return };
         visit(index);
-        left -= 1;
-        if left == 0 {
-            return;
-        }
-        next = range.slab(index).stack_link.load(Ordering::Relaxed).checked_sub(1);
+        next = link(index).load(Ordering::Relaxed).checked_sub(1);
     }
 }
 

@@ -185,7 +185,11 @@ pub(crate) fn resize<P: Platform>(
     }
     let end = with_exposed_provenance_mut(range.unit_start(first) + old);
     let cut = with_exposed_provenance_mut(range.unit_start(first) + new);
-    let done = if new > old { P::commit(end, new - old) } else { new == old || P::decommit(cut, old - new) };
+    let done = if new > old {
+        P::commit(end, new - old)
+    } else {
+        new == old || P::decommit(cut, old - new)
+    };
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);
         superslab.run.store(units.max(run) as u32, Ordering::Relaxed);

@@ -41,14 +41,14 @@ pub mod platform;
 mod pool;
 pub mod range;
 mod refill;
-mod retained;
 pub mod remote_list;
+mod retained;
 pub mod root;
+mod run;
 pub mod size_class;
 pub mod slab;
 pub mod slot;
 pub mod superslab;
-mod run;
 mod thread;
 mod units;
 

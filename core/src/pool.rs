@@ -112,7 +112,8 @@ pub(crate) fn take_run<P: Platform>(
 /// Takes the highest such run in `unit`.
 fn take_run_in<P: Platform>(range: Range<P>, unit: u32, count: u32, step: u32) -> Option<u32> {
     let place = |word: SuperSlabWord| {
-        let starts = if word.usage() == Use::Shared { runs(word.free_slots(), count, step) } else { 0 };
+        let starts =
+            if word.usage() == Use::Shared { runs(word.free_slots(), count, step) } else { 0 };
         starts.checked_ilog2()
     };
     let (old, _) = range.superslab(unit).update(|word| {
@@ -144,7 +145,8 @@ const fn runs(free: u32, count: u32, step: u32) -> u32 {
 pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
     let taken = range.superslab(unit).update(|word| {
         let free = word.free_slots();
-        (word.usage() == Use::Shared && free & slots == slots).then_some(word.with_slots(free & !slots))
+        (word.usage() == Use::Shared && free & slots == slots)
+            .then_some(word.with_slots(free & !slots))
     });
     if let Some((old, _)) = taken {
         count_spare::<P>(old);
@@ -226,9 +228,10 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
 /// there are spares.
 pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     let superslab = range.superslab(unit);
+    let seen = P::planted(Fault::ListedTwice).then(|| superslab.load());
     let change = superslab.update(|word| Some(word.with_slots(word.free_slots() | slots).listed()));
     let Some((old, new)) = change else { return };
-    if !old.is_listed() {
+    if !seen.unwrap_or(old).is_listed() {
         root::<P>().available.push(unit, &superslab.stack_link);
     }
     if new.free_slots() == P::GEOMETRY.all_slots() {
@@ -250,8 +253,8 @@ pub(crate) fn retire<P: Platform>(range: Range<P>, unit: u32) {
         P::decommit(start, P::GEOMETRY.unit_size());
     }
     let retired = superslab.update(|word| {
-        (word.usage() == Use::Shared && word.free_slots() == all)
-            .then_some(word.used_as(Use::Retired))
+        let free = word.free_slots() == all || P::planted(Fault::StaleClaim);
+        (word.usage() == Use::Shared && free).then_some(word.used_as(Use::Retired))
     });
     if retired.is_none() {
         return;

@@ -18,7 +18,7 @@ use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 
 use crate::class_map::ClassWord;
-use crate::fault::Fault;
+use crate::fault::{Fault, unless_planted};
 use crate::geometry::Geometry;
 use crate::heap::Heap;
 use crate::platform::{Atomic, Ordering, Platform};
@@ -59,7 +59,8 @@ impl<P: Platform> Range<P> {
     /// The range, if it was reserved already.
     pub fn get() -> Option<Range<P>> {
         // Acquire: pairs with the exchange in `reserve`, which publishes the tables' zeroed memory.
-        Self::from_word(root::<P>().range.load(Ordering::Acquire))
+        let order = unless_planted::<P>(Fault::InitHalfSeen, Ordering::Acquire);
+        Self::from_word(root::<P>().range.load(order))
     }
 
     fn from_word(word: usize) -> Option<Range<P>> {

@@ -12,7 +12,7 @@
 //! 2. Only the owner of the slab takes (see `ownership`).
 
 use crate::block;
-use crate::fault::Fault;
+use crate::fault::{Fault, unless_planted};
 use crate::platform::{Atomic, Ordering, Platform};
 
 /// The head of the list: the address of the block pushed last, or 0.
@@ -49,13 +49,13 @@ impl<P: Platform> RemoteList<P> {
             return 0;
         }
         // Acquire: pairs with the exchange in `push`, whose blocks and links become ours.
-        self.head.swap(0, Ordering::Acquire)
+        self.head.swap(0, unless_planted::<P>(Fault::DrainWithoutAcquire, Ordering::Acquire))
     }
 
     /// Whether nothing is on the list, in the total order of the release protocol.
     pub(crate) fn is_empty(&self) -> bool {
         // SeqCst: pairs with the exchange in `push`; see `ownership`.
-        self.head.load(Ordering::SeqCst) == 0
+        self.head.load(unless_planted::<P>(Fault::MissedWakeUp, Ordering::SeqCst)) == 0
     }
 
     /// The first block's address, for pictures and counts at rest.

@@ -92,9 +92,7 @@ pub(crate) fn keep<P: Platform>(run: Run) -> bool {
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         // Release: pairs with `take_if`: our use of the memory is over.
         if entry.load(Ordering::Relaxed) == 0
-            && entry
-                .compare_exchange(0, run.word(), Ordering::Release, Ordering::Relaxed)
-                .is_ok()
+            && entry.compare_exchange(0, run.word(), Ordering::Release, Ordering::Relaxed).is_ok()
         {
             return true;
         }

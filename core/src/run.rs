@@ -59,12 +59,8 @@ pub(crate) fn free<P: Platform>(range: Range<P>, index: u32, address: usize) {
     let slab = range.slab(index);
     let seen = slab.slot_hint();
     // Relaxed: it decides who frees; what was written to the block is published by the slot mask.
-    let freed = slab.slot.compare_exchange(
-        seen.0,
-        seen.emptied().0,
-        Ordering::Relaxed,
-        Ordering::Relaxed,
-    );
+    let freed =
+        slab.slot.compare_exchange(seen.0, seen.emptied().0, Ordering::Relaxed, Ordering::Relaxed);
     if !seen.is(SlabState::Run) || freed.is_err() {
         P::misuse(Misuse::DoubleFree, address);
     }
@@ -92,7 +88,8 @@ pub(crate) fn resize<P: Platform>(range: Range<P>, index: u32, address: usize, c
         pool::give_back_slots(range, unit, pool::slots(slot + count, old - count));
         return true;
     }
-    if slot + count > slabs || !pool::take_slots(range, unit, pool::slots(slot + old, count - old)) {
+    if slot + count > slabs || !pool::take_slots(range, unit, pool::slots(slot + old, count - old))
+    {
         return false;
     }
     pool::touch(range, unit, pool::slots(slot + old, count - old));

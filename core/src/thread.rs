@@ -38,7 +38,8 @@ fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
     let index = free_heap(range)?;
     let pointer = range.heap(index);
     let heap = as_ref(pointer);
-    let generation = heap.generation.get().wrapping_add(1);
+    let step = if P::planted(Fault::IdentityReused) { 0 } else { 1 };
+    let generation = heap.generation.get().wrapping_add(step);
     heap.generation.set(generation);
     heap.id.set(OwnerId::new(index, generation).0);
     heap.base.set(range.base());

@@ -9,6 +9,7 @@
 //!
 //! [`SuperSlab::leftover`]: crate::superslab::SuperSlab::leftover
 
+use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::{Range, root};
 
@@ -91,12 +92,8 @@ fn note_used<P: Platform>(word: usize) {
     let words_used = &root::<P>().words_used;
     let mut seen = words_used.load(Ordering::Relaxed);
     while seen <= word {
-        match words_used.compare_exchange_weak(
-            seen,
-            word + 1,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        ) {
+        match words_used.compare_exchange_weak(seen, word + 1, Ordering::Relaxed, Ordering::Relaxed)
+        {
             Ok(_) => return,
             Err(now) => seen = now,
         }
@@ -109,8 +106,13 @@ pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
     let mut unit = first as usize;
     while unit < end {
         let (word, mask) = part(unit, end);
-        // Release: pairs with the claim: our use of the units is over.
-        range.map_word(word).fetch_and(!mask, Ordering::Release);
+        let map = range.map_word(word);
+        if P::planted(Fault::MapUpdateLost) {
+            map.store(map.load(Ordering::Relaxed) & !mask, Ordering::Release);
+        } else {
+            // Release: pairs with the claim: our use of the units is over.
+            map.fetch_and(!mask, Ordering::Release);
+        }
         unit += mask.count_ones() as usize;
     }
     // Relaxed: hints.

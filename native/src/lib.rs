@@ -84,7 +84,11 @@ mod slow {
 
     /// # Safety
     /// As `Allocator::reallocate`.
-    pub(crate) unsafe extern "C" fn reallocate(block: *mut u8, size: usize, align: usize) -> *mut u8 {
+    pub(crate) unsafe extern "C" fn reallocate(
+        block: *mut u8,
+        size: usize,
+        align: usize,
+    ) -> *mut u8 {
         // SAFETY: the same contract.
         unsafe { Allocator::reallocate(block, size, align) }
     }

@@ -23,12 +23,7 @@ pub(crate) fn get() -> usize {
 pub(crate) fn choose() {
     if get() == 0 {
         // Relaxed: as in `get`. Who loses takes the winner's.
-        let _ = SECRET.compare_exchange(
-            0,
-            random() | ALWAYS,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let _ = SECRET.compare_exchange(0, random() | ALWAYS, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

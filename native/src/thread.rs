@@ -111,7 +111,7 @@ mod word {
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 mod word {
-        
+
     use hak_core::Heap;
 
     use crate::Native;

@@ -80,19 +80,15 @@ fn freeing_a_block_twice_is_reported_also_when_others_were_freed_between() {
 
 #[test]
 fn freeing_on_another_thread_what_was_freed_here_is_reported() {
-    ends_with(
-        "freeing_on_another_thread_what_was_freed_here_is_reported",
-        "double free",
-        || {
-            let address = allocate(16).expose_provenance();
-            let free = move || {
-                // SAFETY: the block is ours; the second time is the misuse.
-                unsafe { Hak::free(std::ptr::with_exposed_provenance_mut(address)) }
-            };
-            std::thread::spawn(free).join().unwrap();
-            std::ptr::with_exposed_provenance_mut(address)
-        },
-    );
+    ends_with("freeing_on_another_thread_what_was_freed_here_is_reported", "double free", || {
+        let address = allocate(16).expose_provenance();
+        let free = move || {
+            // SAFETY: the block is ours; the second time is the misuse.
+            unsafe { Hak::free(std::ptr::with_exposed_provenance_mut(address)) }
+        };
+        std::thread::spawn(free).join().unwrap();
+        std::ptr::with_exposed_provenance_mut(address)
+    });
 }
 
 #[test]

@@ -12,9 +12,10 @@
 //! | [`mutants`] | does the search notice what is taken away |
 //! | [`prove`] | all runs of a small program |
 //! | [`report`], [`picture`], [`columns`], [`explain`] | what is said and drawn of a run |
-//! | [`faults`] | the list of planted faults |
+//! | [`faults`], [`absent`] | the list of planted faults, and of what cannot be planted |
 //! | [`cli`] | the command |
 
+pub mod absent;
 pub mod cli;
 pub mod columns;
 pub mod explain;

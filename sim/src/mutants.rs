@@ -42,12 +42,16 @@ pub struct Verdict {
 /// The planted faults that drop a check, a comparison or an exchange's condition.
 pub const CHECKS: &[Fault] = &[
     Fault::StaleSlot,
+    Fault::StaleClaim,
     Fault::OwnerAlias,
+    Fault::GuessUnmapped,
     Fault::StackAba,
     Fault::ReleaseWithoutLook,
     Fault::PushWithoutLook,
     Fault::FlagLost,
     Fault::ClaimWithoutExchange,
+    Fault::ListedTwice,
+    Fault::ReopenedAtExit,
 ];
 
 /// Schedules in which orderings are met.

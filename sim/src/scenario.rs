@@ -35,7 +35,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "mixed",
         about: "three threads do all of it at once: local and remote frees, reallocations, large blocks, \
                 thread ends, collections",
-        origins: "S1 S2 D3 D8 D29 R1",
+        origins: "S1 S2 S5 S6 S12 H2 H3 D1 D3 D6 D8 D16 D17 D20 D29 R1",
         threads: 3,
         operations: 32,
         failing_system_calls: false,
@@ -45,7 +45,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "remote-free",
         about: "producers put blocks into mailboxes, consumers take them out and free them",
-        origins: "S1 S2 D3 D11",
+        origins: "S1 S2 S5 H4 D3 D11 D16 D20",
         threads: 3,
         operations: 24,
         failing_system_calls: false,
@@ -66,7 +66,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "thread-churn",
         about: "threads end while others hold and free their blocks; their slabs are abandoned and adopted, \
                 their heaps used again under new identities",
-        origins: "D2 D5 D7 D10 D27 D29 R1",
+        origins: "H9 D2 D5 D7 D10 D27 D29 R1",
         threads: 3,
         operations: 24,
         failing_system_calls: false,
@@ -76,7 +76,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "superslab-free",
         about: "everything is freed and the memory goes back to the system while others allocate again",
-        origins: "S8 S9 S10 D8 D12 D23",
+        origins: "S4 S6 S8 S9 S10 H5 D1 D4 D8 D12 D17 D21 D23 D24",
         threads: 3,
         operations: 24,
         failing_system_calls: false,

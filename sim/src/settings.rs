@@ -5,6 +5,7 @@ use std::fmt;
 use hak_core::Fault;
 use hak_traces::Config;
 
+use crate::faults;
 use crate::program::Program;
 use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, Weakening, WorldGeometry};
 use crate::scenario::{self, Scenario};
@@ -272,7 +273,7 @@ impl Settings {
         if self.geometry != GeometryName::Tiny {
             command += &format!(" --geometry {}", self.geometry.name());
         }
-        if self.memory != MemoryModel::Sc {
+        if self.memory != faults::memory(self.plant) {
             command += &format!(" --memory {}", self.memory.name());
         }
         command

@@ -374,7 +374,7 @@ impl Guide for TurnsGuide<'_> {
 mod tests {
     use super::*;
     use crate::explore::{Limit, Search, explore};
-    use crate::faults::FAULTS;
+    use crate::faults::{self, FAULTS};
     use crate::scenario::SCENARIOS;
     use crate::settings::StrategyName;
     use crate::simulation::Guidable;
@@ -384,6 +384,7 @@ mod tests {
         for row in FAULTS {
             let settings = SCENARIOS.iter().map(|scenario| Settings {
                 plant: Some(row.fault),
+                memory: faults::memory(Some(row.fault)),
                 strategy: StrategyName::Portfolio,
                 ..Settings::new(scenario, 42)
             });

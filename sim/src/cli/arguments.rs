@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use hak_core::Fault;
 
 use super::Refusal;
+use crate::absent::ABSENT;
+use crate::faults;
 use crate::protocols::PROTOCOLS;
 use crate::scenario::{self, SCENARIOS, Scenario};
 use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
@@ -49,12 +51,14 @@ pub(super) enum Command {
 /// What determines a run, beside its seed.
 #[derive(Args, Debug)]
 pub(super) struct Common {
-    /// Plant a fault: see `hak-sim faults`.
+    /// Plant a fault, by name or by row: see `hak-sim faults`.
     #[arg(long, value_name = "FAULT", value_parser = fault)]
     pub(super) plant: Option<Fault>,
-    /// The memory model.
-    #[arg(long, value_enum, default_value = "sc")]
-    pub(super) memory: MemoryModel,
+    /// The memory model [default: sc].
+    ///
+    /// The default is weak for a planted fault that only weak memory shows: see `hak-sim faults`.
+    #[arg(long, value_enum)]
+    memory: Option<MemoryModel>,
     /// The number of threads, 1 to 7 [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
@@ -219,6 +223,11 @@ pub(super) struct Plain {
 }
 
 impl Common {
+    /// The memory model: what was asked for, or else what shows the planted fault.
+    pub(super) fn memory(&self) -> MemoryModel {
+        self.memory.unwrap_or_else(|| faults::memory(self.plant))
+    }
+
     /// The settings of a run.
     pub(super) fn settings(
         &self,
@@ -231,7 +240,7 @@ impl Common {
             schedule,
             plant: self.plant,
             strategy,
-            memory: self.memory,
+            memory: self.memory(),
             threads: self.threads.unwrap_or(scenario.threads),
             operations: self.ops.unwrap_or(scenario.operations),
             geometry: self.geometry,
@@ -251,11 +260,21 @@ pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
     })
 }
 
+/// The fault of that name, or of that row of the acceptance list if it is the only one.
 fn fault(name: &str) -> Result<Fault, String> {
-    Fault::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-        format!("there is no such fault; there are {}", names.join(", "))
-    })
+    if let Some(fault) = Fault::from_name(name) {
+        return Ok(fault);
+    }
+    let row = name.to_ascii_uppercase();
+    let faults: Vec<Fault> = faults::of_row(&row).collect();
+    let names =
+        |faults: &[Fault]| faults.iter().map(|fault| fault.name()).collect::<Vec<_>>().join(", ");
+    match (&faults[..], ABSENT.iter().find(|absent| absent.origin == row)) {
+        ([fault], _) => Ok(*fault),
+        ([], Some(absent)) => Err(format!("{row} cannot be planted: {}", absent.why)),
+        ([], None) => Err(format!("there is no such fault; there are {}", names(Fault::ALL))),
+        (several, _) => Err(format!("{row} has several faults: name one of {}", names(several))),
+    }
 }
 
 fn strategy(text: &str) -> Result<StrategyName, String> {

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::arguments::{self, Explore};
 use super::{Exit, Refusal, print, run};
 use crate::explore::{Found, Limit, Search, Totals, explore};
+use crate::faults;
 use crate::report::{self, counted, folded, grouped};
 use crate::scenario::SCENARIOS;
-use crate::settings::Settings;
+use crate::settings::{MemoryModel, Settings};
 use crate::shrink::{Shrunk, shrink};
 use crate::simulation::{Report, Simulator};
 
@@ -132,6 +133,19 @@ fn nothing_wrong(totals: &Totals) -> String {
     folded(&text, 0, 2) + "\n"
 }
 
+/// A fault that the memory model hides is no fault that was not found.
+fn other_memory(options: &Explore) -> String {
+    let shown = faults::memory(options.common.plant);
+    match options.common.plant {
+        Some(fault) if shown == MemoryModel::Weak && options.common.memory() != shown => {
+            let name = fault.name();
+            let text = format!("only weak memory shows {name}: search with --memory weak");
+            folded(&text, 0, 2) + "\n"
+        }
+        _ => String::new(),
+    }
+}
+
 fn text(
     options: &Explore,
     search: &Search,
@@ -148,7 +162,7 @@ fn text(
         options.seed,
         options.strategy,
         options.common.geometry.name(),
-        options.common.memory.name()
+        options.common.memory().name()
     );
     let mut text = folded(&headline, 0, 2) + "\n";
     if let Some(fault) = options.common.plant {
@@ -180,6 +194,7 @@ fn text(
     match failure {
         None => {
             text += &nothing_wrong(totals);
+            text += &other_memory(options);
             if let Some(file) = &options.trace {
                 let _ = writeln!(text, "no violation, so {} was not written", file.display());
             }
@@ -199,7 +214,7 @@ fn value(options: &Explore, found: &Found, failure: Option<&(Report, Option<Shru
         "scenario": options.scenario,
         "seed": options.seed,
         "strategy": options.strategy.to_string(),
-        "memory": options.common.memory.name(),
+        "memory": options.common.memory().name(),
         "geometry": options.common.geometry.name(),
         "plant": options.common.plant.map(|fault| fault.name()),
         "schedules": totals.schedules,

@@ -6,10 +6,12 @@ use serde_json::json;
 
 use super::arguments::Plain;
 use super::{Exit, Refusal, print};
-use crate::faults::FAULTS;
+use crate::absent::{ABSENT, Absent};
+use crate::faults::{self, FAULTS};
 use crate::protocols::PROTOCOLS;
 use crate::report::folded;
 use crate::scenario::{SCENARIOS, Scenario};
+use crate::settings::MemoryModel;
 
 /// Everything that can be run: what is drawn, and what is fixed.
 fn all() -> impl Iterator<Item = &'static Scenario> {
@@ -50,36 +52,77 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
     Ok(Exit::Passed)
 }
 
+/// A row of the acceptance list.
+enum Row {
+    Planted(&'static faults::Row),
+    Absent(&'static Absent),
+}
+
+impl Row {
+    fn origin(&self) -> &'static str {
+        match self {
+            Row::Planted(row) => row.origin,
+            Row::Absent(row) => row.origin,
+        }
+    }
+
+    /// The name to plant, the sentence, and what follows it.
+    fn texts(&self) -> (&'static str, &'static str, String) {
+        match self {
+            Row::Planted(row) => {
+                let mut found = format!("found by {}", row.oracles.join(", "));
+                if faults::memory(Some(row.fault)) == MemoryModel::Weak {
+                    found += "; only under weak memory, which is its default";
+                }
+                (row.fault.name(), row.about, found)
+            }
+            Row::Absent(row) => ("-", row.about, format!("{}: {}", row.reason.name(), row.why)),
+        }
+    }
+}
+
+/// The whole acceptance list, in its order.
+fn rows() -> Vec<Row> {
+    let planted = FAULTS.iter().map(Row::Planted);
+    let mut rows: Vec<Row> = planted.chain(ABSENT.iter().map(Row::Absent)).collect();
+    rows.sort_by_key(|row| faults::order(row.origin()));
+    rows
+}
+
 pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
     print(
         options.json,
         || {
             let mut text = String::new();
+            let rows = rows();
             let names = 2 + longest(FAULTS.iter().map(|row| row.fault.name()));
-            let indent = names + 2 + longest(FAULTS.iter().map(|row| row.origin));
+            let indent = names + 2 + longest(rows.iter().map(Row::origin));
             let origins = indent - names;
-            for row in FAULTS {
-                let _ = writeln!(
-                    text,
-                    "{:names$}{:origins$}{}",
-                    row.fault.name(),
-                    row.origin,
-                    folded(row.about, indent, indent)
-                );
-                if !row.oracles.is_empty() {
-                    let found = format!("found by {}", row.oracles.join(", "));
-                    let _ = writeln!(text, "{:indent$}{}", "", folded(&found, indent, indent));
-                }
+            for row in &rows {
+                let (name, about, rest) = row.texts();
+                let about = folded(about, indent, indent);
+                let _ = writeln!(text, "{name:names$}{:origins$}{about}", row.origin());
+                let _ = writeln!(text, "{:indent$}{}", "", folded(&rest, indent, indent));
             }
             text
         },
         || {
-            json!({ "outcome": "passed", "faults": FAULTS.iter().map(|row| json!({
-                "name": row.fault.name(),
-                "origin": row.origin,
-                "about": row.about,
-                "oracles": row.oracles,
-            })).collect::<Vec<_>>() })
+            json!({
+                "outcome": "passed",
+                "faults": FAULTS.iter().map(|row| json!({
+                    "name": row.fault.name(),
+                    "origin": row.origin,
+                    "about": row.about,
+                    "oracles": row.oracles,
+                    "memory": faults::memory(Some(row.fault)).name(),
+                })).collect::<Vec<_>>(),
+                "absent": ABSENT.iter().map(|row| json!({
+                    "origin": row.origin,
+                    "about": row.about,
+                    "reason": row.reason.name(),
+                    "why": row.why,
+                })).collect::<Vec<_>>(),
+            })
         },
     )?;
     Ok(Exit::Passed)

@@ -30,7 +30,7 @@ pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
         let why = "prove searches the tiny geometry only: it keeps notes for every word that is committed";
         return Err(Refusal(why.to_owned()));
     }
-    if options.common.memory != MemoryModel::Sc {
+    if options.common.memory() != MemoryModel::Sc {
         let why = "prove searches sequentially consistent memory only; `hak-sim explore --memory weak` samples the other";
         return Err(Refusal(why.to_owned()));
     }

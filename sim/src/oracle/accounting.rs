@@ -7,12 +7,16 @@
 //! 2. No block is in two places; each begins where a block begins.
 //! 3. A FULL slab has nothing on its remote list: nobody would ever know of it. An ABANDONED slab is on the stack of
 //!    its class, once. An ACTIVE slab has a living owner.
-//! 4. The slot mask and the slots' states agree; a unit is claimed exactly while it is used or kept; a run, and a mapping of
+//! 4. A SuperSlab that says so is on the stack of available ones, once.
+//! 5. The slot mask and the slots' states agree; a unit is claimed exactly while it is used or kept; a run, and a mapping of
 //!    its own, has a block that the program holds.
-//! 5. When everything was freed and collected, no unit is in use: the memory has gone back.
+//! 6. An address outside of the range is nobody's.
+//! 7. When everything was freed and collected, no unit is in use: the memory has gone back.
 
 use std::collections::HashMap;
+use std::ptr::without_provenance;
 
+use hak_core::Allocator;
 use hak_core::inspect::{self, Home, SlabPicture, UnitPicture};
 use hak_core::range::Range;
 use hak_core::size_class;
@@ -39,6 +43,7 @@ pub fn audit<G: WorldGeometry>(live: &[(usize, usize)], all_freed: bool) -> Resu
             Err("live blocks without a range".to_owned())
         };
     };
+    check_lookup(range)?;
     let mut audit = Audit::<G> { range, places: HashMap::new(), slabs: Vec::new() };
     for &(address, bytes) in live {
         audit.add_live(address, bytes)?;
@@ -47,6 +52,36 @@ pub fn audit<G: WorldGeometry>(live: &[(usize, usize)], all_freed: bool) -> Resu
     audit.check_stacks()?;
     audit.check_slabs()?;
     audit.check_units(all_freed)
+}
+
+/// Addresses around the range, and far from it, are nobody's; the first and the last one in it are the allocator's.
+fn check_lookup<G: WorldGeometry>(range: Range<Sim<G>>) -> Result<(), String> {
+    let end = range.base() + range.bytes();
+    let addresses = [
+        ("the byte in front of the first unit", range.base() - 1, false),
+        ("the first byte of the first unit", range.base(), true),
+        ("the last byte of the last unit", end - 1, true),
+        ("the byte behind the last unit", end, false),
+        ("the table of heaps", range.heap_table(), false),
+        ("the null pointer", 0, false),
+        ("the last address of all", usize::MAX, false),
+    ];
+    for (what, address, inside) in addresses {
+        if Allocator::<Sim<G>>::owns(without_provenance(address)) != inside {
+            let verb = if inside { "is not" } else { "is" };
+            return Err(format!("{what} {verb} taken for memory that blocks lie in"));
+        }
+    }
+    Ok(())
+}
+
+/// A SuperSlab that says that it is on the stack of available ones is there once, and no other one is.
+fn check_listed(unit: &UnitPicture, times: u32) -> Result<(), String> {
+    let expected = u32::from(unit.word.is_listed());
+    if times == expected {
+        return Ok(());
+    }
+    Err(format!("{times} times on the stack of available superslabs, not {expected}"))
 }
 
 /// Where a block was found.
@@ -168,7 +203,7 @@ impl<G: WorldGeometry> Audit<G> {
                 ));
             }
         }
-        match listed.keys().next() {
+        match listed.keys().min() {
             Some((index, class)) => Err(format!(
                 "{} is on the stack of abandoned slabs of class {class}, which is not its own",
                 Self::slab_name(*index)
@@ -230,8 +265,8 @@ impl<G: WorldGeometry> Audit<G> {
                 slab.remote
             )),
             SlabState::Full if slab.free != 0 => Err("FULL with a freelist".into()),
-            SlabState::Active if slab.slot.owner().heap().is_none() => {
-                Err("ACTIVE without owner".into())
+            SlabState::Active if !inspect::is_owner(self.range, slab.slot.owner()) => {
+                Err("ACTIVE, and no thread has the identity of its owner".into())
             }
             _ => Ok(()),
         }
@@ -240,10 +275,12 @@ impl<G: WorldGeometry> Audit<G> {
     fn check_units(&self, all_freed: bool) -> Result<(), String> {
         let mut result = Ok(());
         let mut inside = 0;
+        let mut listed = vec![0; self.range.units()];
+        inspect::available(self.range, |index| listed[index as usize] += 1);
         inspect::units(self.range, |unit| {
             if result.is_ok() {
-                result = self
-                    .check_unit(&unit, &mut inside, all_freed)
+                result = check_listed(&unit, listed[unit.index as usize])
+                    .and_then(|()| self.check_unit(&unit, &mut inside, all_freed))
                     .map_err(|message| format!("superslab {}: {message}", unit.index));
             }
         });
@@ -304,7 +341,8 @@ impl<G: WorldGeometry> Audit<G> {
             if picture.run != 0 {
                 run_end = slot + picture.run;
             }
-            let free = matches!(state, Some(SlabState::Unused | SlabState::Empty)) && slot >= run_end;
+            let free =
+                matches!(state, Some(SlabState::Unused | SlabState::Empty)) && slot >= run_end;
             if free != (unit.word.free_slots() >> slot & 1 == 1) {
                 return Err(format!("slot {slot} is {state:?}, against the slot mask"));
             }

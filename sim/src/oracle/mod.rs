@@ -25,7 +25,7 @@ pub const ORACLES: &[(&str, &str)] = &[
     ),
     (
         accounting::ACCOUNTING,
-        "at rest each block is in exactly one place, counts agree, memory goes back",
+        "at rest each block is in exactly one place, counts and stacks agree, memory goes back",
     ),
     (accounting::OUT_OF_MEMORY, "memory is refused only if the system refused it"),
     ("progress", "the run ends within its bound of steps, and not in spinning alone"),

@@ -99,6 +99,8 @@ pub struct SlabObserver<G: WorldGeometry> {
     events: Option<Vec<Event>>,
     /// For each slab, who changed its slot word last.
     changes: Vec<Option<OtherAccess>>,
+    /// For each heap, the identity under which it owned slabs last, and the thread that had it.
+    identities: Vec<(OwnerId, ThreadId)>,
     geometry: core::marker::PhantomData<G>,
 }
 
@@ -116,6 +118,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
             log: log.then(Vec::new),
             events: events.then(Vec::new),
             changes: Vec::new(),
+            identities: Vec::new(),
             geometry: core::marker::PhantomData,
         }
     }
@@ -230,6 +233,16 @@ impl<G: WorldGeometry> SlabObserver<G> {
         });
     }
 
+    /// Another thread that was an owner under this identity before: an identity is for one life of one heap.
+    fn identity_of_another(&mut self, thread: ThreadId, owner: OwnerId) -> Option<ThreadId> {
+        let heap = owner.heap()? as usize;
+        if self.identities.len() <= heap {
+            self.identities.resize(heap + 1, (OwnerId::NOBODY, thread));
+        }
+        let (identity, earlier) = std::mem::replace(&mut self.identities[heap], (owner, thread));
+        (identity == owner && earlier != thread).then_some(earlier)
+    }
+
     fn slab_changed(
         &mut self,
         thread: ThreadId,
@@ -271,6 +284,12 @@ impl<G: WorldGeometry> SlabObserver<G> {
                 index,
                 "it was claimed for another thread than the running one".to_owned(),
             );
+        }
+        if to == SlabState::Active
+            && let Some(earlier) = self.identity_of_another(thread, new.owner())
+        {
+            let message = format!("it was claimed under the identity that thread {earlier} had");
+            return broken::<G>(index, message);
         }
         let generations = u32::from(to == SlabState::Empty);
         if new.generation() != (old.generation() + generations) & 0xff_ffff {
@@ -327,9 +346,10 @@ fn broken<G: WorldGeometry>(index: u32, message: String) -> Verdict {
 }
 
 impl<G: WorldGeometry> Observer for SlabObserver<G> {
-    /// Where the tables lie is read from memory again. What was counted and kept is then of all paths together.
+    /// Where the tables lie is read from memory again, and which thread had which identity is forgotten. What was counted and kept is then of all paths together.
     fn put_back(&mut self) {
         self.tables = None;
+        self.identities.clear();
     }
 
     fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {

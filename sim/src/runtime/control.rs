@@ -33,6 +33,8 @@ pub(crate) struct Control {
     pub(crate) choices: u64,
     pub(crate) switches: u64,
     pub(crate) plain_accesses: u64,
+    /// The step at the last look at how many plain accesses there were.
+    pub(crate) plain_step: u64,
     pub(crate) spins: u64,
     pub(crate) digest: Digest,
     pub(crate) pending: [Access; THREADS_MAX],
@@ -76,6 +78,7 @@ impl Control {
             choices: 0,
             switches: 0,
             plain_accesses: 0,
+            plain_step: 0,
             spins: 0,
             digest: Digest::EMPTY,
             pending: [Access::start(); THREADS_MAX],

@@ -8,6 +8,7 @@ use super::access::{Access, Kind, Ordering};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
 use super::footprint::Manner;
+use super::violation::{Finding, oracle};
 
 /// Checks a read or write of a plain word, which the caller then does; if the write is to be shown to the observer,
 /// what the word held.
@@ -70,11 +71,28 @@ pub(crate) fn range(kind: Kind, address: usize, bytes: usize, site: &'static Loc
     }
 }
 
+/// So many plain accesses without a step between them make no progress: the longest list of a slab has some thousand
+/// blocks, and whoever goes in a circle over plain memory would never come to a scheduling point.
+const IN_A_ROW_MAX: u64 = 1 << 16;
+
 impl Engine {
+    #[cold]
+    fn check_plain_progress(&mut self) -> Result<(), Trouble> {
+        let last = std::mem::replace(&mut self.control.plain_step, self.control.step);
+        if last != self.control.step || self.control.plain_accesses == IN_A_ROW_MAX {
+            return Ok(());
+        }
+        let what = format!("{IN_A_ROW_MAX} accesses to plain memory without a step between them");
+        Err(Finding::new(oracle::PROGRESS, what).into())
+    }
+
     /// Checks a plain access. Gives the old value if the observer is to be told what comes of a write.
     #[inline]
     pub(crate) fn plain(&mut self, access: &Access) -> Result<Option<u64>, Trouble> {
         self.control.plain_accesses += 1;
+        if self.control.plain_accesses.is_multiple_of(IN_A_ROW_MAX) {
+            self.check_plain_progress()?;
+        }
         let writes = access.kind.may_write();
         if self.watch_plain {
             self.before(access)?;

@@ -34,6 +34,45 @@ fn every_fault_is_listed_with_its_origin_and_can_be_planted() {
 }
 
 #[test]
+fn a_row_that_cannot_be_planted_is_listed_in_its_place_with_the_reason() {
+    let folder = Folder::new();
+    let text = folder.expect(0, "faults").stdout;
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let value = folder.expect(0, "faults --json").json();
+    let absent = value["absent"].as_array().expect("a list");
+    assert!(!absent.is_empty());
+    for row in absent {
+        let field = |name: &str| row[name].as_str().expect("a text").to_owned();
+        let origin = field("origin");
+        assert!(is_origin(&origin), "{row}");
+        let (about, reason, why) = (field("about"), field("reason"), field("why"));
+        assert!(words.contains(&format!(" - {origin} {about} {reason}: {why}")), "{text}");
+        let ended = folder.run(&format!("--plant {origin}"));
+        ended.refused(&format!("{origin} cannot be planted: {why}"));
+    }
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with(' '))
+        .map(|line| line.split_whitespace().nth(1).expect("a row"))
+        .collect();
+    assert!(rows.is_sorted_by_key(|row| hak_sim::faults::order(row)), "{rows:?}");
+}
+
+#[test]
+fn a_fault_can_be_planted_by_its_row() {
+    let folder = Folder::new();
+    let by_name = folder.run("explore --plant unowned-drain --schedules 50 --json").json();
+    for row in ["S1", "s1"] {
+        let by_row = folder.run(&format!("explore --plant {row} --schedules 50 --json")).json();
+        assert_eq!(by_row["failure"], by_name["failure"]);
+        assert_eq!(by_row["plant"], "unowned-drain");
+    }
+    let several = "D3 has several faults: name one of release-without-look, push-without-look";
+    folder.run("--plant D3").refused(several);
+    folder.run("--plant S13").refused("there is no such fault");
+}
+
+#[test]
 fn every_scenario_is_listed_with_its_origins() {
     let folder = Folder::new();
     let text = folder.expect(0, "scenarios").stdout;

@@ -187,6 +187,26 @@ fn reaches(fault: Fault, scenarios: &'static [Scenario], seed: u64) -> bool {
 }
 
 #[test]
+fn a_fault_that_only_weak_memory_shows_is_searched_for_under_it() {
+    let folder = Folder::new();
+    let value = folder.expect(1, "explore --plant missed-wake-up --json").json();
+    assert_eq!(value["memory"], "weak");
+    let failure = &value["failure"];
+    let command = failure["command"].as_str().expect("a command");
+    let again = folder.expect(1, &format!("{} --json", arguments_of(command))).json();
+    assert_eq!(&again, failure);
+    // Who asks for the other model gets it, and is told; so does the printed command.
+    let asked = "--plant missed-wake-up --memory sc";
+    let text = folder.expect(0, &format!("explore {asked} --schedules 100")).stdout;
+    assert!(text.contains("only weak memory shows missed-wake-up"), "{text}");
+    let value = folder.expect(0, &format!("{asked} --json")).json();
+    let command = value["command"].as_str().expect("a command");
+    assert!(command.contains("--memory sc"), "{command}");
+    let text = folder.expect(0, "explore --plant missed-wake-up --schedules 1").stdout;
+    assert!(text.contains("weak memory") && !text.contains("search with"), "{text}");
+}
+
+#[test]
 fn the_same_search_without_a_fault_finds_nothing() {
     Folder::new().expect(0, "explore --scenario all --schedules 1000 --jobs 2");
 }

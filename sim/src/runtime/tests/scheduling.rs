@@ -51,6 +51,26 @@ fn a_run_that_does_not_end_makes_no_progress() {
 }
 
 #[test]
+fn a_circle_over_plain_memory_makes_no_progress() {
+    let circle = || {
+        loop {
+            plain_word(0).get();
+        }
+    };
+    finds(oracle::PROGRESS, &[at_once(&circle)]);
+    // As many accesses are no circle if there are steps between them.
+    let walk = || {
+        for _ in 0..200 {
+            for _ in 0..1_000 {
+                plain_word(0).get();
+            }
+            atomic_word(1).fetch_add(1, Relaxed);
+        }
+    };
+    finds_nothing(&[at_once(&walk)]);
+}
+
+#[test]
 fn threads_that_only_spin_make_no_progress() {
     let wait = || {
         while atomic_word(0).load(Acquire) == 0 {
