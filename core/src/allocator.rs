@@ -54,11 +54,12 @@ impl<P: Platform> Allocator<P> {
     pub fn allocate_fast(size: usize, align: usize) -> Option<*mut u8> {
         if align <= 16 {
             // The common case first, with one comparison of its own.
-            // SAFETY: the offsets are those of bins.
             if size <= const { smaller(size_class::TABLE_MAX, P::GEOMETRY.small_max) } {
+                // SAFETY: the offset is that of a bin.
                 return unsafe { Self::pop(fine_bin_offset(size)) };
             }
             if size <= P::GEOMETRY.small_max {
+                // SAFETY: as above.
                 return unsafe { Self::pop(size_class::class_of(size) as usize * BIN_SIZE) };
             }
         } else if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {

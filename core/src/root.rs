@@ -24,7 +24,7 @@ pub struct Root<P: Platform> {
     pub(crate) unit_hint: P::AtomicUsize,
     /// Words of the unit map that ever had a claimed unit, and all in front of them.
     pub(crate) words_used: P::AtomicUsize,
-    /// Freed mappings that are kept; see [`crate::retained`].
+    /// Freed mappings that are kept; see the module `retained`.
     pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
     /// Bytes of these. May be off while threads are in the middle of changing it.
     pub(crate) retained_bytes: P::AtomicUsize,

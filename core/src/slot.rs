@@ -16,7 +16,7 @@
 //! | EMPTY     | nobody | all               | the holder of its bit in the slot mask | ACTIVE, RUN, UNUSED        |
 //! | RUN       | nobody | none              | whoever frees its block                | EMPTY                      |
 //!
-//! RUN is the first slab of a run that is one block (see [`crate::run`]); the others of the run keep their words.
+//! RUN is the first slab of a run that is one block (see the module `run`); the others of the run keep their words.
 //!
 //! Invariants:
 //! 1. Only an ACTIVE slab has an owner, and owner identities are never zero.

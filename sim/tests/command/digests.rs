@@ -11,12 +11,12 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "f5bf5c84e3a3a1db", "ae2a9fea2af6d787"),
-    ("remote-free", "5fe9cbc5e0d1a6f8", "a9c5d7ede6dd9d15"),
-    ("larson", "251479a13ad79e3b", "e88c6816c799de49"),
-    ("thread-churn", "edfe41951d4d0912", "ce72e4d4c96299c3"),
-    ("superslab-free", "5830c5db8ac2a0f7", "fcc6121ae3617cb3"),
-    ("system-calls-fail", "08f0565bbc08763b", "fe8433e2a4f0dab9"),
+    ("mixed", "2a28fa16949b3ea4", "f184a1ce53f30577"),
+    ("remote-free", "71edc8d4d7a70f45", "d22f8ff5a02629f4"),
+    ("larson", "edc0c8278cb4dd90", "9ca9d53f28f228b6"),
+    ("thread-churn", "912c4c79d155a557", "41e37d4c27952548"),
+    ("superslab-free", "6eaf379e32ab5eb6", "5a3465f8accf9897"),
+    ("system-calls-fail", "f109568d07ce81d0", "e8a0c6bdae034fb7"),
 ];
 
 #[test]

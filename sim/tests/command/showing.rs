@@ -96,7 +96,8 @@ fn only_the_last_steps_are_shown_if_that_is_asked_for() {
         let shown = text.lines().filter(|line| line.contains(".rs:")).count();
         assert_eq!(shown, last.min(steps));
         let skipped = steps.saturating_sub(last);
-        assert_eq!(text.contains(&format!("   ... | {skipped} steps before\n")), skipped > 0);
+        let plain = text.replace(',', "");
+        assert_eq!(plain.contains(&format!("   ... | {skipped} steps before\n")), skipped > 0);
         let tail: Vec<&str> = all.lines().rev().take(shown + 2).collect();
         let shown_tail: Vec<&str> = text.lines().rev().take(shown + 2).collect();
         assert_eq!(tail, shown_tail);
