@@ -7,6 +7,7 @@
 //! | [`program`], [`notation`] | what simulated threads do, as data and as text |
 //! | [`scenario`], [`protocols`] | named programs: drawn from a seed, and fixed |
 //! | [`settings`], [`simulation`] | everything that determines a run, and the run |
+//! | [`events`] | what happens beside the interleaving: refusals, failures, threads that end or stop |
 //! | [`turns`] | directed interleavings, for stories and snapshots |
 //! | [`explore`], [`shrink`] | many runs, sampled, and the smallest that fails |
 //! | [`mutants`] | does the search notice what is taken away |
@@ -18,6 +19,7 @@
 pub mod absent;
 pub mod cli;
 pub mod columns;
+pub mod events;
 pub mod explain;
 pub mod explore;
 pub mod faults;
@@ -35,5 +37,7 @@ pub mod scenario;
 pub mod settings;
 pub mod shrink;
 pub mod simulation;
+mod sketch;
+mod states;
 mod strategies;
 pub mod turns;

@@ -10,7 +10,7 @@ use crate::oracle::slabs::{Change, Counts, Transition};
 use crate::program::Operation;
 use crate::runtime::{End, Violation};
 use crate::shrink::Shrunk;
-use crate::simulation::Report;
+use crate::simulation::{Incidents, Report};
 
 use hak_core::slot::SlabState;
 
@@ -31,6 +31,9 @@ pub fn text(report: &Report) -> String {
     );
     let _ = writeln!(text, "  {}", folded(&steps, 2, 4));
     let _ = writeln!(text, "{}", counts_text(&report.counts));
+    if let Some(incidents) = incidents_text(&report.incidents) {
+        let _ = writeln!(text, "  {}", folded(&incidents, 2, 4));
+    }
     let names: Vec<&str> = ORACLES.iter().map(|(name, _)| *name).collect();
     let oracles = format!("{} oracles: {}", names.len(), names.join(" "));
     let _ = writeln!(text, "  {}", folded(&oracles, 2, 4));
@@ -64,6 +67,32 @@ pub fn counts_text(counts: &Counts) -> String {
     format!("  {}\n  {}", folded(&slabs, 2, 4), folded(&others, 2, 4))
 }
 
+/// What happened beside the interleaving; `None` if nothing did.
+pub fn incidents_text(incidents: &Incidents) -> Option<String> {
+    let Incidents { refused, spurious, ended_early, stopped } = *incidents;
+    let parts: Vec<String> = [
+        (refused, "system call refused", "system calls refused"),
+        (spurious, "weak exchange failed for no reason", "weak exchanges failed for no reason"),
+        (ended_early, "thread ended early", "threads ended early"),
+        (stopped, "thread stopped for ever", "threads stopped for ever"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, many)| counted(count, one, many))
+    .collect();
+    (!parts.is_empty()).then(|| format!("events: {}", parts.join(", ")))
+}
+
+/// The same for programs.
+pub fn incidents_value(incidents: &Incidents) -> Value {
+    json!({
+        "system_calls_refused": incidents.refused,
+        "spurious_failures": incidents.spurious,
+        "threads_ended_early": incidents.ended_early,
+        "threads_stopped": incidents.stopped,
+    })
+}
+
 /// What was run, in one line, and in a second one what was planted.
 pub fn headline(report: &Report) -> String {
     let settings = &report.settings;
@@ -72,7 +101,7 @@ pub fn headline(report: &Report) -> String {
         settings.scenario.name,
         settings.seed,
         settings.schedule,
-        settings.strategy,
+        settings.strategy_text(),
         settings.geometry.name(),
         settings.memory.name()
     );
@@ -231,7 +260,7 @@ pub fn value(report: &Report, commit: &str) -> Value {
         "schedule": settings.schedule,
         "scenario": settings.scenario.name,
         "plant": settings.plant.map(|fault| fault.name()),
-        "strategy": settings.strategy.to_string(),
+        "strategy": settings.strategy_text(),
         "memory": settings.memory.name(),
         "geometry": settings.geometry.name(),
         "threads": settings.threads,
@@ -240,6 +269,7 @@ pub fn value(report: &Report, commit: &str) -> Value {
         "choices": report.choices,
         "switches": report.switches,
         "plain_accesses": report.plain_accesses,
+        "incidents": incidents_value(&report.incidents),
         "digest": format!("{:016x}", report.digest),
         "transitions": {
             "bound": counts.bound,

@@ -5,6 +5,7 @@ use std::fmt;
 use hak_core::Fault;
 use hak_traces::Config;
 
+use crate::events::{self, Events, Kill};
 use crate::faults;
 use crate::program::Program;
 use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, Weakening, WorldGeometry};
@@ -77,8 +78,6 @@ pub enum StrategyName {
     Surw,
     /// Each thread in turn.
     RoundRobin,
-    /// A random walk in which one thread stops for ever at one of its steps: the others must still finish.
-    Kill,
     /// One of the searching ones, by the schedule's number.
     Portfolio,
 }
@@ -94,7 +93,6 @@ impl fmt::Display for StrategyName {
             StrategyName::Pos => f.write_str("pos"),
             StrategyName::Surw => f.write_str("surw"),
             StrategyName::RoundRobin => f.write_str("round-robin"),
-            StrategyName::Kill => f.write_str("kill"),
             StrategyName::Portfolio => f.write_str("portfolio"),
         }
     }
@@ -114,14 +112,13 @@ impl std::str::FromStr for StrategyName {
             "pos" => Ok(StrategyName::Pos),
             "surw" => Ok(StrategyName::Surw),
             "round-robin" => Ok(StrategyName::RoundRobin),
-            "kill" => Ok(StrategyName::Kill),
             "portfolio" => Ok(StrategyName::Portfolio),
             _ => match text.strip_prefix("pct:") {
                 Some(number) => depth(number),
-                None => {
-                    Err("one of random, pct, pct:DEPTH, pos, surw, round-robin, kill, portfolio"
-                        .to_owned())
-                }
+                None => Err(format!(
+                    "'{text}' is no strategy; there are random, pct, pct:DEPTH, pos, surw, round-robin, \
+                     kill, portfolio"
+                )),
             },
         }
     }
@@ -142,6 +139,8 @@ pub struct Settings {
     pub weakening: Option<Weakening>,
     /// How the next thread is chosen.
     pub strategy: StrategyName,
+    /// What may happen beside the interleaving.
+    pub events: Events,
     /// The memory model.
     pub memory: MemoryModel,
     /// The number of threads, without the one that tidies up.
@@ -162,6 +161,7 @@ impl Settings {
             plant: None,
             weakening: None,
             strategy: StrategyName::Random,
+            events: Events::NONE,
             memory: MemoryModel::Sc,
             threads: scenario.threads,
             operations: scenario.operations,
@@ -171,13 +171,17 @@ impl Settings {
 
     /// What the threads do.
     pub fn program(&self) -> Program {
-        self.scenario.program(
-            self.seed,
-            self.schedule,
-            self.threads,
-            self.operations,
-            self.geometry.small_max(),
-        )
+        let small_max = self.geometry.small_max();
+        let (threads, operations) = (self.threads, self.operations);
+        let mut program =
+            self.scenario.program(self.seed, self.schedule, threads, operations, small_max);
+        events::cut(&mut program, self);
+        program
+    }
+
+    /// The strategy with its events, as [`events::parse`] reads it.
+    pub fn strategy_text(&self) -> String {
+        format!("{}{}", self.strategy, self.events)
     }
 
     /// As they stand in a trace.
@@ -187,7 +191,7 @@ impl Settings {
             schedule: self.schedule,
             scenario: self.scenario.name.to_owned(),
             plant: self.plant.map(|fault| fault.name().to_owned()),
-            strategy: self.strategy.to_string(),
+            strategy: self.strategy_text(),
             memory: self.memory.name().to_owned(),
             // A trace counts every thread, and one more tidies up after the others.
             threads: self.threads as u32 + 1,
@@ -223,8 +227,8 @@ impl Settings {
             "weak" => MemoryModel::Weak,
             other => return Err(unknown("memory model", other)),
         };
-        let strategy =
-            config.strategy.parse().map_err(|_| unknown("strategy", &config.strategy))?;
+        let (strategy, events) =
+            events::parse(&config.strategy).map_err(|_| unknown("strategy", &config.strategy))?;
         let settings = Settings {
             seed: config.seed,
             schedule: config.schedule,
@@ -232,6 +236,7 @@ impl Settings {
             plant,
             weakening: None,
             strategy,
+            events,
             memory,
             threads: (config.threads as usize).saturating_sub(1),
             operations: config.operations as usize,
@@ -252,6 +257,14 @@ impl Settings {
         if !(1..=OPERATIONS_MAX).contains(&self.operations) {
             return Err(format!("the number of operations is from 1 to {OPERATIONS_MAX}"));
         }
+        if let Kill::At(thread, _) = self.events.kill
+            && thread >= self.threads
+        {
+            return Err(format!(
+                "thread {thread} cannot stop: there are {} threads, counted from 0",
+                self.threads
+            ));
+        }
         Ok(())
     }
 
@@ -259,7 +272,10 @@ impl Settings {
     pub fn command(&self) -> String {
         let mut command = format!(
             "cargo run --release -- --seed {} --schedule {} --scenario {} --strategy {}",
-            self.seed, self.schedule, self.scenario.name, self.strategy
+            self.seed,
+            self.schedule,
+            self.scenario.name,
+            self.strategy_text()
         );
         if let Some(fault) = self.plant {
             command += &format!(" --plant {}", fault.name());
@@ -293,6 +309,7 @@ mod tests {
             let mut settings = Settings::new(scenario, 7);
             settings.plant = Some(Fault::DrainBeforeClaim);
             settings.strategy = StrategyName::Pct(5);
+            settings.events = Events { failures: true, kill: Kill::At(1, 7), ..Events::NONE };
             settings.geometry = GeometryName::Production;
             settings.memory = MemoryModel::Weak;
             let config = settings.to_config();

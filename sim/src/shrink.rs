@@ -14,6 +14,7 @@ use std::ops::ControlFlow;
 use hak_replay::{Choice, Guide, Recorder, StepSeen};
 use hak_traces::{Config, EVENT_PLAIN, Outcome, Trace};
 
+use crate::events::{self, Events, Kill};
 use crate::program::Program;
 use crate::runtime::THREADS_MAX;
 use crate::settings::Settings;
@@ -90,6 +91,7 @@ const RUNS_MAX: u64 = 4_000;
 pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shrunk>> {
     let Outcome::Violation { oracle, .. } = &trace.outcome else { return Ok(None) };
     let settings = Settings::from_config(&trace.config).map_err(io::Error::other)?;
+    let settings = events::settled(&settings);
     let program = match &trace.config.program {
         None => settings.program(),
         Some(text) => Program::from_notation(text, settings.threads).map_err(io::Error::other)?,
@@ -100,7 +102,7 @@ pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shr
     let before = (program.operations(), turns.len());
     let mut shrinker = Shrinker { simulator, settings, oracle, runs: 0 };
     let first = Failing { program, turns, incidents, steps: u64::MAX };
-    let Some(mut best) = shrinker.attempt(&first)? else { return Ok(None) };
+    let Some(mut best) = shrinker.begin(&first)? else { return Ok(None) };
     loop {
         let measure = best.measure();
         shrinker.without_threads(&mut best)?;
@@ -144,6 +146,18 @@ struct Shrinker<'a> {
 }
 
 impl Shrinker<'_> {
+    /// Runs the trace again: first without the thread that stops for ever, if there is one and it does not matter.
+    fn begin(&mut self, first: &Failing) -> io::Result<Option<Failing>> {
+        let settings = self.settings;
+        self.settings.events.kill = Kill::Nobody;
+        let failing = self.attempt(first)?;
+        if failing.is_some() || settings.events.kill == Kill::Nobody {
+            return Ok(failing);
+        }
+        self.settings = settings;
+        self.attempt(first)
+    }
+
     /// Runs a candidate. If it fails as it should: what really happened, without what was not reached.
     fn attempt(&mut self, candidate: &Failing) -> io::Result<Option<Failing>> {
         self.runs += 1;
@@ -263,7 +277,13 @@ impl Shrinker<'_> {
 
 fn settings_for(settings: &Settings, program: &Program) -> Settings {
     let longest = program.threads.iter().map(Vec::len).max().unwrap_or(0);
-    Settings { threads: program.threads.len(), operations: longest.max(1), ..*settings }
+    let threads = program.threads.len();
+    let kill = match settings.events.kill {
+        Kill::At(thread, _) if thread >= threads => Kill::Nobody,
+        kill => kill,
+    };
+    let events = Events { kill, ..settings.events };
+    Settings { threads, operations: longest.max(1), events, ..*settings }
 }
 
 fn without_thread(failing: &Failing, thread: usize) -> Failing {

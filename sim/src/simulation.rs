@@ -20,7 +20,8 @@ use crate::runtime::{
     ThreadId, Tiny, Violation, World, WorldConfig, WorldGeometry,
 };
 use crate::settings::{GeometryName, Settings};
-use crate::strategies;
+use crate::states::States;
+use crate::{events, strategies};
 
 /// What happened in a run.
 pub struct Report {
@@ -42,6 +43,10 @@ pub struct Report {
     pub operations: u64,
     /// The same by thread; a thread's end counts as one.
     pub operations_begun: [u32; THREADS_MAX],
+    /// Steps of each thread.
+    pub thread_steps: [u32; THREADS_MAX],
+    /// What happened beside the interleaving.
+    pub incidents: Incidents,
     /// How often each step of the lifecycle was seen.
     pub counts: Counts,
     /// The digest of all steps.
@@ -58,6 +63,19 @@ pub struct Report {
     pub events: Vec<Event>,
     /// The state of all slabs at the end, if it was asked for.
     pub picture: String,
+}
+
+/// How often something happened beside the interleaving.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Incidents {
+    /// System calls that were refused.
+    pub refused: u64,
+    /// Weak compare-exchanges that failed for no reason.
+    pub spurious: u64,
+    /// Threads that ended early.
+    pub ended_early: u64,
+    /// Threads that stopped for ever.
+    pub stopped: u64,
 }
 
 impl Report {
@@ -101,6 +119,8 @@ pub struct Extras {
 pub struct Simulator {
     tiny: Option<World>,
     production: Option<World>,
+    /// What counts the states of runs under their own strategy, if they are to be counted.
+    pub(crate) states: Option<Box<States>>,
 }
 
 /// A run that does not end within so many steps per operation makes no progress.
@@ -181,11 +201,13 @@ impl Simulator {
         match settings.geometry {
             GeometryName::Tiny => {
                 let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
-                Ok(run_in::<Tiny>(world, settings, program, extras, drive))
+                let states = &mut self.states;
+                Ok(run_in::<Tiny>(world, settings, program, extras, drive, states))
             }
             GeometryName::Production => {
                 let world = prepared::<Production>(&mut self.production, 2 << 30)?;
-                Ok(run_in::<Production>(world, settings, program, extras, drive))
+                let states = &mut self.states;
+                Ok(run_in::<Production>(world, settings, program, extras, drive, states))
             }
         }
     }
@@ -224,6 +246,7 @@ fn run_in<G: WorldGeometry>(
     program: Program,
     extras: Extras,
     drive: Drive<'_>,
+    states: &mut Option<Box<States>>,
 ) -> Report {
     let mut slabs = SlabObserver::<G>::new(extras.transitions, extras.events);
     let threads: Vec<_> = program
@@ -236,7 +259,16 @@ fn run_in<G: WorldGeometry>(
     let bodies = bodies(settings, &threads, &epilogue);
     let plan = plan(settings, &program);
     let run = match drive {
-        Drive::Own => world.run(&plan, &bodies, &mut *strategies::chooser(settings), &mut slabs),
+        Drive::Own => {
+            slabs.states = states.take();
+            if let Some(states) = &mut slabs.states {
+                states.begin();
+            }
+            let mut chooser = strategies::chooser(settings);
+            let run = world.run(&plan, &bodies, &mut *chooser, &mut slabs);
+            *states = slabs.states.take();
+            run
+        }
         Drive::Chosen(chooser) => world.run(&plan, &bodies, chooser, &mut slabs),
         Drive::Guided(guide, script) => {
             let mut own: Box<dyn Chooser + '_> = match script {
@@ -273,7 +305,7 @@ fn plan(settings: &Settings, program: &Program) -> Plan {
     Plan {
         plant: settings.plant,
         weakening: settings.weakening,
-        stops: strategies::stops(settings),
+        stops: events::stop(settings),
         steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
         memory: settings.memory.memory(),
     }
@@ -353,6 +385,13 @@ fn report<G: WorldGeometry>(
         switches: run.switches,
         plain_accesses: run.plain_accesses,
         operations_begun: run.operations,
+        thread_steps: run.thread_steps,
+        incidents: Incidents {
+            refused: u64::from(run.refused),
+            spurious: u64::from(run.spurious),
+            ended_early: u64::from(events::early_exit(settings).is_some()),
+            stopped: u64::from(run.stopped),
+        },
         operations: run.operations.iter().map(|&count| u64::from(count)).sum(),
         counts,
         digest: run.digest.value(),

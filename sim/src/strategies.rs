@@ -1,5 +1,6 @@
 //! From a strategy's name to the chooser that does it.
 
+use crate::events;
 use crate::runtime::strategy::{Choices, Pct, Pos, Random, RoundRobin, Strategy, Surw};
 use crate::runtime::{Access, Choice, ChoicePoint, Chooser, ThreadId};
 use crate::settings::{Settings, StrategyName};
@@ -20,62 +21,86 @@ const PORTFOLIO: &[StrategyName] = &[
     StrategyName::Surw,
 ];
 
-/// The chooser of these settings, aimed at their schedule.
-pub(crate) fn chooser(settings: &Settings) -> Box<dyn Chooser> {
-    let thread_steps = settings.operations as u64 * STEPS_PER_OPERATION;
-    let steps = settings.threads as u64 * thread_steps;
-    let mut strategy: Box<dyn Strategy> = match resolved(settings) {
-        StrategyName::Pct(depth) => Box::new(Pct::new(settings.seed, depth as usize, steps)),
-        StrategyName::RoundRobin => Box::new(RoundRobin::new(QUANTUM)),
-        StrategyName::Pos => Box::new(Pos::new(settings.seed)),
-        StrategyName::Surw => Box::new(Surw::new(settings.seed, thread_steps)),
-        StrategyName::Random | StrategyName::Kill => Box::new(Random::new(settings.seed)),
-        StrategyName::Portfolio => unreachable!("the portfolio holds strategies only"),
-    };
-    strategy.aim(settings.schedule);
-    if settings.scenario.failing_system_calls {
-        let choices = Choices::new(!settings.seed, settings.schedule);
-        return Box::new(Failing { strategy, choices, threads: settings.threads });
-    }
-    strategy
+/// Steps that each thread is thought to do.
+pub(crate) fn thread_steps(settings: &Settings) -> u64 {
+    settings.operations as u64 * STEPS_PER_OPERATION
 }
 
-/// A strategy under which the system refuses now and then. The thread that tidies up gets what it asks for.
-struct Failing {
-    strategy: Box<dyn Strategy>,
-    choices: Choices,
+/// Steps that a run is thought to have: `k` of `pct`, which draws its change points among the first so many.
+pub(crate) fn run_steps(settings: &Settings) -> u64 {
+    settings.threads as u64 * thread_steps(settings)
+}
+
+/// The chooser of these settings, aimed at their schedule.
+pub(crate) fn chooser(settings: &Settings) -> Box<dyn Chooser> {
+    let seed = settings.seed;
+    match resolved(settings) {
+        StrategyName::Pct(depth) => {
+            eventful(Pct::new(seed, depth as usize, run_steps(settings)), settings)
+        }
+        StrategyName::RoundRobin => eventful(RoundRobin::new(QUANTUM), settings),
+        StrategyName::Pos => eventful(Pos::new(seed), settings),
+        StrategyName::Surw => eventful(Surw::new(seed, thread_steps(settings)), settings),
+        StrategyName::Random => eventful(Random::new(seed), settings),
+        StrategyName::Portfolio => unreachable!("the portfolio holds strategies only"),
+    }
+}
+
+/// The strategy, aimed, and with the events that are chosen while the run goes on.
+fn eventful<S: Strategy + 'static>(mut strategy: S, settings: &Settings) -> Box<dyn Chooser> {
+    strategy.aim(settings.schedule);
+    let events = events::resolved(settings);
+    if !events.failures && !events.spurious {
+        return Box::new(strategy);
+    }
+    Box::new(Eventful {
+        strategy,
+        failures: events.failures.then(|| Choices::new(!settings.seed, settings.schedule)),
+        spurious: events
+            .spurious
+            .then(|| Choices::new(settings.seed.rotate_left(16), settings.schedule)),
+        threads: settings.threads,
+    })
+}
+
+/// A strategy under which the system refuses now and then, or weak exchanges fail. The thread that tidies up gets what it
+/// asks for.
+struct Eventful<S> {
+    strategy: S,
+    failures: Option<Choices>,
+    spurious: Option<Choices>,
     threads: usize,
 }
 
 /// One system call in so many fails.
 const REFUSED: usize = 8;
 
-impl Chooser for Failing {
+/// One weak compare-exchange in so many, of those that would succeed, fails.
+const SPURIOUS: usize = 8;
+
+impl<S: Strategy> Chooser for Eventful<S> {
     fn begin(&mut self, threads: usize) {
         self.strategy.begin(threads);
     }
 
+    #[inline]
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
         self.strategy.choose(point)
     }
 
     fn system_call_fails(&mut self, thread: ThreadId, _access: &Access) -> bool {
-        thread < self.threads && self.choices.below(REFUSED) == 0
+        thread < self.threads
+            && self.failures.as_mut().is_some_and(|choices| choices.below(REFUSED) == 0)
     }
 
+    fn spurious_failure(&mut self, _thread: ThreadId, _access: &Access) -> bool {
+        self.spurious.as_mut().is_some_and(|choices| choices.below(SPURIOUS) == 0)
+    }
+
+    #[inline]
     fn read_from(&mut self, thread: ThreadId, access: &Access, candidates: usize) -> usize {
         self.strategy.read_from(thread, access, candidates)
     }
-}
-
-/// Under `kill`: which thread stops for ever, and after how many of its steps.
-pub(crate) fn stops(settings: &Settings) -> Option<(ThreadId, u32)> {
-    if settings.strategy != StrategyName::Kill {
-        return None;
-    }
-    let word = Choices::new(settings.seed.rotate_left(32), settings.schedule).word();
-    let steps = settings.operations as u64 * STEPS_PER_OPERATION;
-    Some((word as usize % settings.threads, 1 + ((word >> 32) % steps) as u32))
 }
 
 /// The strategy that a schedule gets: for the portfolio, the one whose turn it is.

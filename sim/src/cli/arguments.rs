@@ -7,6 +7,7 @@ use hak_core::Fault;
 
 use super::Refusal;
 use crate::absent::ABSENT;
+use crate::events::{self, Events, Kill};
 use crate::faults;
 use crate::protocols::PROTOCOLS;
 use crate::scenario::{self, SCENARIOS, Scenario};
@@ -73,6 +74,61 @@ pub(super) struct Common {
     pub(super) json: bool,
 }
 
+/// What may happen beside the interleaving.
+#[derive(Args, Debug)]
+pub(super) struct EventFlags {
+    /// Refuse one system call in eight.
+    #[arg(long)]
+    failures: bool,
+    /// Let one weak compare-exchange in eight fail for no reason.
+    #[arg(long)]
+    spurious: bool,
+    /// Let one thread end early, at the boundary of an operation.
+    #[arg(long)]
+    exit: bool,
+    /// Stop one thread for ever at one of its steps: the others must finish.
+    ///
+    /// =THREAD:STEP names the place; =each, in a search, tries every place in each schedule.
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true,
+        default_missing_value = "drawn", value_parser = kill)]
+    kill: Option<KillWhere>,
+}
+
+/// Where a thread stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KillWhere {
+    Once(Kill),
+    Each,
+}
+
+impl EventFlags {
+    /// The events that are asked for.
+    pub(super) fn events(&self) -> Events {
+        let kill = match self.kill {
+            Some(KillWhere::Once(kill)) => kill,
+            Some(KillWhere::Each) | None => Kill::Nobody,
+        };
+        let (failures, spurious, exit) = (self.failures, self.spurious, self.exit);
+        Events { drawn: false, failures, spurious, exit, kill }
+    }
+
+    /// Whether each thread is to stop at each of its steps.
+    pub(super) fn kill_each(&self) -> bool {
+        self.kill == Some(KillWhere::Each)
+    }
+}
+
+fn kill(text: &str) -> Result<KillWhere, String> {
+    match text {
+        "drawn" => Ok(KillWhere::Once(Kill::Drawn)),
+        "each" => Ok(KillWhere::Each),
+        _ => match events::place_of(text) {
+            Ok(kill) => Ok(KillWhere::Once(kill)),
+            Err(sentence) => Err(format!("{sentence}; in a search it can be 'each'")),
+        },
+    }
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Run {
     /// The seed: same seed, same run, byte for byte.
@@ -86,9 +142,11 @@ pub(super) struct Run {
     pub(super) scenario: String,
     /// Who goes next.
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin, kill (a thread stops) or portfolio.
+    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio; +kill and the like as by flag.
     #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "random")]
-    pub(super) strategy: StrategyName,
+    pub(super) strategy: (StrategyName, Events),
+    #[command(flatten)]
+    pub(super) events: EventFlags,
     /// Record the run into this file.
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
@@ -104,7 +162,7 @@ pub(super) struct Explore {
     /// The seed of the search.
     #[arg(long, default_value_t = 42)]
     pub(super) seed: u64,
-    /// How many schedules [default: 10000, or as many as --time allows].
+    /// How many schedules [default: 10000, with --kill=each 100].
     #[arg(long, value_name = "N")]
     pub(super) schedules: Option<u64>,
     /// For how long, in seconds; where it stops depends on the machine.
@@ -116,11 +174,16 @@ pub(super) struct Explore {
     /// Search only the K-th of N parts.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(super) shard: Option<(u64, u64)>,
-    /// Who goes next.
+    /// Run all schedules, and count the violations by kind.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Who goes next [default: portfolio+events, or portfolio with flags].
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin, kill (a thread stops) or portfolio.
-    #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "portfolio")]
-    pub(super) strategy: StrategyName,
+    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio; +kill and the like as by flag.
+    #[arg(long, value_name = "NAME", value_parser = strategy)]
+    pub(super) strategy: Option<(StrategyName, Events)>,
+    #[command(flatten)]
+    pub(super) events: EventFlags,
     /// Record the first violation into this file.
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
@@ -277,14 +340,8 @@ fn fault(name: &str) -> Result<Fault, String> {
     }
 }
 
-fn strategy(text: &str) -> Result<StrategyName, String> {
-    const KNOWN: &str = "there are random, pct, pct:DEPTH, pos, surw, round-robin, kill, portfolio";
-    match text.parse() {
-        Ok(strategy) => Ok(strategy),
-        // A depth out of bounds has a sentence of its own.
-        Err(reason) if text.starts_with("pct:") => Err(reason),
-        Err(_) => Err(format!("there is no such strategy; {KNOWN}")),
-    }
+fn strategy(text: &str) -> Result<(StrategyName, Events), String> {
+    events::parse(text)
 }
 
 /// What is wrong with a command line, in one line.

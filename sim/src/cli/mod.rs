@@ -14,6 +14,7 @@
 
 mod arguments;
 mod explore;
+mod explored;
 mod lists;
 mod mutants;
 mod prove;

@@ -14,8 +14,15 @@ use crate::simulation::{Extras, Guidable, GuidedError, Report, Simulator};
 
 pub(super) fn main(options: &Run) -> Result<Exit, Refusal> {
     let scenario = arguments::scenario(&options.scenario)?;
-    let settings =
-        options.common.settings(scenario, options.seed, options.schedule, options.strategy)?;
+    if options.events.kill_each() {
+        return Err(Refusal(
+            "--kill=each is for a search: use `hak-sim explore --kill=each`".to_owned(),
+        ));
+    }
+    let (strategy, events) = options.strategy;
+    let settings = options.common.settings(scenario, options.seed, options.schedule, strategy)?;
+    let settings = Settings { events: events.with(options.events.events()), ..settings };
+    settings.check().map_err(Refusal)?;
     options.trace.as_deref().map_or(Ok(()), check_trace_file)?;
     let mut simulator = Simulator::new();
     let (trace, report) = record(&mut simulator, &settings)?;

@@ -13,6 +13,7 @@ use crate::explain::Event;
 use crate::runtime::{
     Access, Finding, Kind, Observer, OtherAccess, Sim, ThreadId, Verdict, WorldGeometry, WorldView,
 };
+use crate::states::States;
 
 /// Only the owner touches the owner-only line of a slab's descriptor.
 pub const OWNER_ONLY: &str = "owner-only";
@@ -101,6 +102,8 @@ pub struct SlabObserver<G: WorldGeometry> {
     changes: Vec<Option<OtherAccess>>,
     /// For each heap, the identity under which it owned slabs last, and the thread that had it.
     identities: Vec<(OwnerId, ThreadId)>,
+    /// Counts states, if they are to be counted.
+    pub(crate) states: Option<Box<States>>,
     geometry: core::marker::PhantomData<G>,
 }
 
@@ -119,6 +122,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
             events: events.then(Vec::new),
             changes: Vec::new(),
             identities: Vec::new(),
+            states: None,
             geometry: core::marker::PhantomData,
         }
     }
@@ -354,6 +358,11 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
 
     fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
         if !matches!(access.kind, Kind::PlainGet | Kind::PlainSet) {
+            if let Some(states) = &mut self.states
+                && access.kind.is_choice()
+            {
+                states.before(thread, access, view);
+            }
             return Verdict::Go;
         }
         let Some(tables) = self.tables(view) else { return Verdict::Go };
@@ -376,7 +385,13 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
         if self.events.is_some() {
             self.tell(thread, access, old, new, view);
         }
-        if old == new || !access.kind.is_atomic() || access.bytes != 8 {
+        if !access.kind.is_atomic() {
+            return Verdict::Go;
+        }
+        if let Some(states) = &mut self.states {
+            states.after(access, old, new, view);
+        }
+        if old == new || access.bytes != 8 {
             return Verdict::Go;
         }
         let Some(tables) = self.tables(view) else { return Verdict::Go };

@@ -46,6 +46,8 @@ pub(crate) struct Control {
     pub(crate) stopped: bool,
     /// System calls of each thread that were refused.
     pub(crate) refused: [u32; THREADS_MAX],
+    /// Weak compare-exchanges that failed for no reason.
+    pub(crate) spurious: u32,
     /// The heap pointers, by the platform's meaning.
     pub(crate) heaps: [usize; THREADS_MAX],
     /// What to call when the thread ends.
@@ -87,6 +89,7 @@ impl Control {
             stops: None,
             stopped: false,
             refused: [0; THREADS_MAX],
+            spurious: 0,
             heaps: [0; THREADS_MAX],
             exits: [None; THREADS_MAX],
             starts: [Start::AtOnce; THREADS_MAX],

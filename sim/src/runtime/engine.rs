@@ -345,6 +345,7 @@ impl Engine {
             && self.ask(access, |chooser, me, access| chooser.spurious_failure(me, access))
         {
             new = None;
+            self.control.spurious += 1;
         }
         let record = self.race_atomic(access, generation, new.is_some())?;
         let clocks = &mut self.clocks[me];

@@ -99,6 +99,21 @@ impl WorldView<'_> {
         self.engine.arena.read(offset, bytes)
     }
 
+    /// A value with the arena's place taken out of it, as digests see it.
+    pub fn normalise(&self, value: u64) -> u64 {
+        self.engine.arena.normalise(value)
+    }
+
+    /// What the thread is about to do, or has done last.
+    pub fn pending(&self, thread: ThreadId) -> &Access {
+        &self.engine.control.pending[thread]
+    }
+
+    /// Whether loads may read older stores: then what a step read need not be what the word holds.
+    pub fn is_weak(&self) -> bool {
+        self.engine.weak.on
+    }
+
     /// Where the arena begins.
     pub fn base(&self) -> usize {
         self.engine.arena.base

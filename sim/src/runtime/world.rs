@@ -142,6 +142,12 @@ pub struct Run {
     pub operations: [u32; THREADS_MAX],
     /// Steps done by each thread.
     pub thread_steps: [u32; THREADS_MAX],
+    /// System calls that were refused.
+    pub refused: u32,
+    /// Weak compare-exchanges that failed for no reason.
+    pub spurious: u32,
+    /// Whether the thread that was to stop for ever did.
+    pub stopped: bool,
     /// Blocks that the program still holds.
     pub live_blocks: u32,
     /// The digest of all steps.
@@ -400,6 +406,9 @@ impl Engine {
             spins: control.spins,
             operations: control.operations,
             thread_steps: control.steps,
+            refused: control.refused.iter().sum(),
+            spurious: control.spurious,
+            stopped: control.stopped,
             live_blocks: self.blocks.count,
             digest: control.digest,
         }

@@ -56,6 +56,7 @@ impl Engine {
             && self.ask(access, |chooser, me, access| chooser.spurious_failure(me, access))
         {
             new = None;
+            self.control.spurious += 1;
         }
         self.race_atomic(access, generation, new.is_some())?;
         if access.kind != Kind::Store {
