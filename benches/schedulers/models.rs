@@ -69,8 +69,8 @@ impl Model {
     /// How many shared words and how many plain words it uses.
     pub(crate) const fn words(self) -> (usize, usize) {
         match self {
-            Model::Stack2 => (3, 4),
-            Model::Stack3 => (4, 6),
+            Model::Stack2 => (3, 2),
+            Model::Stack3 => (4, 3),
             Model::Drain => (2, 9),
             Model::Long => (4, 0),
         }
@@ -79,8 +79,8 @@ impl Model {
     /// What thread `thread` does.
     pub(crate) fn run(self, memory: &impl Memory, thread: usize) {
         match self {
-            Model::Stack2 => (0..2).for_each(|round| push_and_pop(memory, 2, thread, round)),
-            Model::Stack3 => push_and_pop(memory, 3, thread, 0),
+            Model::Stack2 => push_and_pop(memory, thread, 2),
+            Model::Stack3 => push_and_pop(memory, thread, 1),
             Model::Drain if thread == 0 => own(memory),
             Model::Drain => (0..2).for_each(|number| free(memory, thread, number)),
             Model::Long => mix(memory, thread),
@@ -88,44 +88,44 @@ impl Model {
     }
 }
 
-/// The stack's head: a tag above the number of the top node, from 1. Word `n` links node `n` to the next one. Plain word `n - 1`
-/// belongs to whoever holds node `n`; behind those, each thread has a word with the node that it holds.
+/// The stack's head: a tag above the number of the top node, from 1. Word `n` links node `n` to the next one. Plain word
+/// `n - 1` belongs to whoever holds node `n`: two threads that hold the same node race for it.
 const HEAD: usize = 0;
 
-/// The thread pushes the node that it holds and pops one: its own or another's, since nobody pops more than was pushed.
-fn push_and_pop(memory: &impl Memory, nodes: usize, thread: usize, round: u32) {
-    let held = nodes + thread;
-    if round == 0 {
-        memory.set(held, thread as u64 + 1);
+/// The thread pushes its own node and pops one, its own or another's, since nobody pops more than was pushed; so it goes on
+/// with the node that it holds.
+fn push_and_pop(memory: &impl Memory, thread: usize, rounds: u32) {
+    let mut held = thread as u64 + 1;
+    for round in 0..rounds {
+        memory.set(held as usize - 1, thread as u64);
+        push(memory, held);
+        held = pop(memory, round);
+        memory.set(held as usize - 1, thread as u64);
     }
-    touch(memory, held);
+}
+
+fn push(memory: &impl Memory, node: u64) {
+    let mut head = memory.load(HEAD, Relaxed);
     loop {
-        memory.rest(2 * round);
-        let node = memory.get(held);
-        let head = memory.load(HEAD, Relaxed);
         memory.store(node as usize, head & 0xff, Relaxed);
-        if memory.compare_exchange(HEAD, head, tagged(head, node), Release, Relaxed).is_ok() {
-            break;
+        match memory.compare_exchange(HEAD, head, tagged(head, node), Release, Relaxed) {
+            Ok(_) => return,
+            Err(seen) => head = seen,
         }
     }
+}
+
+fn pop(memory: &impl Memory, round: u32) -> u64 {
     loop {
-        memory.rest(2 * round + 1);
+        memory.rest(round);
         let head = memory.load(HEAD, Acquire);
         let node = head & 0xff;
         assert_ne!(node, 0, "a node is on the stack");
         let next = memory.load(node as usize, Relaxed);
         if memory.compare_exchange(HEAD, head, tagged(head, next), Acquire, Relaxed).is_ok() {
-            memory.set(held, node);
-            break;
+            return node;
         }
     }
-    touch(memory, held);
-}
-
-/// Who holds a node writes to it: two who do race.
-fn touch(memory: &impl Memory, held: usize) {
-    let node = memory.get(held) as usize;
-    memory.set(node - 1, memory.get(node - 1) + 1);
 }
 
 fn tagged(head: u64, node: u64) -> u64 {

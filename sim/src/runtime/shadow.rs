@@ -230,7 +230,7 @@ impl Shadow {
     }
 
     /// An atomic access to one granule; the record is then in place. Returns its number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn atomic(
         &mut self,
         touch: Touch<'_>,
@@ -285,7 +285,7 @@ impl Shadow {
 
     /// The same atomic access to the upper half of an 8-byte word, whose lower half has this record: the halves then
     /// share it, unless the upper one has been used on its own.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn atomic_upper(
         &mut self,
         touch: Touch<'_>,
@@ -296,7 +296,7 @@ impl Shadow {
         let cell = self.cell(granule, touch.generation);
         if cell.record != record {
             if cell.record != 0 {
-                return self.atomic(touch, granule, writes).map(drop);
+                return self.atomic_alone(touch, granule, writes);
             }
             cell.record = record;
         }
@@ -307,6 +307,16 @@ impl Shadow {
             return Err(cell.read_race(touch.access, granule));
         }
         Ok(())
+    }
+
+    #[cold]
+    fn atomic_alone(
+        &mut self,
+        touch: Touch<'_>,
+        granule: usize,
+        writes: bool,
+    ) -> Result<(), Box<Finding>> {
+        self.atomic(touch, granule, writes).map(drop)
     }
 
     /// A new record for a cell, which begins with what the cell knows of plain reads.
