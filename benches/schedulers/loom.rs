@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as Counter, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom::cell::UnsafeCell;
 use loom::model::Builder;
@@ -114,9 +114,12 @@ pub(crate) fn runner(model: Model, preemption_bound: Option<usize>) -> Work {
     })
 }
 
-/// Explores all permutations without a bound, but no longer than this. Returns how many there were.
-pub(crate) fn prove(model: Model, limit: Duration) -> u64 {
+/// Explores all permutations without a bound, but no longer than this. Returns how many there were, and whether there are
+/// more.
+pub(crate) fn prove(model: Model, limit: Duration) -> (u64, bool) {
     let mut builder = builder();
     builder.max_duration = Some(limit);
-    check(&builder, model)
+    let begin = Instant::now();
+    let permutations = check(&builder, model);
+    (permutations, begin.elapsed() >= limit)
 }

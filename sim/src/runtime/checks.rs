@@ -106,6 +106,9 @@ impl Engine {
             return Err(self.in_live_block(access, mark));
         }
         let touch = Touch { thread, now: &self.clocks[thread].now, access, generation };
+        if self.shadow.plain_both(touch, granule, writes) {
+            return Ok(());
+        }
         if writes {
             self.shadow.plain_write(touch, granule, 0xf)?;
             self.shadow.plain_write(touch, granule + 1, 0xf)

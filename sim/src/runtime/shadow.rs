@@ -229,6 +229,39 @@ impl Shadow {
         Ok(())
     }
 
+    /// A plain read or write of all of an aligned 8-byte word in the usual case: no record, and what is known of both halves
+    /// happened before. The same as one access to each half, which the caller makes where this is `false`.
+    #[inline(always)]
+    pub(crate) fn plain_both(&mut self, touch: Touch<'_>, granule: usize, writes: bool) -> bool {
+        let Touch { thread, now, access, generation } = touch;
+        let epoch = now.epoch(thread);
+        let halves = &mut self.cells[granule..granule + 2];
+        let quiet = halves.iter().all(|half| {
+            half.generation == generation
+                && half.record == 0
+                && now.covers(half.write)
+                && now.covers(half.read)
+        });
+        if !quiet {
+            return false;
+        }
+        for half in halves {
+            if writes {
+                half.write_mask = 0xf;
+                half.write = epoch;
+                half.write_site = Site::new(access.site);
+                half.write_kind = access.kind;
+                half.read = Epoch::NEVER;
+            } else if half.read != epoch || half.read_mask != 0xf {
+                half.read_mask = 0xf;
+                half.read = epoch;
+                half.read_site = Site::new(access.site);
+                half.read_kind = access.kind;
+            }
+        }
+        true
+    }
+
     /// An atomic access to one granule; the record is then in place. Returns its number.
     #[inline(always)]
     pub(crate) fn atomic(
