@@ -374,6 +374,10 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
         if at < OWNER_LINE { self.check_owner(thread, index, at, view) } else { Verdict::Go }
     }
 
+    fn wants_plain_results(&self) -> bool {
+        self.events.is_some()
+    }
+
     fn after(
         &mut self,
         thread: ThreadId,

@@ -98,6 +98,11 @@ impl Kind {
         Kind::Misuse,
     ];
 
+    /// The kind with this number, which there is.
+    pub(crate) const fn numbered(number: u8) -> Kind {
+        Kind::ALL[number as usize]
+    }
+
     /// The words for messages and traces.
     pub const fn name(self) -> &'static str {
         match self {

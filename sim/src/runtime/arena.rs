@@ -77,6 +77,9 @@ impl Arena {
         if !self.contains(offset, bytes) {
             return 0;
         }
+        if bytes == 8 {
+            return self.read_word::<8>(offset);
+        }
         let place = self.pointer(offset);
         // SAFETY: the range lies in the mapping, which is always readable; any bytes are a valid integer.
         unsafe {
@@ -84,8 +87,22 @@ impl Arena {
                 1 => u64::from(place.read_volatile()),
                 2 => u64::from(place.cast::<u16>().read_unaligned()),
                 4 => u64::from(place.cast::<u32>().read_unaligned()),
-                8 => place.cast::<u64>().read_unaligned(),
                 _ => 0,
+            }
+        }
+    }
+
+    /// Reads a word of 4 or 8 bytes inside the arena.
+    #[inline(always)]
+    pub(crate) fn read_word<const BYTES: usize>(&self, offset: usize) -> u64 {
+        const { assert!(BYTES == 4 || BYTES == 8) };
+        assert!(self.contains(offset, BYTES));
+        let place = self.pointer(offset);
+        // SAFETY: as in `read`.
+        unsafe {
+            match BYTES {
+                4 => u64::from(place.cast::<u32>().read_unaligned()),
+                _ => place.cast::<u64>().read_unaligned(),
             }
         }
     }

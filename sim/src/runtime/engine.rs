@@ -55,6 +55,7 @@ pub(crate) struct Engine {
     pub(crate) chooser: Option<NonNull<dyn Chooser>>,
     pub(crate) observer: Option<NonNull<dyn Observer>>,
     pub(crate) watch_plain: bool,
+    pub(crate) watch_plain_results: bool,
     /// A search decides in front of every step, outside of the fibers.
     pub(crate) stepwise: bool,
     pub(crate) histories: Histories,
@@ -73,17 +74,19 @@ pub(crate) unsafe fn borrow<'a>(engine: *mut Engine) -> &'a mut Engine {
     unsafe { &mut *engine }
 }
 
-/// An operation on a shared word.
-#[inline]
-pub(crate) fn atomic(
+/// An operation on a shared word. It is compiled once for each kind and size: what depends on them is decided then and not
+/// at each step.
+#[inline(never)]
+pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
     address: usize,
-    bytes: usize,
     operation: Operation,
     site: &'static Location<'static>,
 ) -> Outcome {
+    let kind = const { Kind::numbered(KIND) };
+    let operation = Operation { kind, ..operation };
     let engine = current::live();
     if engine.is_null() {
-        return atomic_raw(address, bytes, operation);
+        return atomic_raw(address, BYTES, operation);
     }
     // SAFETY: reading one field, which never changes.
     let offset = address.wrapping_sub(unsafe { (*engine).arena.base });
@@ -93,14 +96,14 @@ pub(crate) fn atomic(
         _ => operation.order,
     };
     // A load has its ordering in both places.
-    let failure = if operation.kind == Kind::Load { order } else { operation.failure };
+    let failure = if kind == Kind::Load { order } else { operation.failure };
     let operation = Operation { order, failure, ..operation };
-    let access = || Access { offset, bytes, site, kind: operation.kind, order };
+    let access = || Access { offset, bytes: BYTES, site, kind, order };
     turn(engine, access());
     // Made again: a copy of what was just written in small pieces would wait for them.
     let access = access();
     // SAFETY: between two suspensions, in simulated code of this engine's world.
-    match unsafe { borrow(engine) }.operate(&access, &operation) {
+    match unsafe { borrow(engine) }.operate::<KIND, BYTES>(&access, &operation) {
         Ok(outcome) => outcome,
         Err(trouble) => halt(engine, &access, trouble),
     }
@@ -153,10 +156,18 @@ impl From<Box<Finding>> for Trouble {
 /// Waits until the thread is to do this access; counts the step.
 #[inline]
 pub(crate) fn turn(engine: *mut Engine, access: Access) {
-    // SAFETY: between two suspensions; the reference ends before `suspend`.
+    // SAFETY: between two suspensions.
     let here = unsafe { borrow(engine) };
     let me = here.control.current;
     here.control.pending[me] = access;
+    await_turn(engine, me);
+}
+
+/// Waits until the thread is to do its pending access; counts the step.
+#[inline(never)]
+fn await_turn(engine: *mut Engine, me: ThreadId) {
+    // SAFETY: between two suspensions; the reference ends before `suspend`.
+    let here = unsafe { borrow(engine) };
     if here.stepwise {
         suspend(engine, me);
         // SAFETY: the thread was resumed.
@@ -226,7 +237,7 @@ impl Engine {
     }
 
     /// Who goes next; `None` if the run has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decide(&mut self) -> Option<ThreadId> {
         let candidates = self.offer()?;
         if candidates.len() == 1 {
@@ -330,43 +341,51 @@ impl Engine {
         }
     }
 
-    /// Does an operation on a shared word.
-    fn operate(&mut self, access: &Access, operation: &Operation) -> Result<Outcome, Trouble> {
+    /// Does an operation on a shared word, of this kind and size.
+    #[inline(always)]
+    fn operate<const KIND: u8, const BYTES: usize>(
+        &mut self,
+        access: &Access,
+        operation: &Operation,
+    ) -> Result<Outcome, Trouble> {
         if self.weak.on {
             return self.operate_weak(access, operation);
         }
+        let kind = const { Kind::numbered(KIND) };
+        let Operation { order, failure, .. } = *operation;
+        let offset = access.offset;
         self.before(access)?;
         let me = self.control.current;
-        let generation = self.check_atomic(access)?;
-        let old = self.arena.read(access.offset, access.bytes);
-        let mut new = operation.result(old, access.bytes);
-        if access.kind == Kind::CompareExchangeWeak
+        let generation = self.check_atomic::<BYTES>(access, offset)?;
+        let old = self.arena.read_word::<BYTES>(offset);
+        let mut new = Operation { kind, ..*operation }.result(old, BYTES);
+        if kind == Kind::CompareExchangeWeak
             && new.is_some()
             && self.ask(access, |chooser, me, access| chooser.spurious_failure(me, access))
         {
             new = None;
             self.control.spurious += 1;
         }
-        let record = self.race_atomic(access, generation, new.is_some())?;
+        let record = self.race_atomic::<BYTES>(access, offset, generation, new.is_some())?;
         let clocks = &mut self.clocks[me];
         let release = self.shadow.release_clock(record);
-        if access.kind != Kind::Store {
-            clocks.read(if new.is_some() { access.order } else { operation.failure }, release);
+        if kind != Kind::Store {
+            clocks.read(if new.is_some() { order } else { failure }, release);
         }
         if let Some(new) = new {
-            clocks.write(access.order, release, access.kind != Kind::Store);
-            clocks.after_write(me, access.order);
-            self.arena.write(access.offset, access.bytes, new);
-            self.pages.mark_dirty(access.offset >> self.pages.shift);
+            clocks.write(order, release, kind != Kind::Store);
+            clocks.after_write(me, order);
+            self.arena.write(offset, BYTES, new);
+            self.pages.mark_dirty(offset >> self.pages.shift);
             if new != old {
                 self.control.changed();
             }
         }
         let value = new.unwrap_or(old);
-        self.control.note(access.kind, access.offset, self.arena.normalise(value));
+        self.control.note(kind, offset, self.arena.normalise(value));
         if self.stepwise {
-            self.footprint.note(access.offset, access.bytes, new.is_some(), Manner::Shared);
-            self.histories.atomic(me, access.kind, old, new.is_some());
+            self.footprint.note(offset, BYTES, new.is_some(), Manner::Shared);
+            self.histories.atomic(me, kind, old, new.is_some());
         }
         self.after(access, old, value)?;
         Ok(Outcome { old, written: new.is_some() })

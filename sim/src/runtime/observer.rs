@@ -53,6 +53,11 @@ pub trait Observer {
     fn wants_plain(&self) -> bool {
         true
     }
+
+    /// Whether it is to be called behind plain accesses too, and not only in front of them. Asked once for each run.
+    fn wants_plain_results(&self) -> bool {
+        self.wants_plain()
+    }
 }
 
 /// The observer that does not look.

@@ -104,7 +104,7 @@ impl Engine {
                 self.histories.plain(self.control.current, &self.arena, access);
             }
         }
-        if !self.watch_plain {
+        if !self.watch_plain_results {
             return Ok(None);
         }
         let old = self.arena.read(access.offset, access.bytes);

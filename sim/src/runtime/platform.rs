@@ -95,41 +95,49 @@ unsafe impl<T: Word> Sync for SimAtomic<T> {}
 
 impl<T: Word> SimAtomic<T> {
     #[inline]
-    fn operate(
+    fn operate<const KIND: u8>(
         &self,
-        kind: Kind,
         first: u64,
         second: u64,
         order: Ordering,
         failure: Ordering,
         site: &'static Location<'static>,
     ) -> (T, bool) {
-        let operation = Operation { kind, order, failure, first, second };
+        const { assert!(size_of::<T>() == 4 || size_of::<T>() == 8) };
+        let operation = Operation { kind: Kind::numbered(KIND), order, failure, first, second };
         let address = self.0.get().expose_provenance();
-        let outcome = engine::atomic(address, size_of::<T>(), operation, site);
+        let outcome = match size_of::<T>() {
+            4 => engine::atomic::<KIND, 4>(address, operation, site),
+            _ => engine::atomic::<KIND, 8>(address, operation, site),
+        };
         (T::from_bits(outcome.old), outcome.written)
     }
 
     #[inline]
-    fn modify(&self, kind: Kind, value: T, order: Ordering, site: &'static Location<'static>) -> T {
-        self.operate(kind, value.to_bits(), 0, order, Ordering::Relaxed, site).0
+    fn modify<const KIND: u8>(
+        &self,
+        value: T,
+        order: Ordering,
+        site: &'static Location<'static>,
+    ) -> T {
+        self.operate::<KIND>(value.to_bits(), 0, order, Ordering::Relaxed, site).0
     }
 }
 
 impl<T: Word> Atomic<T> for SimAtomic<T> {
     #[inline]
     fn load(&self, order: Ordering) -> T {
-        self.operate(Kind::Load, 0, 0, order, order, Location::caller()).0
+        self.operate::<{ Kind::Load as u8 }>(0, 0, order, order, Location::caller()).0
     }
 
     #[inline]
     fn store(&self, value: T, order: Ordering) {
-        self.modify(Kind::Store, value, order, Location::caller());
+        self.modify::<{ Kind::Store as u8 }>(value, order, Location::caller());
     }
 
     #[inline]
     fn swap(&self, value: T, order: Ordering) -> T {
-        self.modify(Kind::Swap, value, order, Location::caller())
+        self.modify::<{ Kind::Swap as u8 }>(value, order, Location::caller())
     }
 
     #[inline]
@@ -142,7 +150,8 @@ impl<T: Word> Atomic<T> for SimAtomic<T> {
     ) -> Result<T, T> {
         let (first, second) = (current.to_bits(), new.to_bits());
         let site = Location::caller();
-        match self.operate(Kind::CompareExchange, first, second, success, failure, site) {
+        match self.operate::<{ Kind::CompareExchange as u8 }>(first, second, success, failure, site)
+        {
             (old, true) => Ok(old),
             (old, false) => Err(old),
         }
@@ -158,7 +167,9 @@ impl<T: Word> Atomic<T> for SimAtomic<T> {
     ) -> Result<T, T> {
         let (first, second) = (current.to_bits(), new.to_bits());
         let site = Location::caller();
-        match self.operate(Kind::CompareExchangeWeak, first, second, success, failure, site) {
+        match self
+            .operate::<{ Kind::CompareExchangeWeak as u8 }>(first, second, success, failure, site)
+        {
             (old, true) => Ok(old),
             (old, false) => Err(old),
         }
@@ -166,22 +177,22 @@ impl<T: Word> Atomic<T> for SimAtomic<T> {
 
     #[inline]
     fn fetch_add(&self, value: T, order: Ordering) -> T {
-        self.modify(Kind::FetchAdd, value, order, Location::caller())
+        self.modify::<{ Kind::FetchAdd as u8 }>(value, order, Location::caller())
     }
 
     #[inline]
     fn fetch_sub(&self, value: T, order: Ordering) -> T {
-        self.modify(Kind::FetchSub, value, order, Location::caller())
+        self.modify::<{ Kind::FetchSub as u8 }>(value, order, Location::caller())
     }
 
     #[inline]
     fn fetch_and(&self, value: T, order: Ordering) -> T {
-        self.modify(Kind::FetchAnd, value, order, Location::caller())
+        self.modify::<{ Kind::FetchAnd as u8 }>(value, order, Location::caller())
     }
 
     #[inline]
     fn fetch_or(&self, value: T, order: Ordering) -> T {
-        self.modify(Kind::FetchOr, value, order, Location::caller())
+        self.modify::<{ Kind::FetchOr as u8 }>(value, order, Location::caller())
     }
 }
 

@@ -229,8 +229,41 @@ impl Shadow {
         Ok(())
     }
 
+    /// A plain read or write of all of an aligned 8-byte word in the usual case: no record, and what is known of both halves
+    /// happened before. The same as one access to each half, which the caller makes where this is `false`.
+    #[inline(always)]
+    pub(crate) fn plain_both(&mut self, touch: Touch<'_>, granule: usize, writes: bool) -> bool {
+        let Touch { thread, now, access, generation } = touch;
+        let epoch = now.epoch(thread);
+        let halves = &mut self.cells[granule..granule + 2];
+        let quiet = halves.iter().all(|half| {
+            half.generation == generation
+                && half.record == 0
+                && now.covers(half.write)
+                && now.covers(half.read)
+        });
+        if !quiet {
+            return false;
+        }
+        for half in halves {
+            if writes {
+                half.write_mask = 0xf;
+                half.write = epoch;
+                half.write_site = Site::new(access.site);
+                half.write_kind = access.kind;
+                half.read = Epoch::NEVER;
+            } else if half.read != epoch || half.read_mask != 0xf {
+                half.read_mask = 0xf;
+                half.read = epoch;
+                half.read_site = Site::new(access.site);
+                half.read_kind = access.kind;
+            }
+        }
+        true
+    }
+
     /// An atomic access to one granule; the record is then in place. Returns its number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn atomic(
         &mut self,
         touch: Touch<'_>,
@@ -285,7 +318,7 @@ impl Shadow {
 
     /// The same atomic access to the upper half of an 8-byte word, whose lower half has this record: the halves then
     /// share it, unless the upper one has been used on its own.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn atomic_upper(
         &mut self,
         touch: Touch<'_>,
@@ -296,7 +329,7 @@ impl Shadow {
         let cell = self.cell(granule, touch.generation);
         if cell.record != record {
             if cell.record != 0 {
-                return self.atomic(touch, granule, writes).map(drop);
+                return self.atomic_alone(touch, granule, writes);
             }
             cell.record = record;
         }
@@ -307,6 +340,16 @@ impl Shadow {
             return Err(cell.read_race(touch.access, granule));
         }
         Ok(())
+    }
+
+    #[cold]
+    fn atomic_alone(
+        &mut self,
+        touch: Touch<'_>,
+        granule: usize,
+        writes: bool,
+    ) -> Result<(), Box<Finding>> {
+        self.atomic(touch, granule, writes).map(drop)
     }
 
     /// A new record for a cell, which begins with what the cell knows of plain reads.

@@ -36,6 +36,15 @@ pub fn at_rest() {
     here.histories.rest(me, here.control.operations[me]);
 }
 
+/// As [`at_rest`], for code without operations: its local state is the same whenever it comes to rest with this number.
+/// A loop that keeps nothing from one attempt to the next is at rest in front of each.
+pub fn at_rest_with(number: u32) {
+    let engine = simulated();
+    // SAFETY: in simulated code of this engine's world.
+    let here = unsafe { borrow(engine) };
+    here.histories.rest(here.control.current, number);
+}
+
 /// The running thread.
 pub fn thread() -> usize {
     // SAFETY: in simulated code of this engine's world.

@@ -207,6 +207,7 @@ impl World {
             chooser: None,
             observer: None,
             watch_plain: false,
+            watch_plain_results: false,
             stepwise: false,
             histories: Histories::default(),
             footprint: Footprint::default(),
@@ -380,6 +381,7 @@ impl Engine {
         self.footprint.turn(false);
         self.watch_plain = observer.wants_steps() && observer.wants_plain();
         let watched = observer.wants_steps();
+        self.watch_plain_results = self.watch_plain && observer.wants_plain_results();
         chooser.begin(bodies.len());
         // SAFETY: only the lifetime changes; `run` forgets the pointer before it returns, and borrows what it is to.
         let chooser = unsafe {

@@ -18,8 +18,9 @@ pub struct Pct {
     schedule: u64,
     depth: usize,
     steps: u64,
-    /// Higher goes first.
-    priorities: [u32; THREADS_MAX],
+    /// The threads by priority, the highest first.
+    order: [u8; THREADS_MAX],
+    threads: usize,
     /// The steps at which the leading thread is put last, in order.
     changes: [u64; DEPTH_MAX],
     changes_done: usize,
@@ -34,21 +35,22 @@ impl Pct {
             schedule: 0,
             depth: depth.clamp(1, DEPTH_MAX),
             steps: steps.max(1),
-            priorities: [0; THREADS_MAX],
+            order: [0; THREADS_MAX],
+            threads: 0,
             changes: [0; DEPTH_MAX],
             changes_done: 0,
             choices: Choices::new(seed, 0),
         }
     }
 
+    /// The place in the order of the first thread that can go.
+    #[inline]
     fn leader(&self, runnable: ThreadSet) -> usize {
-        let mut best = runnable.first();
-        for thread in runnable.iter() {
-            if self.priorities[thread] > self.priorities[best] {
-                best = thread;
-            }
-        }
-        best
+        let order = &self.order[..self.threads];
+        order
+            .iter()
+            .position(|&thread| runnable.contains(thread.into()))
+            .expect("every thread has a place in the order")
     }
 }
 
@@ -56,11 +58,13 @@ impl Chooser for Pct {
     fn begin(&mut self, threads: usize) {
         let mut choices = Choices::new(self.seed, self.schedule);
         let depth = self.depth;
-        for thread in 0..threads {
-            self.priorities[thread] = (depth + thread) as u32;
-        }
+        let mut ranks: [usize; THREADS_MAX] = std::array::from_fn(|thread| thread);
         for thread in (1..threads).rev() {
-            self.priorities.swap(thread, choices.below(thread + 1));
+            ranks.swap(thread, choices.below(thread + 1));
+        }
+        self.threads = threads;
+        for (thread, rank) in ranks[..threads].iter().enumerate() {
+            self.order[threads - 1 - rank] = thread as u8;
         }
         let changes = &mut self.changes[..depth - 1];
         for change in &mut *changes {
@@ -75,10 +79,10 @@ impl Chooser for Pct {
         let mut leader = self.leader(point.runnable);
         while self.changes_done < self.depth - 1 && self.changes[self.changes_done] < point.step {
             self.changes_done += 1;
-            self.priorities[leader] = (self.depth - 1 - self.changes_done) as u32;
+            self.order[leader..self.threads].rotate_left(1);
             leader = self.leader(point.runnable);
         }
-        Choice::Run(leader)
+        Choice::Run(self.order[leader].into())
     }
 
     #[inline]

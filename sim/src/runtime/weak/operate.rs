@@ -39,7 +39,10 @@ impl Engine {
         operation: &Operation,
     ) -> Result<Outcome, Trouble> {
         self.before(access)?;
-        let generation = self.check_atomic(access)?;
+        let generation = match access.bytes {
+            4 => self.check_atomic::<4>(access, access.offset),
+            _ => self.check_atomic::<8>(access, access.offset),
+        }?;
         let held = self.arena.read(access.offset, access.bytes);
         let record = self.shadow.record_at(access.offset, generation);
         let stores = *self.shadow.stores(record);
@@ -58,7 +61,10 @@ impl Engine {
             new = None;
             self.control.spurious += 1;
         }
-        self.race_atomic(access, generation, new.is_some())?;
+        match access.bytes {
+            4 => self.race_atomic::<4>(access, access.offset, generation, new.is_some()),
+            _ => self.race_atomic::<8>(access, access.offset, generation, new.is_some()),
+        }?;
         if access.kind != Kind::Store {
             let order = if new.is_some() { access.order } else { operation.failure };
             self.read_store(record, length, place, order);
