@@ -15,9 +15,9 @@ use crate::cache;
 use crate::class_map::ClassWord;
 use crate::fault::Fault;
 use crate::heap::{BIN_SIZE, Bin, Heap, cache_capacity, fine_bin_offset};
+use crate::idle;
 use crate::large;
 use crate::platform::{Misuse, Plain, Platform};
-use crate::pool;
 use crate::range::{Range, root};
 use crate::refill;
 use crate::run::{self, Fresh};
@@ -334,7 +334,7 @@ impl<P: Platform> Allocator<P> {
             }
         }
         thread::give_up_all(range, heap);
-        pool::retire_spares(range);
+        idle::collect(range);
         large::release_retained(range);
     }
 

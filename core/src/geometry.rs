@@ -36,8 +36,10 @@ pub struct Geometry {
     pub cache_blocks_max: u32,
     /// Refill takes at most so many bytes at once.
     pub refill_bytes: usize,
-    /// Wholly empty SuperSlabs that are kept before one is retired.
-    pub spare_superslabs: usize,
+    /// So many slots may lie idle (free, with pages that were touched) before some go back to the system at once.
+    pub idle_slots_max: usize,
+    /// Milliseconds between two rounds of decay: idle memory goes back after one to two of them.
+    pub decay_interval: u32,
 }
 
 /// The most freed mappings that can be kept.
@@ -63,7 +65,8 @@ impl Geometry {
         cache_bytes: 32 * 1024,
         cache_blocks_max: 256,
         refill_bytes: 4096,
-        spare_superslabs: 16,
+        idle_slots_max: 512,
+        decay_interval: 250,
     }
     .check();
 
@@ -84,7 +87,8 @@ impl Geometry {
         cache_bytes: 128,
         cache_blocks_max: 2,
         refill_bytes: 128,
-        spare_superslabs: 0,
+        idle_slots_max: 2,
+        decay_interval: 250,
     }
     .check();
 

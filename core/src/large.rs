@@ -9,6 +9,7 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
+use crate::decay;
 use crate::fault::Fault;
 use crate::platform::{Atomic, Misuse, Ordering, Platform};
 use crate::pool::{claim_units, claim_units_at};
@@ -95,6 +96,8 @@ pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
             }
         }
         if retained::keep::<P>(run) {
+            decay::expect::<P>();
+            decay::tick(range);
             return;
         }
     }

@@ -162,6 +162,15 @@ pub trait Platform: Copy + 'static {
     #[track_caller]
     fn decommit(start: *mut u8, bytes: usize) -> bool;
 
+    /// Takes the memory of a committed range away and gives it fresh memory: it stays committed and reads as zero. `false`
+    /// if the system refuses: its contents are then undefined.
+    #[track_caller]
+    fn reset(start: *mut u8, bytes: usize) -> bool;
+
+    /// Milliseconds since some moment, wrapping around. May be coarse.
+    #[track_caller]
+    fn now() -> u32;
+
     /// Gives a range back that [`Platform::reserve`] returned, whole.
     #[track_caller]
     fn release(start: *mut u8, bytes: usize);

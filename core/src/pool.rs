@@ -7,8 +7,7 @@
 //! | 3     | a new SuperSlab: a free unit of the range gets memory                  |
 //!
 //! Slots are taken from the lowest bit of the mask up, so that stage 1 comes before stage 2 without looking. A slot that
-//! comes back sets its bit; a SuperSlab all of whose slots are free is a *spare*, and beyond a number of spares it is
-//! retired: its mask is exchanged for nothing in one step, its memory goes back, and its unit becomes free.
+//! comes back sets its bit. What becomes of memory that nobody takes again is told in `idle` and `decay`.
 //!
 //! Invariants:
 //! 1. The holder of a slot is whoever cleared its bit in the mask; nobody else changes the slab until the bit is set.
@@ -19,11 +18,13 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
+use crate::decay;
 use crate::fault::Fault;
+use crate::idle;
 use crate::ownership::Owned;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::{Range, root};
-use crate::slot::{OwnerId, SlabState, SlotWord};
+use crate::slot::OwnerId;
 use crate::superslab::{SuperSlabWord, Use};
 use crate::units;
 
@@ -75,7 +76,6 @@ fn take_slot<P: Platform>(range: Range<P>, unit: u32) -> Option<u32> {
             word.is_available().then(|| word.with_slots(take_lowest(word.free_slots())))
         })?
     };
-    count_spare::<P>(old);
     Some(unit * P::GEOMETRY.slabs_per_superslab + old.free_slots().trailing_zeros())
 }
 
@@ -98,6 +98,7 @@ pub(crate) fn take_run<P: Platform>(
     {
         return Some(unit * slabs + slot);
     }
+    decay::tick(range);
     let start = hint.map_or(0, |unit| unit + 1);
     let found = units::visit_claimed(range, start, P::GEOMETRY.run_probes, |unit| {
         take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
@@ -119,7 +120,6 @@ fn take_run_in<P: Platform>(range: Range<P>, unit: u32, count: u32, step: u32) -
     let (old, _) = range.superslab(unit).update(|word| {
         place(word).map(|slot| word.with_slots(word.free_slots() & !slots(slot, count)))
     })?;
-    count_spare::<P>(old);
     place(old)
 }
 
@@ -148,24 +148,15 @@ pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) ->
         (word.usage() == Use::Shared && free & slots == slots)
             .then_some(word.with_slots(free & !slots))
     });
-    if let Some((old, _)) = taken {
-        count_spare::<P>(old);
-    }
     taken.is_some()
-}
-
-/// A SuperSlab is no spare any more if all of its slots were free.
-fn count_spare<P: Platform>(old: SuperSlabWord) {
-    if old.free_slots() == P::GEOMETRY.all_slots() {
-        // Relaxed: a count, nothing is published by it.
-        root::<P>().spares.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Says that the memory of these slots, which are ours, is handed out; whether it is still zero.
 pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
     // Relaxed: the bits of our slots are ours; the slot mask publishes them.
-    range.superslab(unit).touched.fetch_or(slots, Ordering::Relaxed) & slots == 0
+    let before = range.superslab(unit).touched.fetch_or(slots, Ordering::Relaxed) & slots;
+    idle::count_taken::<P>(slots.count_ones(), before.count_ones());
+    before == 0
 }
 
 /// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.
@@ -201,7 +192,7 @@ fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
 }
 
 /// Opens a unit that we hold, and that has memory, to the pool, with these free slots.
-fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+pub(crate) fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     let superslab = range.superslab(unit);
     let change =
         superslab.update(|word| Some(word.used_as(Use::Shared).with_slots(slots).listed()));
@@ -210,7 +201,7 @@ fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     }
 }
 
-/// Takes a slab back no block of which is out; retires its SuperSlab if that is the last one and there are spares.
+/// Takes a slab back no block of which is out.
 pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
     let slabs = P::GEOMETRY.slabs_per_superslab;
     let slabs = if P::planted(Fault::LgMismatch) { slabs / 2 } else { slabs };
@@ -224,78 +215,29 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
     }
 }
 
-/// Takes slots back that are ours, and of which nothing is in use; retires the SuperSlab if they were the last ones and
-/// there are spares.
+/// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle then, some of it goes back to
+/// the system.
 pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    idle::count_given::<P>(slots.count_ones());
+    let Some(new) = offer(range, unit, slots) else { return };
+    if idle::is_too_much::<P>() {
+        idle::shrink(range, unit, new);
+    } else {
+        decay::expect::<P>();
+    }
+    decay::tick(range);
+}
+
+/// Sets the bits of slots that are ours; the word after that.
+pub(crate) fn offer<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> Option<SuperSlabWord> {
     let superslab = range.superslab(unit);
     let seen = P::planted(Fault::ListedTwice).then(|| superslab.load());
-    let change = superslab.update(|word| Some(word.with_slots(word.free_slots() | slots).listed()));
-    let Some((old, new)) = change else { return };
+    let (old, new) =
+        superslab.update(|word| Some(word.with_slots(word.free_slots() | slots).listed()))?;
     if !seen.unwrap_or(old).is_listed() {
         root::<P>().available.push(unit, &superslab.stack_link);
     }
-    if new.free_slots() == P::GEOMETRY.all_slots() {
-        // Relaxed: a count. It may run behind the masks: a spare too many or too few for a moment.
-        let spares = root::<P>().spares.fetch_add(1, Ordering::Relaxed);
-        if spares as usize >= P::GEOMETRY.spare_superslabs {
-            retire(range, unit);
-        }
-    }
-}
-
-/// Gives the memory of a wholly free SuperSlab back to the system, unless somebody took a slot meanwhile.
-pub(crate) fn retire<P: Platform>(range: Range<P>, unit: u32) {
-    let all = P::GEOMETRY.all_slots();
-    let superslab = range.superslab(unit);
-    let start = with_exposed_provenance_mut(range.unit_start(unit));
-    let early = P::planted(Fault::UnmapBeforeRetire);
-    if early {
-        P::decommit(start, P::GEOMETRY.unit_size());
-    }
-    let retired = superslab.update(|word| {
-        let free = word.free_slots() == all || P::planted(Fault::StaleClaim);
-        (word.usage() == Use::Shared && free).then_some(word.used_as(Use::Retired))
-    });
-    if retired.is_none() {
-        return;
-    }
-    // Relaxed: a count.
-    root::<P>().spares.fetch_sub(1, Ordering::Relaxed);
-    if !early && !P::decommit(start, P::GEOMETRY.unit_size()) {
-        // The system refuses: the SuperSlab stays a spare.
-        root::<P>().spares.fetch_add(1, Ordering::Relaxed);
-        share(range, unit, all);
-        return;
-    }
-    // Relaxed: the SuperSlab is ours alone; published by the unit map.
-    superslab.touched.store(0, Ordering::Relaxed);
-    for slot in 0..P::GEOMETRY.slabs_per_superslab {
-        let slab = range.slab(unit * P::GEOMETRY.slabs_per_superslab + slot);
-        let word = slab.slot_hint();
-        if word.is(SlabState::Empty) {
-            let unused = SlotWord::new(SlabState::Unused, word.generation(), OwnerId::NOBODY);
-            // Relaxed: the SuperSlab is ours alone; published by the unit map.
-            slab.slot.store(unused.0, Ordering::Relaxed);
-        }
-    }
-    superslab.update(|word| Some(word.used_as(Use::Free)));
-    units::release(range, unit, 1);
-}
-
-/// Retires every wholly free SuperSlab.
-pub(crate) fn retire_spares<P: Platform>(range: Range<P>) {
-    let spares = root::<P>().spares.load(Ordering::Relaxed);
-    if spares == 0 {
-        return;
-    }
-    units::visit_claimed(range, 0, u32::MAX, |unit| {
-        let word = range.superslab(unit).load();
-        if word.usage() == Use::Shared && word.free_slots() == P::GEOMETRY.all_slots() {
-            retire(range, unit);
-        }
-        // Relaxed: a count.
-        (root::<P>().spares.load(Ordering::Relaxed) == 0).then_some(())
-    });
+    Some(new)
 }
 
 /// Claims units, and takes memory away that an earlier use could not give back.

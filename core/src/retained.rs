@@ -4,8 +4,8 @@
 //! exchanges it for nothing has the mapping: there is nothing to be confused about if the same units come by twice.
 //!
 //! ```text
-//! bit 63 ....... 32 | 31 ......... 0
-//!     first unit + 1 | units
+//! bit 63 ....... 32 | 31  | 30 ....... 0
+//!     first unit + 1 | old | units
 //! ```
 //!
 //! Kept are at most so many bytes (`Geometry::retained_bytes_max`); when more come, older ones go back to the system.
@@ -24,6 +24,9 @@ pub(crate) struct Run {
     pub(crate) count: u32,
 }
 
+/// Set in an entry that was there in the last round of decay already.
+const OLD: u64 = 1 << 31;
+
 impl Run {
     const fn word(self) -> u64 {
         (self.first as u64 + 1) << 32 | self.count as u64
@@ -32,7 +35,7 @@ impl Run {
     pub(crate) const fn of(word: u64) -> Option<Run> {
         match (word >> 32) as u32 {
             0 => None,
-            next => Some(Run { first: next - 1, count: word as u32 }),
+            next => Some(Run { first: next - 1, count: (word & !OLD) as u32 }),
         }
     }
 
@@ -43,7 +46,7 @@ impl Run {
 
 /// Takes a kept mapping of at least `count` units out of the table, and not of many more.
 pub(crate) fn take<P: Platform>(count: usize) -> Option<Run> {
-    take_if::<P>(|run| {
+    take_if::<P>(|run, _| {
         let units = run.count as usize;
         units >= count && units - count <= count / 4
     })
@@ -51,10 +54,33 @@ pub(crate) fn take<P: Platform>(count: usize) -> Option<Run> {
 
 /// Takes any kept mapping out of the table.
 pub(crate) fn take_any<P: Platform>() -> Option<Run> {
-    take_if::<P>(|_| true)
+    take_if::<P>(|_, _| true)
 }
 
-fn take_if<P: Platform>(fits: impl Fn(Run) -> bool) -> Option<Run> {
+/// Takes a mapping out of the table that was there in the last round of decay already.
+pub(crate) fn take_old<P: Platform>() -> Option<Run> {
+    take_if::<P>(|_, is_old| is_old)
+}
+
+/// Marks what is in the table as old; whether there is something.
+pub(crate) fn age<P: Platform>() -> bool {
+    let mut some = false;
+    // Relaxed: hints. The mark does not change what the entry says.
+    if root::<P>().retained_bytes.load(Ordering::Relaxed) == 0 {
+        return false;
+    }
+    for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
+        let word = entry.load(Ordering::Relaxed);
+        if word != 0 {
+            some = true;
+            // A failure means that somebody took the mapping, and perhaps put another one there.
+            let _ = entry.compare_exchange(word, word | OLD, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+    some
+}
+
+fn take_if<P: Platform>(fits: impl Fn(Run, bool) -> bool) -> Option<Run> {
     // Relaxed: hints; and counts.
     let bytes = &root::<P>().retained_bytes;
     if bytes.load(Ordering::Relaxed) == 0 {
@@ -62,7 +88,7 @@ fn take_if<P: Platform>(fits: impl Fn(Run) -> bool) -> Option<Run> {
     }
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         let word = entry.load(Ordering::Relaxed);
-        let Some(run) = Run::of(word).filter(|run| fits(*run)) else { continue };
+        let Some(run) = Run::of(word).filter(|run| fits(*run, word & OLD != 0)) else { continue };
         // Acquire: pairs with `keep`: the last holder's use of the memory is over.
         if entry.compare_exchange(word, 0, Ordering::Acquire, Ordering::Relaxed).is_ok() {
             bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);

@@ -17,9 +17,10 @@ pub struct Root<P: Platform> {
     pub(crate) free_heaps: IndexStack<P>,
     /// Heaps that were ever used; the ones above were not.
     pub(crate) heaps_used: P::AtomicU32,
-    /// SuperSlabs all of whose slots are free, that still have memory. May be off by the number of threads that are
-    /// in the middle of changing it.
-    pub(crate) spares: P::AtomicU32,
+    /// When the next round of `decay` is due; 0 if none is needed.
+    pub(crate) decay_due: P::AtomicU32,
+    /// Slots in use (upper half) and idle ones (lower half); see `idle`. May be off by what threads are in the middle of.
+    pub(crate) slots: P::AtomicU64,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,
     /// Words of the unit map that ever had a claimed unit, and all in front of them.

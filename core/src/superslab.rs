@@ -1,8 +1,8 @@
 //! A SuperSlab's descriptor: which slots are free, and what the unit is used for, in one 64-bit word.
 //!
 //! ```text
-//! bit 63 ............ 32 | 31 ....... 8 | 7 ..... 4 | 3      | 2 1 0
-//!     slot mask          | generation   | 0         | listed | use
+//! bit 63 ............ 32 | 31 ....... 8 | 7 6 5 | 4   | 3      | 2 1 0
+//!     slot mask          | generation   | 0     | old | listed | use
 //! ```
 //!
 //! A set bit in the slot mask is a free slot (UNUSED or EMPTY). Because the mask and the use lie in one word, a slot is
@@ -16,6 +16,8 @@
 //! | RETIRED | on its way back to the system                  | FREE, SHARED (refused)      |
 //! | LARGE   | the first unit of a mapping of its own         | FREE, RETAINED              |
 //! | RETAINED | the same, freed and kept (see `retained`)     | LARGE, FREE                 |
+//!
+//! `old` says that no slot was taken or given back since the last round of `decay`.
 //!
 //! Invariants:
 //! 1. Only SHARED SuperSlabs have a slot mask other than 0.
@@ -91,6 +93,7 @@ pub struct SuperSlabWord(pub u64);
 
 const LISTED: u64 = 1 << 3;
 const USE_MASK: u64 = 7;
+const OLD: u64 = 1 << 4;
 const GENERATION_SHIFT: u32 = 8;
 const GENERATION_MASK: u64 = 0xff_ffff;
 
@@ -127,7 +130,16 @@ impl SuperSlabWord {
     }
 
     pub(crate) const fn with_slots(self, slots: u32) -> SuperSlabWord {
-        SuperSlabWord(self.0 & 0xffff_ffff | (slots as u64) << 32)
+        SuperSlabWord(self.0 & 0xffff_ffff & !OLD | (slots as u64) << 32)
+    }
+
+    /// Whether no slot was taken or given back since the last round of decay.
+    pub(crate) const fn is_old(self) -> bool {
+        self.0 & OLD != 0
+    }
+
+    pub(crate) const fn old(self) -> SuperSlabWord {
+        SuperSlabWord(self.0 | OLD)
     }
 
     pub(crate) const fn listed(self) -> SuperSlabWord {

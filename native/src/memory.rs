@@ -102,6 +102,28 @@ pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
     });
 }
 
+/// See [`hak_core::Platform::reset`]. Where [`decommit`] leaves pages accessible it does just this.
+pub(crate) fn reset(start: *mut u8, bytes: usize) -> bool {
+    let returned = decommit(start, bytes);
+    if cfg!(any(target_os = "linux", target_os = "android")) {
+        returned
+    } else {
+        returned && errno::kept(|| give_access(start, bytes))
+    }
+}
+
+/// See [`hak_core::Platform::now`]: a coarse clock where there is one, which costs no system call.
+pub(crate) fn now() -> u32 {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a place for the result.
+    errno::kept(|| unsafe { libc::clock_gettime(CLOCK, &mut time) });
+    (time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000) as u32
+}
+
 /// See [`hak_core::Platform::release`].
 pub(crate) fn release(start: *mut u8, bytes: usize) {
     errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT)));

@@ -80,6 +80,16 @@ impl Platform for Native {
     }
 
     #[inline(always)]
+    fn reset(start: *mut u8, bytes: usize) -> bool {
+        memory::reset(start, bytes)
+    }
+
+    #[inline(always)]
+    fn now() -> u32 {
+        memory::now()
+    }
+
+    #[inline(always)]
     fn release(start: *mut u8, bytes: usize) {
         memory::release(start, bytes);
     }

@@ -5,7 +5,8 @@
 //! a3:64@6   the same, aligned to 2^6                r3:20   reallocate register 3 to 20 bytes
 //! a3:64z    the same, zeroed                        p1:32   allocate 32 bytes into mailbox 1, free what was there
 //! c         collect                                 t1      free what is in mailbox 1
-//! x         end, and begin anew                     |       the next thread
+//! x         end, and begin anew                     w       time passes
+//! |         the next thread
 //! ```
 
 use std::fmt::Write;
@@ -63,6 +64,7 @@ fn word(operation: &Operation) -> String {
         Operation::Reallocate { register, size } => format!("r{register}:{size}"),
         Operation::Replace { mailbox, size } => format!("p{mailbox}:{size}"),
         Operation::Take { mailbox } => format!("t{mailbox}"),
+        Operation::Wait => "w".to_owned(),
         Operation::Collect => "c".to_owned(),
         Operation::Exit => "x".to_owned(),
     }
@@ -97,6 +99,7 @@ fn operation(word: &str) -> Option<Operation> {
         }
         "p" => sized(rest, MAILBOXES).map(|(mailbox, size)| Operation::Replace { mailbox, size }),
         "t" => Some(Operation::Take { mailbox: below(rest, MAILBOXES)? }),
+        "w" if rest.is_empty() => Some(Operation::Wait),
         "c" if rest.is_empty() => Some(Operation::Collect),
         "x" if rest.is_empty() => Some(Operation::Exit),
         _ => None,

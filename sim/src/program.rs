@@ -63,6 +63,8 @@ pub enum Operation {
         /// Which mailbox.
         mailbox: u8,
     },
+    /// Time passes: a round of decay is due.
+    Wait,
     /// Gives back what the thread does not use.
     Collect,
     /// The thread ends, and a new one begins in its place.
@@ -84,6 +86,7 @@ impl fmt::Display for Operation {
                 write!(f, "allocate {size} B, put it into mailbox {mailbox}, free what was there")
             }
             Operation::Take { mailbox } => write!(f, "free what is in mailbox {mailbox}"),
+            Operation::Wait => f.write_str("time passes"),
             Operation::Collect => f.write_str("collect"),
             Operation::Exit => f.write_str("end, and begin anew"),
         }
@@ -172,6 +175,7 @@ fn run_operation<G: WorldGeometry>(operation: &Operation, thread: usize) {
             }
         }
         Operation::Take { mailbox } => take::<G>(mailbox as usize),
+        Operation::Wait => Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1),
         Operation::Collect => Allocator::<Sim<G>>::collect(),
         Operation::Exit => Allocator::<Sim<G>>::thread_exit(),
     }

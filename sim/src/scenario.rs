@@ -84,6 +84,16 @@ pub const SCENARIOS: &[Scenario] = &[
         generate: superslab_free,
     },
     Scenario {
+        name: "decay",
+        about: "time passes while slabs, runs and mappings lie idle: their memory goes back while others take it again",
+        origins: "D17 D21 D30",
+        threads: 3,
+        operations: 24,
+        failing_system_calls: false,
+        prologue: false,
+        generate: decay,
+    },
+    Scenario {
         name: "system-calls-fail",
         about: "memory is had and given back while one system call in eight is refused, at any place",
         origins: "D30 S8",
@@ -171,7 +181,10 @@ impl Draw {
 
     /// A size that no slab holds.
     fn large_size(&mut self) -> u32 {
-        (self.small_max + 1 + self.below(self.small_max * 32)) as u32
+        match self.below(2) {
+            0 => (self.small_max + 1 + self.below(self.small_max * 8)) as u32,
+            _ => (self.small_max + 1 + self.below(self.small_max * 48)) as u32,
+        }
     }
 
     fn allocate(&mut self) -> Operation {
@@ -281,6 +294,40 @@ fn superslab_free(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Ope
             1 => Operation::Exit,
             2 => draw.allocate(),
             _ => Operation::Collect,
+        });
+    }
+    list.truncate(operations);
+    list
+}
+
+/// Waves of small and large blocks, with time between them.
+fn decay(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    let mut list = Vec::with_capacity(operations);
+    while list.len() < operations {
+        let wave = 1 + draw.below(6);
+        for register in 0..wave {
+            list.push(match draw.below(4) {
+                0 => {
+                    let size = draw.large_size();
+                    let zeroed = draw.below(2) == 0;
+                    Operation::Allocate { register: register as u8, size, align_shift: 0, zeroed }
+                }
+                _ => draw.allocate_small(register),
+            });
+        }
+        if draw.below(3) == 0 {
+            list.push(draw.replace());
+        }
+        for register in 0..wave {
+            list.push(Operation::Free { register: register as u8 });
+            if draw.below(8) == 0 {
+                list.push(Operation::Wait);
+            }
+        }
+        list.push(match draw.below(4) {
+            0 => Operation::Exit,
+            1 => draw.take(),
+            _ => Operation::Wait,
         });
     }
     list.truncate(operations);

@@ -16,8 +16,8 @@ use crate::oracle::slabs::{Counts, SlabObserver, Transition};
 use crate::program::{self, Program, USER_BYTES};
 use crate::prove::{self, Proof};
 use crate::runtime::{
-    Body, Choice, ChoicePoint, Chooser, End, Plan, Production, Run, Sim, Start, THREADS_MAX,
-    ThreadId, Tiny, Violation, World, WorldConfig, WorldGeometry,
+    Body, CLOCK_BYTES, Choice, ChoicePoint, Chooser, End, Plan, Production, Run, Sim, Start,
+    THREADS_MAX, ThreadId, Tiny, Violation, World, WorldConfig, WorldGeometry,
 };
 use crate::settings::{GeometryName, Settings};
 use crate::states::States;
@@ -221,7 +221,7 @@ pub(crate) fn prepared<G: WorldGeometry>(
         *world = Some(World::new(&WorldConfig {
             page_size: G::GEOMETRY.page_size,
             arena_bytes,
-            root_bytes: size_of::<Root<Sim<G>>>(),
+            root_bytes: size_of::<Root<Sim<G>>>() + CLOCK_BYTES,
             user_bytes: USER_BYTES,
             stack_bytes: 256 << 10,
         })?);

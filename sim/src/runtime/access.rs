@@ -67,6 +67,8 @@ pub enum Kind {
     Check,
     /// The program is accused of misuse.
     Misuse,
+    /// Pages lose their memory and get fresh memory.
+    Reset,
 }
 
 impl Kind {
@@ -96,6 +98,7 @@ impl Kind {
         Kind::Fill,
         Kind::Check,
         Kind::Misuse,
+        Kind::Reset,
     ];
 
     /// The kind with this number, which there is.
@@ -130,12 +133,13 @@ impl Kind {
             Kind::Fill => "fill by the program",
             Kind::Check => "check by the program",
             Kind::Misuse => "misuse",
+            Kind::Reset => "reset",
         }
     }
 
     /// Whether the scheduler chooses in front of it.
     pub const fn is_choice(self) -> bool {
-        (self as u8) < (Kind::PlainGet as u8)
+        (self as u8) < (Kind::PlainGet as u8) || matches!(self, Kind::Reset)
     }
 
     /// Whether it is an operation on a shared word.

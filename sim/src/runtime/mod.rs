@@ -64,7 +64,7 @@ pub use chooser::{Choice, ChoicePoint, Chooser};
 pub use digest::Digest;
 pub use footprint::{ADDRESS_SPACE, Manner, Span, Touched};
 pub use observer::{Observer, Verdict, WorldView};
-pub use platform::{Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
+pub use platform::{CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
 pub use stage::{Stage, StepEnd};
 pub use state_hash::{Moment, Trail};
 pub use violation::{Finding, OtherAccess, Violation, oracle};

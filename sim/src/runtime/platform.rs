@@ -223,6 +223,25 @@ impl<T: Copy + 'static> Plain<T> for SimPlain<T> {
     }
 }
 
+/// Bytes behind the root for the virtual clock.
+pub const CLOCK_BYTES: usize = 64;
+
+impl<G: WorldGeometry> Sim<G> {
+    /// The virtual clock: a shared word behind the root, which only programs move.
+    #[track_caller]
+    fn clock() -> &'static SimAtomic<u32> {
+        let end = Self::root().as_ptr().expose_provenance() + size_of::<Root<Self>>();
+        // SAFETY: the root area is committed for the whole run and has room for the word behind the root.
+        unsafe { &*std::ptr::with_exposed_provenance(end) }
+    }
+
+    /// So many milliseconds pass.
+    #[track_caller]
+    pub fn pass_time(milliseconds: u32) {
+        Self::clock().fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}
+
 /// The same in every run: what a program writes is never near it.
 const SECRET: usize = 0xb5ad_4ece_da1c_e2a9;
 
@@ -238,7 +257,10 @@ impl<G: WorldGeometry> Platform for Sim<G> {
         let engine = current::world();
         // SAFETY: the engine is alive while it is current; fields that never change are read.
         let (base, bytes) = unsafe { ((*engine).arena.base, (*engine).root_bytes) };
-        assert!(bytes >= size_of::<Root<Self>>(), "the root area of the world is too small");
+        assert!(
+            bytes >= size_of::<Root<Self>>() + CLOCK_BYTES,
+            "the root area of the world is too small"
+        );
         NonNull::new(std::ptr::with_exposed_provenance_mut(base)).expect("the base is not zero")
     }
 
@@ -285,6 +307,15 @@ impl<G: WorldGeometry> Platform for Sim<G> {
     fn decommit(start: *mut u8, bytes: usize) -> bool {
         let address = start.expose_provenance();
         system::call(Kind::Decommit, address, bytes, 0, Location::caller()).is_some()
+    }
+
+    fn reset(start: *mut u8, bytes: usize) -> bool {
+        let address = start.expose_provenance();
+        system::call(Kind::Reset, address, bytes, 0, Location::caller()).is_some()
+    }
+
+    fn now() -> u32 {
+        Self::clock().load(Ordering::Relaxed)
     }
 
     fn release(start: *mut u8, bytes: usize) {

@@ -1,4 +1,4 @@
-//! System calls: reserve, commit, decommit and release, which may fail where the chooser says so.
+//! System calls: reserve, commit, decommit, reset and release, which may fail where the chooser says so.
 
 use std::panic::Location;
 
@@ -58,6 +58,17 @@ impl Engine {
                     None
                 } else {
                     self.pages.decommit(me, now, access);
+                    Some(access.offset)
+                }
+            }
+            Kind::Reset => {
+                self.pages.check_decommit(now, access, true)?;
+                if fails {
+                    None
+                } else {
+                    self.pages.decommit(me, now, access);
+                    self.pages.commit(me, now, access)?;
+                    self.clear_dirty(access);
                     Some(access.offset)
                 }
             }

@@ -11,12 +11,13 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "2a28fa16949b3ea4", "f184a1ce53f30577"),
-    ("remote-free", "71edc8d4d7a70f45", "d22f8ff5a02629f4"),
-    ("larson", "edc0c8278cb4dd90", "9ca9d53f28f228b6"),
-    ("thread-churn", "912c4c79d155a557", "41e37d4c27952548"),
-    ("superslab-free", "6eaf379e32ab5eb6", "5a3465f8accf9897"),
-    ("system-calls-fail", "f109568d07ce81d0", "e8a0c6bdae034fb7"),
+    ("mixed", "c46810ad7ac9f57a", "abb40b3643fd0546"),
+    ("remote-free", "5208386c46b1686f", "a301f9d8e5220c0e"),
+    ("larson", "c39e5b1b051645bb", "537ddbc27212234a"),
+    ("thread-churn", "b02b9fc2a38df60f", "5856d18d545c3b5f"),
+    ("superslab-free", "957f6f14c40dfb15", "98de528c9702ae05"),
+    ("decay", "98aa4c8cf09be08c", "bcd6d96f9d675e0c"),
+    ("system-calls-fail", "495aefcd5864da1d", "980d2507372a4792"),
 ];
 
 #[test]
