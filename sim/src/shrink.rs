@@ -436,7 +436,7 @@ mod tests {
                 shrunk.runs,
                 shrunk.report.program.to_notation()
             );
-            assert!(shrunk.operations.1 <= 24, "{name}: {:?} operations", shrunk.operations);
+            assert!(shrunk.operations.1 <= 30, "{name}: {:?} operations", shrunk.operations);
             assert!(shrunk.switches.1 <= 12, "{name}: {:?} switches", shrunk.switches);
         }
     }

@@ -14,10 +14,10 @@ use crate::explain::Event;
 use crate::guiding;
 use crate::oracle::slabs::{Counts, SlabObserver, Transition};
 use crate::program::{self, Program, USER_BYTES};
-use crate::prove::{self, Proof};
+use crate::prove::{self, Proof, Step, Way};
 use crate::runtime::{
-    Body, CLOCK_BYTES, Choice, ChoicePoint, Chooser, End, Plan, Production, Run, Sim, Start,
-    THREADS_MAX, ThreadId, Tiny, Violation, World, WorldConfig, WorldGeometry,
+    Access, Body, CLOCK_BYTES, Choice, ChoicePoint, Chooser, End, Plan, Production, Run, Sim,
+    Start, THREADS_MAX, ThreadId, Tiny, Violation, World, WorldConfig, WorldGeometry,
 };
 use crate::settings::{GeometryName, Settings};
 use crate::states::States;
@@ -191,7 +191,11 @@ impl Simulator {
         self.drive(settings, program, extras, drive)
     }
 
-    fn drive(
+    /// Runs these settings with a given program, driven by this.
+    ///
+    /// # Errors
+    /// The system has no memory for the simulated world.
+    pub(crate) fn drive(
         &mut self,
         settings: &Settings,
         program: Program,
@@ -230,14 +234,13 @@ pub(crate) fn prepared<G: WorldGeometry>(
 }
 
 /// Who chooses the next thread.
-enum Drive<'a> {
+pub(crate) enum Drive<'a> {
     /// The settings' strategy.
     Own,
     /// A chooser.
     Chosen(&'a mut dyn Chooser),
-    /// A guide that sees each step. What it does not choose is left to the script, which names a thread for each step, or
-    /// else to the strategy.
-    Guided(&'a mut dyn Guide, Option<&'a [ThreadId]>),
+    /// A guide that sees each step. What it does not choose is left to the script, or else to the strategy.
+    Guided(&'a mut dyn Guide, Option<&'a [Step]>),
 }
 
 fn run_in<G: WorldGeometry>(
@@ -272,7 +275,7 @@ fn run_in<G: WorldGeometry>(
         Drive::Chosen(chooser) => world.run(&plan, &bodies, chooser, &mut slabs),
         Drive::Guided(guide, script) => {
             let mut own: Box<dyn Chooser + '_> = match script {
-                Some(script) => Box::new(Script(script)),
+                Some(script) => Box::new(Script::new(script)),
                 None => strategies::chooser(settings),
             };
             guiding::run(world, &plan, &bodies, &mut *own, &mut slabs, guide)
@@ -341,16 +344,45 @@ fn prove_in<G: WorldGeometry>(
     (proof, slabs.counts())
 }
 
-/// Chooses as it was told: one thread for each step.
-struct Script<'a>(&'a [ThreadId]);
+/// Chooses as it was told: one thread for each step, and the answers of all steps in order. The same questions come up in
+/// the same order as when the script was written.
+pub(crate) struct Script {
+    threads: Vec<ThreadId>,
+    answers: std::vec::IntoIter<usize>,
+}
 
-impl Chooser for Script<'_> {
+impl Script {
+    pub(crate) fn new(steps: &[Step]) -> Script {
+        let (mut threads, mut answers) = (Vec::new(), Vec::new());
+        for step in steps {
+            if let Way::Answers(given) = step.way {
+                threads.push(step.thread);
+                answers.extend(given.iter());
+            }
+        }
+        Script { threads, answers: answers.into_iter() }
+    }
+}
+
+impl Chooser for Script {
     fn begin(&mut self, _threads: usize) {}
 
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
-        let told = self.0.get(point.step as usize).copied();
+        let told = self.threads.get(point.step as usize).copied();
         let thread = told.filter(|&thread| point.runnable.contains(thread));
         Choice::Run(thread.unwrap_or(point.runnable.first()))
+    }
+
+    fn system_call_fails(&mut self, _thread: ThreadId, _access: &Access) -> bool {
+        self.answers.next() == Some(1)
+    }
+
+    fn read_from(&mut self, _thread: ThreadId, _access: &Access, candidates: usize) -> usize {
+        self.answers.next().unwrap_or(0).min(candidates - 1)
+    }
+
+    fn spurious_failure(&mut self, _thread: ThreadId, _access: &Access) -> bool {
+        self.answers.next() == Some(1)
     }
 }
 
@@ -410,8 +442,8 @@ pub struct Guidable<'a> {
     pub simulator: &'a mut Simulator,
     /// What the run is asked for.
     pub extras: Extras,
-    /// Who does each step, where the guide does not say.
-    pub script: Option<&'a [ThreadId]>,
+    /// Who does each step, and how it goes, where the guide does not say.
+    pub script: Option<&'a [Step]>,
     /// The report of the last run.
     pub report: Option<Report>,
 }

@@ -205,6 +205,15 @@ pub(super) struct Prove {
     /// Use so many MiB for states and snapshots at most.
     #[arg(long, value_name = "MIB", default_value_t = 3072)]
     pub(super) memory_max: usize,
+    /// Let so many system calls of a run fail at most, any of them.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) failures: u32,
+    /// Let so many weak compare-exchanges of a run fail for no reason at most, any of them.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) spurious: u32,
+    /// Let one thread at most stop for ever, at any of its steps: the others must still finish.
+    #[arg(long)]
+    pub(super) kill: bool,
     /// Merge states that differ only in what happened before what: fewer states, but races may be missed.
     #[arg(long)]
     pub(super) merge_clocks: bool,

@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 
 use super::arguments::{self, Prove};
 use super::{COMMIT, Exit, Refusal, print, run};
+use crate::events::{Events, Kill};
+use crate::faults;
 use crate::oracle::ORACLES;
 use crate::oracle::slabs::Counts;
-use crate::prove::{Options, Proof, Verdict};
+use crate::prove::{Options, Proof, Step, Verdict, Way};
 use crate::report::{self, grouped};
-use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
+use crate::runtime::Allowance;
+use crate::settings::{GeometryName, Settings, StrategyName};
 use crate::simulation::{Guidable, Report, Simulator};
 
 /// What was proved, and what is said of it.
@@ -30,23 +33,26 @@ pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
         let why = "prove searches the tiny geometry only: it keeps notes for every word that is committed";
         return Err(Refusal(why.to_owned()));
     }
-    if options.common.memory() != MemoryModel::Sc {
-        let why = "prove searches sequentially consistent memory only; `hak-sim explore --memory weak` samples the other";
-        return Err(Refusal(why.to_owned()));
-    }
     let scenario = arguments::scenario(&options.scenario)?;
-    if scenario.failing_system_calls {
+    if scenario.failing_system_calls && options.failures == 0 {
         let why = format!(
-            "prove makes no system call fail, and that is what '{}' is about",
+            "'{}' is about failing system calls: say how many may fail, as in --failures 1",
             scenario.name
         );
         return Err(Refusal(why));
     }
+    options.trace.as_deref().map_or(Ok(()), run::check_trace_file)?;
     let settings = options.common.settings(scenario, options.seed, 0, StrategyName::Random)?;
+    let events = Allowance {
+        failures: options.failures,
+        spurious: options.spurious,
+        stops: u32::from(options.kill),
+    };
     let limits = Options {
         states_max: options.states_max,
         bytes_max: options.memory_max << 20,
         clocks_matter: !options.merge_clocks,
+        events,
         ..Options::default()
     };
     let bar = progress_bar();
@@ -65,7 +71,7 @@ pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
         Verdict::Complete | Verdict::Cut { .. } => None,
     };
     let outcome = Outcome { settings, proof, counts, elapsed, failure };
-    print(options.common.json, || text(options, &outcome), || value(&outcome))?;
+    print(options.common.json, || text(options, &outcome), || value(options, &outcome))?;
     Ok(match outcome.proof.verdict {
         Verdict::Complete => Exit::Passed,
         Verdict::Violation(..) => Exit::Violation,
@@ -78,8 +84,9 @@ fn again(
     simulator: &mut Simulator,
     options: &Prove,
     settings: &Settings,
-    schedule: &[usize],
+    schedule: &[Step],
 ) -> Result<Report, Refusal> {
+    let settings = &Settings { events: stopped(schedule), ..*settings };
     let mut subject =
         Guidable { simulator, extras: run::EXTRAS, script: Some(schedule), report: None };
     let trace = hak_replay::record(&mut subject, &settings.to_config()).map_err(Refusal::from)?;
@@ -93,6 +100,30 @@ fn again(
         trace.write(file)?;
     }
     Ok(report)
+}
+
+/// Who stops for ever in this schedule; the rest of it is recorded step by step.
+fn stopped(schedule: &[Step]) -> Events {
+    let stop = schedule.iter().position(|step| step.way == Way::Stop);
+    stop.map_or(Events::NONE, |at| {
+        let thread = schedule[at].thread;
+        let steps = schedule[..at].iter().filter(|step| step.thread == thread).count();
+        Events { kill: Kill::At(thread, steps as u32), ..Events::NONE }
+    })
+}
+
+/// What may happen beside the interleaving, for people.
+fn events(options: &Prove) -> String {
+    let mut text = String::new();
+    let mut add = |count: u32, one: &str, many: &str| match count {
+        0 => {}
+        1 => text += &format!(", at most 1 {one}"),
+        _ => text += &format!(", at most {count} {many}"),
+    };
+    add(options.failures, "failing system call", "failing system calls");
+    add(options.spurious, "spurious failure", "spurious failures");
+    add(u32::from(options.kill), "thread that stops for ever", "");
+    text
 }
 
 fn progress_bar() -> ProgressBar {
@@ -110,6 +141,18 @@ fn command(settings: &Settings, options: &Prove) -> String {
     let mut command = format!("cargo run --release -- prove --scenario {}", settings.scenario.name);
     if let Some(fault) = settings.plant {
         let _ = write!(command, " --plant {}", fault.name());
+    }
+    if settings.memory != faults::memory(settings.plant) {
+        let _ = write!(command, " --memory {}", settings.memory.name());
+    }
+    if options.failures > 0 {
+        let _ = write!(command, " --failures {}", options.failures);
+    }
+    if options.spurious > 0 {
+        let _ = write!(command, " --spurious {}", options.spurious);
+    }
+    if options.kill {
+        command.push_str(" --kill");
     }
     if settings.threads != settings.scenario.threads {
         let _ = write!(command, " --threads {}", settings.threads);
@@ -131,11 +174,12 @@ fn text(options: &Prove, outcome: &Outcome) -> String {
     let plant =
         settings.plant.map_or(String::new(), |fault| format!(", planted fault {}", fault.name()));
     let mut text = format!(
-        "all schedules of scenario {}, {} threads, {} geometry, {} memory{plant}\n",
+        "all schedules of scenario {}, {} threads, {} geometry, {} memory{}{plant}\n",
         settings.scenario.name,
         settings.threads,
         settings.geometry.name(),
-        settings.memory.name()
+        settings.memory.name(),
+        events(options)
     );
     let seconds = elapsed.as_secs_f64().max(1e-9);
     let _ = writeln!(
@@ -207,7 +251,7 @@ fn text(options: &Prove, outcome: &Outcome) -> String {
     text
 }
 
-fn value(outcome: &Outcome) -> Value {
+fn value(options: &Prove, outcome: &Outcome) -> Value {
     let Outcome { settings, proof, elapsed, failure, .. } = outcome;
     let cut = match &proof.verdict {
         Verdict::Cut { limit, frontier, depth } => {
@@ -226,6 +270,9 @@ fn value(outcome: &Outcome) -> Value {
         "threads": settings.threads,
         "geometry": settings.geometry.name(),
         "memory": settings.memory.name(),
+        "failures": options.failures,
+        "spurious": options.spurious,
+        "kill": options.kill,
         "states": proof.states,
         "transitions": proof.transitions,
         "transitions_all": proof.transitions_all,

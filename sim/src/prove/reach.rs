@@ -5,7 +5,8 @@
 //! word.
 
 use crate::runtime::{
-    ADDRESS_SPACE, Access, Manner, Moment, Span, THREADS_MAX, ThreadId, ThreadSet, Touched, Trail,
+    Access, Manner, Moment, SEQUENTIAL, SPECIAL, Span, THREADS_MAX, ThreadId, ThreadSet, Touched,
+    Trail, Uses,
 };
 
 /// The last positions at a word, plus one; zero is never.
@@ -19,11 +20,23 @@ struct Word {
 
 const LINE: usize = 64;
 
+/// Words side by side.
+struct Line {
+    /// The last positions at any of them.
+    last: [u32; THREADS_MAX],
+    words: [Word; LINE],
+}
+
+type Lines = Vec<Option<Box<Line>>>;
+
 /// What is known of all words.
 #[derive(Default)]
 pub(super) struct Reach {
-    lines: Vec<Option<Box<[Word; LINE]>>>,
-    address_space: Word,
+    lines: Lines,
+    /// Of those that stand for sequentially consistent operations.
+    sequential: Lines,
+    /// Of those that stand for something else than memory.
+    special: [Word; (u32::MAX - SPECIAL) as usize],
     everything: [u32; THREADS_MAX],
     /// Whether anything new was learnt since the last question.
     grown: bool,
@@ -31,23 +44,31 @@ pub(super) struct Reach {
 
 impl Reach {
     fn word(&self, granule: u32) -> Option<&Word> {
-        if granule == ADDRESS_SPACE {
-            return Some(&self.address_space);
+        if granule >= SPECIAL {
+            return Some(&self.special[(granule - SPECIAL) as usize]);
         }
-        let line = self.lines.get(granule as usize / LINE)?.as_ref()?;
-        Some(&line[granule as usize % LINE])
+        let lines = if granule & SEQUENTIAL != 0 { &self.sequential } else { &self.lines };
+        let granule = (granule & !SEQUENTIAL) as usize;
+        let line = lines.get(granule / LINE)?.as_ref()?;
+        Some(&line.words[granule % LINE])
     }
 
-    fn word_mut(&mut self, granule: u32) -> &mut Word {
-        if granule == ADDRESS_SPACE {
-            return &mut self.address_space;
+    /// The word, at which the thread does something at this position.
+    fn word_mut(&mut self, granule: u32, thread: ThreadId, position: u32) -> &mut Word {
+        if granule >= SPECIAL {
+            return &mut self.special[(granule - SPECIAL) as usize];
         }
-        let line = granule as usize / LINE;
-        if line >= self.lines.len() {
-            self.lines.resize_with(line + 1, || None);
+        let sequential = granule & SEQUENTIAL != 0;
+        let lines = if sequential { &mut self.sequential } else { &mut self.lines };
+        let granule = (granule & !SEQUENTIAL) as usize;
+        let line = granule / LINE;
+        if line >= lines.len() {
+            lines.resize_with(line + 1, || None);
         }
-        let line = self.lines[line].get_or_insert_with(|| Box::new([Word::default(); LINE]));
-        &mut line[granule as usize % LINE]
+        let empty = || Box::new(Line { last: [0; THREADS_MAX], words: [Word::default(); LINE] });
+        let line = lines[line].get_or_insert_with(empty);
+        line.last[thread] = line.last[thread].max(position);
+        &mut line.words[granule % LINE]
     }
 
     /// The thread did this step at this position.
@@ -63,7 +84,7 @@ impl Reach {
         }
         for span in &touched.spans {
             for granule in span.start..span.end {
-                let word = self.word_mut(granule);
+                let word = self.word_mut(granule, thread, position);
                 raise(if span.writes { &mut word.writes[thread] } else { &mut word.reads[thread] });
                 match span.manner {
                     Manner::Shared => {}
@@ -103,33 +124,6 @@ impl Reach {
         })
     }
 
-    /// Whether anything that these threads, at these positions, still do is compared with the moment, as far as is known.
-    pub(super) fn matters(
-        &self,
-        moment: &Moment,
-        threads: ThreadSet,
-        position: impl Fn(ThreadId) -> u32,
-    ) -> bool {
-        let others = match moment.memory {
-            // Its own releases may bring it what others released before.
-            Trail::Release => threads,
-            _ => threads.without(moment.thread as usize),
-        };
-        let granules = match moment.memory {
-            // System calls are on whole pages: the first word stands for all.
-            Trail::PageAccesses => moment.start..moment.start + 1,
-            _ => moment.start..moment.start + moment.count,
-        };
-        others.iter().any(|other| self.everything[other] > position(other))
-            || granules.into_iter().filter_map(|granule| self.word(granule)).any(|word| {
-                others.iter().any(|other| match moment.memory {
-                    Trail::PageAccesses => word.system[other] > position(other),
-                    Trail::SharedWrites | Trail::SharedReads => word.plain[other] > position(other),
-                    _ => word.reads[other].max(word.writes[other]) > position(other),
-                })
-            })
-    }
-
     /// A first look at a step that was not done yet: `false` if it cannot be private.
     pub(super) fn may_be_private(
         &self,
@@ -147,5 +141,77 @@ impl Reach {
             everything: false,
         };
         self.is_private(&touched, others, position)
+    }
+}
+
+/// What is of use when these threads, at these positions, are those that still do something.
+pub(super) struct InUse<'a> {
+    pub(super) reach: &'a Reach,
+    pub(super) threads: ThreadSet,
+    pub(super) positions: [u32; THREADS_MAX],
+}
+
+impl InUse<'_> {
+    /// The words of memory in a range at which one of these threads still does something.
+    fn words(&self, start: u32, count: u32, threads: ThreadSet) -> impl Iterator<Item = &Word> {
+        let end = start + count;
+        (start / LINE as u32..end.div_ceil(LINE as u32)).flat_map(move |index| {
+            let line = self.reach.lines.get(index as usize).and_then(Option::as_deref);
+            let in_use = |line: &&Line| {
+                threads.iter().any(|thread| line.last[thread] > self.positions[thread])
+            };
+            let first = index * LINE as u32;
+            let words = line.filter(in_use).map(|line| {
+                let within = |granule: u32| granule.saturating_sub(first).min(LINE as u32) as usize;
+                &line.words[within(start)..within(end)]
+            });
+            words.unwrap_or_default()
+        })
+    }
+
+    fn do_everything(&self, threads: ThreadSet) -> ThreadSet {
+        let everything = |set: ThreadSet, thread: ThreadId| {
+            let still = self.reach.everything[thread] > self.positions[thread];
+            if still { set.with(thread) } else { set }
+        };
+        threads.iter().fold(ThreadSet::EMPTY, everything)
+    }
+}
+
+impl Uses for InUse<'_> {
+    fn matters(&self, moment: &Moment) -> bool {
+        let position = |thread: ThreadId| self.positions[thread];
+        let others = match moment.memory {
+            // Its own releases may bring it what others released before.
+            Trail::Release => self.threads,
+            _ => self.threads.without(moment.thread as usize),
+        };
+        let count = match moment.memory {
+            // System calls are on whole pages: the first word stands for all.
+            Trail::PageAccesses => 1,
+            _ => moment.count,
+        };
+        !self.do_everything(others).is_empty()
+            || self.words(moment.start, count, others).any(|word| {
+                others.iter().any(|other| match moment.memory {
+                    Trail::PageAccesses => word.system[other] > position(other),
+                    Trail::SharedWrites | Trail::SharedReads => word.plain[other] > position(other),
+                    _ => word.reads[other].max(word.writes[other]) > position(other),
+                })
+            })
+    }
+
+    fn touchers(&self, start: u32, count: u32) -> ThreadSet {
+        let touches = |word: &Word, thread: ThreadId| {
+            word.reads[thread].max(word.writes[thread]) > self.positions[thread]
+        };
+        let mut touchers = self.do_everything(self.threads);
+        for granule in start..start + count {
+            let Some(word) = self.reach.word(granule) else { continue };
+            for thread in self.threads.iter().filter(|&thread| touches(word, thread)) {
+                touchers = touchers.with(thread);
+            }
+        }
+        touchers
     }
 }

@@ -4,19 +4,20 @@
 //! arrive at a state ── finished ──► a final state
 //!        │         └── broken rule ──► the end
 //!        ├── visited ──► back, unless threads are awake that slept then
-//!        ├── a private step ──► do it, arrive
-//!        ├── one step to follow ──► do it, arrive
-//!        └── several ──► mark, and for each: rewind, do it, arrive
+//!        ├── a private step that goes one way ──► do it, arrive
+//!        ├── one step to follow, that goes one way ──► do it, arrive
+//!        └── several ways ──► mark, and for each: rewind, do it, arrive
 //! ```
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::reach::Reach;
+use super::reach::{InUse, Reach};
 use super::visited::{Visit, Visited};
-use super::{Options, Proof, Verdict};
+use super::{Options, Proof, Step, Verdict, Way};
 use crate::runtime::{
-    Body, Observer, Plan, Stage, StepEnd, ThreadId, ThreadSet, Touched, Violation, World,
+    Answers, Body, Memory, Observer, Plan, Stage, StepEnd, Stepped, THREADS_MAX, Terms, ThreadId,
+    ThreadSet, Touched, Violation, World,
 };
 
 /// Searches all schedules of these bodies. `progress` is told now and then how many states were visited, and how many steps
@@ -32,11 +33,13 @@ pub fn search(
     options: &Options,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Proof {
+    let terms = Terms { clocks_matter: options.clocks_matter, events: options.events };
+    let needs_reach = options.private_steps || options.clocks_matter || plan.memory == Memory::Weak;
     let mut reach = Reach::default();
     let (mut passes, mut before) = (0, 0);
     loop {
         passes += 1;
-        let pass = world.stage(plan, bodies, observer, options.clocks_matter, |stage| {
+        let pass = world.stage(plan, bodies, observer, &terms, |stage| {
             let mut pass = Pass::new(stage, &mut reach, options, progress, before);
             let result = pass.run();
             (result, pass.counts())
@@ -44,7 +47,7 @@ pub fn search(
         let (result, counts) = pass;
         before += counts.transitions;
         let verdict = match result {
-            Ok(()) if options.needs_reach() && reach.take_grown() => continue,
+            Ok(()) if needs_reach && reach.take_grown() => continue,
             Ok(()) => Verdict::Complete,
             Err(verdict) => verdict,
         };
@@ -56,14 +59,56 @@ pub fn search(
 #[derive(Clone)]
 struct Sleeper {
     thread: ThreadId,
+    /// What all its ways together touch.
     touched: Rc<Touched>,
 }
 
-/// A marked state, of which several steps are followed.
+/// A marked state, from which several ways lead.
 struct Node {
+    /// Threads whose steps are still to be followed.
     todo: ThreadSet,
+    /// Threads that are still to stop for ever here.
+    stops: ThreadSet,
+    /// The thread of which some ways were followed, the next one, and what those so far touched.
+    begun: Option<(ThreadId, Answers, Touched)>,
     sleepers: Vec<Sleeper>,
     depth: usize,
+}
+
+impl Node {
+    /// What to follow next.
+    fn next(&mut self) -> Option<Step> {
+        if let Some((thread, way, _)) = self.begun {
+            return Some(Step { thread, way: Way::Answers(way) });
+        }
+        if let Some(thread) = self.todo.iter().next() {
+            self.todo = self.todo.without(thread);
+            return Some(Step { thread, way: Way::Answers(Answers::FIRST) });
+        }
+        let thread = self.stops.iter().next()?;
+        self.stops = self.stops.without(thread);
+        Some(Step { thread, way: Way::Stop })
+    }
+
+    fn is_done(&self) -> bool {
+        self.begun.is_none() && self.todo.is_empty() && self.stops.is_empty()
+    }
+
+    /// A way was followed. Behind the last one the thread may sleep.
+    fn followed(&mut self, thread: ThreadId, stepped: &Stepped, sleep_sets: bool) {
+        let mut touched = match self.begun.take() {
+            Some((_, _, touched)) => touched,
+            None => Touched::default(),
+        };
+        touched.join(&stepped.touched);
+        match stepped.next {
+            Some(way) => self.begun = Some((thread, way, touched)),
+            None if sleep_sets => {
+                self.sleepers.push(Sleeper { thread, touched: Rc::new(touched) });
+            }
+            None => {}
+        }
+    }
 }
 
 struct Pass<'a, 'b> {
@@ -73,7 +118,7 @@ struct Pass<'a, 'b> {
     progress: &'a mut (dyn FnMut(u64, u64) + 'b),
     visited: Visited,
     nodes: Vec<Node>,
-    path: Vec<ThreadId>,
+    path: Vec<Step>,
     finals: BTreeSet<u128>,
     states: u64,
     transitions: u64,
@@ -123,42 +168,53 @@ impl<'a, 'b> Pass<'a, 'b> {
     fn run(&mut self) -> Result<(), Verdict> {
         self.arrive(Vec::new())?;
         while let Some(node) = self.nodes.last_mut() {
-            let Some(thread) = node.todo.iter().next() else {
+            let Some(step) = node.next() else {
                 self.nodes.pop();
                 self.stage.unmark();
                 continue;
             };
-            node.todo = node.todo.without(thread);
-            let (last, depth) = (node.todo.is_empty(), node.depth);
+            let depth = node.depth;
             self.stage.rewind();
             self.path.truncate(depth);
-            let touched = Rc::new(self.step(thread));
-            let node = self.nodes.last_mut().expect("the node is still there");
-            let sleepers = behind(&node.sleepers, &touched);
-            if last {
+            let thread = step.thread;
+            let sleepers = match step.way {
+                Way::Answers(way) => {
+                    let stepped = self.step(thread, way);
+                    let sleep_sets = self.options.sleep_sets;
+                    let node = self.nodes.last_mut().expect("the node is still there");
+                    let sleepers = behind(&node.sleepers, &stepped.touched);
+                    node.followed(thread, &stepped, sleep_sets);
+                    sleepers
+                }
+                Way::Stop => {
+                    self.stage.stop(thread);
+                    self.transitions += 1;
+                    self.path.push(step);
+                    let node = self.nodes.last_mut().expect("the node is still there");
+                    let others = node.sleepers.iter().filter(|one| one.thread != thread);
+                    others.cloned().collect()
+                }
+            };
+            if self.nodes.last().is_some_and(Node::is_done) {
                 self.nodes.pop();
                 self.stage.unmark();
-            } else if self.options.sleep_sets {
-                node.sleepers.push(Sleeper { thread, touched });
             }
             self.arrive(sleepers)?;
         }
         Ok(())
     }
 
-    fn step(&mut self, thread: ThreadId) -> Touched {
+    fn step(&mut self, thread: ThreadId, way: Answers) -> Stepped {
         let position = self.stage.position(thread);
-        let touched = self.stage.step(thread);
-        self.path.push(thread);
+        let stepped = self.stage.step(thread, way);
+        self.path.push(Step { thread, way: Way::Answers(stepped.answers) });
         self.transitions += 1;
         self.depth = self.depth.max(self.path.len() as u64);
         if self.transitions.is_multiple_of(PROGRESS_INTERVAL) {
             (self.progress)(self.states, self.transitions_before + self.transitions);
         }
-        if self.options.needs_reach() {
-            self.reach.learn(thread, position, &touched);
-        }
-        touched
+        self.reach.learn(thread, position, &stepped.touched);
+        stepped
     }
 
     /// Goes on from the present state until there are several steps to follow, or none.
@@ -185,7 +241,8 @@ impl<'a, 'b> Pass<'a, 'b> {
                 }
             }
             forced = alone;
-            if todo.is_empty() {
+            let stops = self.stage.stoppable(open);
+            if todo.is_empty() && stops.is_empty() {
                 return Ok(());
             }
             if !alone && self.options.private_steps {
@@ -196,17 +253,26 @@ impl<'a, 'b> Pass<'a, 'b> {
                         sleepers = behind(&sleepers, &touched);
                         continue;
                     }
+                    Private::Ways(thread) => {
+                        self.branch(ThreadSet::EMPTY.with(thread), ThreadSet::EMPTY, sleepers);
+                        return Ok(());
+                    }
                     Private::Broken => continue,
                 }
             }
-            if todo.len() > 1 {
-                self.stage.mark();
-                self.nodes.push(Node { todo, sleepers, depth: self.path.len() });
+            if todo.len() > 1 || !stops.is_empty() || self.stage.has_ways(todo.first()) {
+                self.branch(todo, stops, sleepers);
                 return Ok(());
             }
-            let touched = self.step(todo.first());
-            sleepers = behind(&sleepers, &touched);
+            let stepped = self.step(todo.first(), Answers::FIRST);
+            sleepers = behind(&sleepers, &stepped.touched);
         }
+    }
+
+    /// Several ways lead on from the present state.
+    fn branch(&mut self, todo: ThreadSet, stops: ThreadSet, sleepers: Vec<Sleeper>) {
+        self.stage.mark();
+        self.nodes.push(Node { todo, stops, begun: None, sleepers, depth: self.path.len() });
     }
 
     fn visit(&mut self, asleep: ThreadSet) -> Result<Visit, Verdict> {
@@ -220,19 +286,19 @@ impl<'a, 'b> Pass<'a, 'b> {
         if self.visited.bytes() + self.stage.bytes_max() > self.options.bytes_max {
             return Err(self.cut("memory"));
         }
-        let threads = self.stage.unordered();
-        let positions: [u32; crate::runtime::THREADS_MAX] =
-            std::array::from_fn(|thread| self.stage.position(thread));
-        let reach = &*self.reach;
-        let state =
-            self.stage.state(&|moment| reach.matters(moment, threads, |thread| positions[thread]));
+        let uses = InUse {
+            reach: self.reach,
+            threads: self.stage.unordered(),
+            positions: std::array::from_fn(|thread| self.stage.position(thread)),
+        };
+        let state = self.stage.state(&uses);
         let visit = self.visited.visit(state, asleep);
         self.states = self.visited.count();
         Ok(visit)
     }
 
-    /// Does a private step, if a thread has one. The choice depends on the state only, not on who is asleep, so that every
-    /// visit of the state makes the same.
+    /// Does a private step, if a thread has one that goes one way. The choice depends on the state only, not on who is
+    /// asleep, so that every visit of the state makes the same.
     fn private_step(&mut self, open: ThreadSet, todo: ThreadSet, sleepers: &[Sleeper]) -> Private {
         let mut marked = false;
         let mut result = Private::None;
@@ -250,28 +316,59 @@ impl<'a, 'b> Pass<'a, 'b> {
                 }
                 continue;
             }
-            let positions: [u32; crate::runtime::THREADS_MAX] = std::array::from_fn(position);
+            let positions: [u32; THREADS_MAX] = std::array::from_fn(position);
             if !marked {
                 self.stage.mark();
                 marked = true;
             }
-            let touched = self.step(thread);
-            if matches!(self.stage.open(), StepEnd::Violation(_)) {
-                result = Private::Broken;
-                break;
+            let tried = self.try_ways(thread, others, &positions);
+            match tried {
+                Private::None => {}
+                Private::Broken => {
+                    result = Private::Broken;
+                    break;
+                }
+                private => {
+                    result = if todo.contains(thread) { private } else { Private::Asleep };
+                    break;
+                }
             }
-            if self.reach.is_private(&touched, others, |other| positions[other]) {
-                result =
-                    if todo.contains(thread) { Private::Done(touched) } else { Private::Asleep };
-                break;
-            }
-            self.stage.rewind();
-            self.path.pop();
         }
         if marked {
             self.stage.unmark();
         }
         result
+    }
+
+    /// Does a step in all its ways, as long as they are private. If it has one, and that is, it is done. Else the state is
+    /// as it was.
+    fn try_ways(
+        &mut self,
+        thread: ThreadId,
+        others: ThreadSet,
+        positions: &[u32; THREADS_MAX],
+    ) -> Private {
+        let mut way = Answers::FIRST;
+        loop {
+            let first = way == Answers::FIRST;
+            let Stepped { touched, next, .. } = self.step(thread, way);
+            if matches!(self.stage.open(), StepEnd::Violation(_)) {
+                return Private::Broken;
+            }
+            // Where threads may stop for ever, the end of one is not private: others may wait for it.
+            let private = self.reach.is_private(&touched, others, |other| positions[other])
+                && !(self.options.events.stops > 0 && self.stage.has_ended(thread));
+            if private && first && next.is_none() {
+                return Private::Done(touched);
+            }
+            self.stage.rewind();
+            self.path.pop();
+            match next {
+                Some(next) if private => way = next,
+                None if private => return Private::Ways(thread),
+                _ => return Private::None,
+            }
+        }
     }
 
     fn broken(&self, violation: Box<Violation>) -> Verdict {
@@ -292,6 +389,8 @@ enum Private {
     Asleep,
     /// It was done.
     Done(Touched),
+    /// This thread has one that goes several ways; the state is as it was.
+    Ways(ThreadId),
     /// A rule broke on the way.
     Broken,
 }

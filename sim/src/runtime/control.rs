@@ -11,6 +11,7 @@
 
 use super::access::{Access, Kind, THREADS_MAX, ThreadId, ThreadSet};
 use super::digest::Digest;
+use super::director::Allowance;
 use super::world::Start;
 
 /// So often all threads may spin in vain.
@@ -44,6 +45,8 @@ pub(crate) struct Control {
     pub(crate) stops: Option<(ThreadId, u32)>,
     /// Whether it has.
     pub(crate) stopped: bool,
+    /// What a search may still let happen.
+    pub(crate) events: Allowance,
     /// System calls of each thread that were refused.
     pub(crate) refused: [u32; THREADS_MAX],
     /// Weak compare-exchanges that failed for no reason.
@@ -88,6 +91,7 @@ impl Control {
             steps: [0; THREADS_MAX],
             stops: None,
             stopped: false,
+            events: Allowance::default(),
             refused: [0; THREADS_MAX],
             spurious: 0,
             heaps: [0; THREADS_MAX],
@@ -156,9 +160,23 @@ impl Control {
     #[inline]
     pub(crate) fn stop_if_due(&mut self, thread: ThreadId) {
         if self.stops == Some((thread, self.steps[thread])) {
-            self.runnable = self.runnable.without(thread);
-            self.stopped = true;
+            self.stop(thread);
         }
+    }
+
+    /// Stops the thread for ever.
+    pub(crate) fn stop(&mut self, thread: ThreadId) {
+        self.runnable = self.runnable.without(thread);
+        self.stopped = true;
+    }
+
+    /// The threads that still do steps, but for those that begin ordered after all others.
+    pub(crate) fn unordered(&self) -> ThreadSet {
+        let all = ThreadSet(self.runnable.0 | self.waiting.0);
+        all.iter().fold(all, |set, thread| match self.starts[thread] {
+            Start::AfterAll if !self.runnable.contains(thread) => set.without(thread),
+            _ => set,
+        })
     }
 
     pub(crate) fn all_ended(&self) -> bool {

@@ -400,6 +400,7 @@ impl Engine {
             self.footprint.note_all();
         } else {
             self.clocks[me].fence(me, access.order);
+            self.footprint.note_fence(self.weak.on && access.order == Ordering::SeqCst);
             if self.weak.on {
                 self.weak.fences.pass(me, access.order, &self.clocks[me]);
             }

@@ -12,9 +12,26 @@
 //! | a block that is handed out or given back | a write of all of it, since its words are marked |
 //! | what an oracle reads through its view | a read |
 //! | a system call | a write of its pages, and of one word that stands for the address space |
+//! | a fence | a read of one word that stands for fences: no conflict, but it is known who still passes one |
 //! | a spin hint, a look at everything | a conflict with every step |
 //!
 //! A compare-exchange that failed is a read: a step that would let it succeed writes the word, and is dependent.
+//!
+//! # Under weak memory
+//!
+//! The stores that an operation may read depend on the word's history, on what the thread knows, and on the order of
+//! sequentially consistent (SC) operations; nobody but the thread itself changes what it knows. A load marks the store
+//! that it reads with its own present moment, which no other thread covers before the next release, so that two loads of
+//! one word can change places. What else counts:
+//!
+//! | what | as |
+//! |---|---|
+//! | an SC operation | a write of a second word that stands for the SC operations on its word: another SC operation there may not go behind the store that this one read; and a read of the word that stands for the SC order |
+//! | an SC fence | a write of the word that stands for the SC order: fences are numbered, and SC operations note how many there were |
+//!
+//! So two SC operations on two words can change places: neither limits the other, nor anybody else, before a later fence
+//! or a later operation on its word. A step that may go several ways (see `director`) can change places with another if
+//! each of its ways can.
 
 use std::cell::{Cell, RefCell};
 
@@ -47,6 +64,18 @@ pub struct Span {
 /// The number of the granule that stands for the address space.
 pub const ADDRESS_SPACE: u32 = u32::MAX - 1;
 
+/// The number of the granule that stands for the order of sequentially consistent operations.
+const SEQUENTIAL_ORDER: u32 = u32::MAX - 2;
+/// The number of the granule that stands for compare-exchanges that may fail for no reason.
+pub(crate) const SPURIOUS: u32 = u32::MAX - 3;
+/// The number of the granule that stands for fences.
+pub(crate) const FENCES: u32 = u32::MAX - 4;
+/// The least number of a granule that stands for something else than memory.
+pub const SPECIAL: u32 = FENCES;
+/// Added to the number of a granule: that of the one that stands for sequentially consistent operations there. An arena
+/// has fewer granules.
+pub const SEQUENTIAL: u32 = 1 << 30;
+
 /// What one step has touched.
 #[derive(Clone, Debug, Default)]
 pub struct Touched {
@@ -57,6 +86,19 @@ pub struct Touched {
 }
 
 impl Touched {
+    /// Adds what another way of the same step touches.
+    pub fn join(&mut self, other: &Touched) {
+        self.everything |= other.everything;
+        self.spans.extend(
+            other
+                .spans
+                .iter()
+                .filter(|span| !self.spans.contains(span))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
+    }
+
     /// Whether the steps can change places.
     pub fn is_independent_of(&self, other: &Touched) -> bool {
         !self.everything
@@ -104,6 +146,26 @@ impl Footprint {
         if self.on.get() {
             let (start, end) = (ADDRESS_SPACE, ADDRESS_SPACE + 1);
             self.add(Span { start, end, writes: true, manner: Manner::System });
+        }
+    }
+
+    /// An operation on a shared word that is sequentially consistent, under weak memory.
+    pub(crate) fn note_sequential(&self, offset: usize, bytes: usize) {
+        self.note(offset + ((SEQUENTIAL as usize) << GRANULE_SHIFT), bytes, true, Manner::Shared);
+        self.note_special(SEQUENTIAL_ORDER, false);
+    }
+
+    /// A fence; one that takes part in the order of sequentially consistent operations if `sequential`.
+    pub(crate) fn note_fence(&self, sequential: bool) {
+        self.note_special(FENCES, false);
+        if sequential {
+            self.note_special(SEQUENTIAL_ORDER, true);
+        }
+    }
+
+    pub(crate) fn note_special(&self, granule: u32, writes: bool) {
+        if self.on.get() {
+            self.add(Span { start: granule, end: granule + 1, writes, manner: Manner::Shared });
         }
     }
 

@@ -18,7 +18,7 @@
 //! | `weak` | the weak memory model: which earlier store a load reads |
 //! | `platform`, `user` | what the code under test calls, and what scenarios call |
 //! | `strategy` | choosers |
-//! | `stage`, `snapshot`, `state_hash`, `history`, `footprint` | what an exhaustive search needs: one step at a time, and back |
+//! | `stage`, `director`, `snapshot`, `state_hash`, `order_hash`, `history`, `footprint` | what an exhaustive search needs: one step at a time, and back |
 //!
 //! The same plan, bodies and chooser give the same steps everywhere: there are no clocks, addresses or hash orders in
 //! a run, and digests are taken over offsets.
@@ -33,12 +33,14 @@ mod clock;
 mod control;
 mod current;
 mod digest;
+mod director;
 mod engine;
 mod fiber;
 mod footprint;
 mod history;
 mod memory;
 mod observer;
+mod order_hash;
 mod pages;
 mod panics;
 mod plain;
@@ -62,11 +64,12 @@ pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
 pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern};
 pub use chooser::{Choice, ChoicePoint, Chooser};
 pub use digest::Digest;
-pub use footprint::{ADDRESS_SPACE, Manner, Span, Touched};
+pub use director::{Allowance, Answers};
+pub use footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};
 pub use observer::{Observer, Verdict, WorldView};
+pub use order_hash::{AllOfUse, Moment, Trail, Uses};
 pub use platform::{CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
-pub use stage::{Stage, StepEnd};
-pub use state_hash::{Moment, Trail};
+pub use stage::{Stage, StepEnd, Stepped, Terms};
 pub use violation::{Finding, OtherAccess, Violation, oracle};
 pub use weak::{Memory, STORES_MAX};
 pub use weakening::Weakening;

@@ -20,8 +20,8 @@ use std::io;
 use super::access::{Access, Kind, THREADS_MAX, ThreadId};
 use super::buffer::{Buffer, Zeroable};
 use super::clock::{Epoch, VectorClock};
+use super::order_hash::Trail;
 use super::site::Site;
-use super::state_hash::Trail;
 use super::violation::{Finding, OtherAccess, oracle};
 
 /// log2 of the bytes that a cell stands for.
@@ -95,6 +95,11 @@ pub(crate) struct ShadowImage {
 }
 
 impl ShadowImage {
+    /// Its records, and how many stores the weak memory model remembers in each.
+    pub(crate) fn stores(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.records.iter().map(|(index, record)| (*index, record.stores))
+    }
+
     /// Its size.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.cells) + size_of_val(&*self.records)
@@ -409,6 +414,30 @@ impl Shadow {
         }
     }
 
+    /// The record of a granule, and how many stores the weak memory model remembers there.
+    pub(crate) fn record_of_use(&self, granule: usize, generation: u32) -> Option<(u32, u32)> {
+        let cell = &self.cells[granule];
+        let used = cell.generation == generation && generation != 0 && cell.record != 0;
+        used.then(|| (cell.record, self.records[cell.record as usize].stores))
+    }
+
+    /// The record of a granule, how many granules have it, and how many stores the weak memory model remembers; of two
+    /// granules that share one, the lower has it.
+    pub(crate) fn remembered(&self, granule: usize, generation: u32) -> Option<(u32, u32, u32)> {
+        let cell = &self.cells[granule];
+        if cell.generation != generation || cell.record == 0 {
+            return None;
+        }
+        let sibling = &self.cells[granule ^ 1];
+        let shared = sibling.generation == generation && sibling.record == cell.record;
+        let stores = self.records[cell.record as usize].stores;
+        (stores != 0 && !(shared && granule & 1 == 1)).then_some((
+            cell.record,
+            1 + u32::from(shared),
+            stores,
+        ))
+    }
+
     /// The shadow of some granules, of pages of this generation. Cells of another one are empty, whatever stands in them:
     /// the record that they name is somebody else's.
     pub(crate) fn image(&self, granules: std::ops::Range<usize>, generation: u32) -> ShadowImage {
@@ -455,11 +484,11 @@ impl Shadow {
 
     fn unlink_record(&mut self, granule: usize, index: u32) {
         self.cells[granule].record = 0;
-        if self.keep_records {
-            return;
-        }
         let sibling = &self.cells[granule ^ 1];
         if sibling.generation != self.cells[granule].generation || sibling.record != index {
+            if self.keep_records {
+                return;
+            }
             let free = self.records_free;
             self.records[index as usize].release.set(0, free);
             self.records_free = index;

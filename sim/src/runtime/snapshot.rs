@@ -5,9 +5,9 @@
 //!
 //! | what | kept |
 //! |---|---|
-//! | memory, pages, shadow cells and records | by page: [`PageImage`], only of pages that were used |
+//! | memory, pages, shadow cells and records, histories of the weak model | by page: [`PageImage`], only of pages that were used |
 //! | stacks | by thread: the part in use, and the fiber's handle with its stack pointer: [`StackImage`] |
-//! | control, clocks, histories, address space, live blocks, number of records | whole, they are small: [`Small`] |
+//! | control, clocks, histories, address space, live blocks, number of records, fences | whole, they are small: [`Small`] |
 //! | the observer | is told ([`Observer::put_back`](super::observer::Observer::put_back)) |
 //!
 //! Marks form a stack. The mirror (`images`, `stacks`) is the world as it was at the last mark; only what was used
@@ -30,9 +30,11 @@ use super::control::Control;
 use super::engine::Engine;
 use super::fiber::{FIBER_WORDS, Fiber, Lease, words};
 use super::history::Histories;
+use super::order_hash::{self, See, Uses};
 use super::pages::{AddressSpace, Page};
 use super::shadow::{GRANULE_SHIFT, ShadowImage};
-use super::state_hash::{self, Moment, PageDigest};
+use super::state_hash::{self, PageDigest};
+use super::weak::{FencesImage, HistoriesImage};
 
 /// A page with everything that is known of it.
 struct PageImage {
@@ -40,6 +42,8 @@ struct PageImage {
     /// Nothing for a page that was not written since it was last clear.
     bytes: Option<Box<[u8]>>,
     shadow: Option<ShadowImage>,
+    /// Of the words of the weak model.
+    stores: HistoriesImage,
     digest: PageDigest,
 }
 
@@ -58,6 +62,7 @@ struct Small {
     address_space: AddressSpace,
     blocks: BlocksImage,
     records_used: u32,
+    fences: FencesImage,
 }
 
 /// What was changed in the mirror at a mark, and the small things as they were then.
@@ -141,10 +146,14 @@ impl Snapshots {
     fn collect(&mut self, engine: &mut Engine) {
         let mut touched = std::mem::take(&mut self.touched);
         engine.pages.take_touched(&mut touched);
-        let floor = self.clocks_matter.then(|| state_hash::floor(engine));
+        let see = See {
+            races: self.clocks_matter,
+            stores: engine.weak.on,
+            floor: order_hash::floor(engine),
+        };
         for &index in &touched {
             let page = index as usize;
-            let digest = state_hash::digest_page(engine, page, floor.as_ref());
+            let digest = state_hash::digest_page(engine, page, &see);
             self.enter_digest(page, digest);
             if !self.is_fresh[page] {
                 self.is_fresh[page] = true;
@@ -156,7 +165,7 @@ impl Snapshots {
 
     fn enter_digest(&mut self, page: usize, digest: PageDigest) {
         self.data ^= self.digests[page].data ^ digest.data;
-        if digest.moments.is_some() && !self.is_known[page] {
+        if !digest.is_plain() && !self.is_known[page] {
             self.is_known[page] = true;
             self.known.push(page as u32);
         }
@@ -164,11 +173,11 @@ impl Snapshots {
     }
 
     /// The hash of the present state.
-    pub(crate) fn state(&mut self, engine: &mut Engine, matters: &dyn Fn(&Moment) -> bool) -> u128 {
+    pub(crate) fn state(&mut self, engine: &mut Engine, uses: &dyn Uses) -> u128 {
         self.collect(engine);
-        let moments =
-            self.known.iter().filter_map(|&page| self.digests[page as usize].moments.as_deref());
-        state_hash::state(engine, self.data, self.clocks_matter.then(|| moments.flatten()), matters)
+        let digests = self.known.iter().map(|&page| &self.digests[page as usize]);
+        let ordered = self.clocks_matter || engine.weak.on;
+        state_hash::state(engine, self.data, ordered.then_some(digests), uses)
     }
 
     /// The hash of memory alone.
@@ -245,10 +254,13 @@ impl Snapshots {
         // SAFETY: the page lies in the arena, which is mapped and readable; nobody writes while its bytes are copied.
         let bytes = unsafe { std::slice::from_raw_parts(start, 1 << shift) };
         let used = engine.pages.is_set_up(&page) && page.has_shadow();
+        let shadow = used.then(|| engine.shadow.image(granules(index, shift), page.generation));
+        let stores = shadow.as_ref().map(|shadow| engine.weak.image(shadow.stores()));
         PageImage {
             page,
             bytes: engine.pages.is_dirty(index).then(|| bytes.into()),
-            shadow: used.then(|| engine.shadow.image(granules(index, shift), page.generation)),
+            shadow,
+            stores: stores.unwrap_or_default(),
             digest: self.digests[index].clone(),
         }
     }
@@ -306,6 +318,9 @@ fn put_back_page(engine: &mut Engine, index: usize, image: Option<&PageImage>) {
     }
     let shadow = image.and_then(|image| image.shadow.as_ref());
     engine.shadow.put_back(granules(index, shift), shadow);
+    if let Some(image) = image {
+        engine.weak.put_back(&image.stores);
+    }
 }
 
 impl PageImage {
@@ -313,7 +328,8 @@ impl PageImage {
         size_of::<PageImage>()
             + self.bytes.as_ref().map_or(0, |bytes| bytes.len())
             + self.shadow.as_ref().map_or(0, ShadowImage::bytes)
-            + self.digest.moments.as_ref().map_or(0, |moments| moments.len() * size_of::<Moment>())
+            + size_of_val(&*self.stores)
+            + self.digest.bytes()
     }
 }
 
@@ -326,6 +342,7 @@ impl Small {
             address_space: engine.pages.address_space(),
             blocks: engine.blocks.image(),
             records_used: engine.shadow.records_used(),
+            fences: engine.weak.fences.image(),
         }
     }
 
@@ -336,6 +353,7 @@ impl Small {
         engine.pages.put_back_address_space(&self.address_space);
         engine.blocks.put_back(&self.blocks);
         engine.shadow.put_back_records_used(self.records_used);
+        engine.weak.fences.put_back(&self.fences);
         engine.end = None;
     }
 }

@@ -10,22 +10,25 @@ use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
 use std::ptr::{NonNull, null_mut};
 
-use super::access::{Access, ThreadId, ThreadSet};
-use super::chooser::{Choice, ChoicePoint, Chooser};
+use super::access::{Access, Kind, THREADS_MAX, ThreadId, ThreadSet};
+use super::control::Control;
 use super::current::{self, Entered};
 use super::digest::Digest;
+use super::director::{Allowance, Answers, Director};
 use super::engine::{Engine, borrow};
 use super::fiber;
-use super::footprint::Touched;
+use super::footprint::{Manner, SPURIOUS, Span, Touched};
 use super::observer::Observer;
+use super::order_hash::Uses;
 use super::snapshot::{Fibers, Snapshots};
-use super::state_hash::Moment;
+
 use super::violation::Violation;
 use super::world::{Body, End, Plan, Start, World};
 
 /// A run in the hands of a search.
 pub struct Stage {
     engine: NonNull<Engine>,
+    director: NonNull<Director>,
     fibers: Fibers,
     snapshots: Snapshots,
     _entered: Entered,
@@ -42,20 +45,35 @@ pub enum StepEnd {
     Violation(Box<Violation>),
 }
 
-/// Nobody asks it: a search decides, and lets nothing fail.
-struct Nobody;
+/// What a stage is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether states that differ only in what happened before what are different. What decides which stores can be
+    /// read is a difference in any case.
+    pub clocks_matter: bool,
+    /// What may happen beside the interleaving.
+    pub events: Allowance,
+}
 
-impl Chooser for Nobody {
-    fn begin(&mut self, _threads: usize) {}
-
-    fn choose(&mut self, _point: &ChoicePoint<'_>) -> Choice {
-        unreachable!("a search chooses itself")
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms { clocks_matter: true, events: Allowance::default() }
     }
 }
 
+/// A step that was done.
+#[derive(Clone, Debug)]
+pub struct Stepped {
+    /// What it touched.
+    pub touched: Touched,
+    /// The way that it went.
+    pub answers: Answers,
+    /// The next way that it could have gone.
+    pub next: Option<Answers>,
+}
+
 impl World {
-    /// Sets the bodies up, from a clean world, in front of their first steps, and lets `lead` lead them. States that
-    /// differ only in what happened before what are different if `clocks_matter`.
+    /// Sets the bodies up, from a clean world, in front of their first steps, and lets `lead` lead them.
     ///
     /// # Panics
     /// There are more bodies than a world takes, or no stack can be mapped, or `lead` or the observer panics.
@@ -64,16 +82,24 @@ impl World {
         plan: &Plan,
         bodies: &[Body<'_>],
         observer: &mut dyn Observer,
-        clocks_matter: bool,
+        terms: &Terms,
         lead: impl FnOnce(&mut Stage) -> R,
     ) -> R {
         self.stacks.provide(bodies.len()).expect("stacks can be mapped");
-        let mut nobody = Nobody;
+        let mut spared = [false; THREADS_MAX];
+        for (spared, body) in spared.iter_mut().zip(bodies) {
+            *spared = body.start == Start::AfterAll;
+        }
+        let mut director = Director::new(spared);
+        let director = NonNull::from(&mut director);
         let pointer = self.engine.as_ptr();
         // SAFETY: the world is borrowed exclusively and no simulated code runs.
         let engine = unsafe { borrow(pointer) };
-        engine.begin(plan, bodies, &mut nobody, observer);
+        // SAFETY: the director lives until this function returns, and nothing else uses it meanwhile.
+        engine.begin(plan, bodies, unsafe { &mut *director.as_ptr() }, observer);
+        engine.chooser = Some(director);
         engine.stepwise = true;
+        engine.control.events = terms.events;
         engine.histories = Default::default();
         engine.clocks = Default::default();
         engine.footprint.turn(true);
@@ -95,8 +121,10 @@ impl World {
                 ManuallyDrop::new(unsafe { fiber::make(pointer, thread, lease, body) })
             })
             .collect();
-        let snapshots = Snapshots::new(engine, &fibers, leases, stack_pointer_word, clocks_matter);
-        let mut stage = Stage { engine: self.engine, fibers, snapshots, _entered: entered };
+        let snapshots =
+            Snapshots::new(engine, &fibers, leases, stack_pointer_word, terms.clocks_matter);
+        let mut stage =
+            Stage { engine: self.engine, director, fibers, snapshots, _entered: entered };
         lead(&mut stage)
     }
 }
@@ -125,16 +153,21 @@ impl Stage {
         }
         match &engine.end {
             Some(End::Violation(violation)) => StepEnd::Violation(Box::new(violation.clone())),
+            // Nobody is left but who waits for a thread that stopped for ever.
+            Some(End::Finished) => StepEnd::Finished,
             _ => panic!("the observer of a search does not stop it"),
         }
     }
 
-    /// Lets a thread do its step, of those that [`Stage::open`] named. Returns what it touched.
+    /// Lets a thread do its step, of those that [`Stage::open`] named, in this way.
     ///
     /// # Panics
     /// The observer panics.
-    pub fn step(&mut self, thread: ThreadId) -> Touched {
+    pub fn step(&mut self, thread: ThreadId, way: Answers) -> Stepped {
         self.snapshots.runs(thread);
+        let control = &self.engine().control;
+        let (left, newest) = (control.events, control.spinners().1 > 0);
+        self.director().tell(way, left, newest);
         let engine = self.engine();
         engine.control.current = thread;
         let kind = engine.control.pending[thread].kind;
@@ -149,7 +182,64 @@ impl Stage {
         if ended && engine.end.is_none() {
             engine.control.end(thread);
         }
-        engine.footprint.take()
+        let mut touched = engine.footprint.take();
+        let director = self.director();
+        let (answers, next, left) = director.told();
+        if let Some(writes) = director.spurious {
+            let manner = Manner::Shared;
+            touched.spans.push(Span { start: SPURIOUS, end: SPURIOUS + 1, writes, manner });
+        }
+        self.engine().control.events = left;
+        Stepped { touched, answers, next }
+    }
+
+    fn director(&mut self) -> &mut Director {
+        // SAFETY: it lives as long as the stage, and the engine uses it only while a fiber runs.
+        unsafe { &mut *self.director.as_ptr() }
+    }
+
+    /// Whether the thread's next step might go several ways; if not, it goes one.
+    pub fn has_ways(&mut self, thread: ThreadId) -> bool {
+        let engine = self.engine();
+        let Control { events, starts, pending, .. } = &engine.control;
+        let access = pending[thread];
+        let spared = starts[thread] == Start::AfterAll;
+        match access.kind {
+            Kind::Reserve | Kind::Commit | Kind::Decommit => events.failures > 0 && !spared,
+            Kind::CompareExchangeWeak if events.spurious > 0 && !spared => true,
+            kind => kind.is_atomic() && engine.weak.on && engine.may_read_several(thread, &access),
+        }
+    }
+
+    /// The threads of these that may stop for ever in front of their next steps, with others left to go on.
+    pub fn stoppable(&self, open: ThreadSet) -> ThreadSet {
+        let control = &self.view().control;
+        if control.events.stops == 0 || control.runnable.len() < 2 {
+            return ThreadSet::EMPTY;
+        }
+        open.iter().fold(ThreadSet::EMPTY, |set, thread| match control.starts[thread] {
+            Start::AfterAll => set,
+            // One that has not begun would be missed by nobody, or stops behind its first step, which touches nothing.
+            _ if control.steps[thread] == 0 => set,
+            _ => set.with(thread),
+        })
+    }
+
+    /// Stops a thread for ever, one of [`Stage::stoppable`].
+    pub fn stop(&mut self, thread: ThreadId) {
+        let control = &mut self.engine().control;
+        control.events.stops -= 1;
+        control.stop(thread);
+    }
+
+    /// How many steps a thread has done.
+    pub fn steps(&self, thread: ThreadId) -> u32 {
+        self.view().control.steps[thread]
+    }
+
+    /// Whether a thread has ended.
+    pub fn has_ended(&self, thread: ThreadId) -> bool {
+        self.view().control.ended.contains(thread)
     }
 
     /// The way back leads here.
@@ -177,12 +267,11 @@ impl Stage {
         self.snapshots.unmark(engine);
     }
 
-    /// The hash of the present state: see `state_hash`. Of the moments that words remember, those enter that `matters`
-    /// names.
-    pub fn state(&mut self, matters: &dyn Fn(&Moment) -> bool) -> u128 {
+    /// The hash of the present state: see `state_hash`. What words remember enters as far as it is of use.
+    pub fn state(&mut self, uses: &dyn Uses) -> u128 {
         // SAFETY: as above.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
-        self.snapshots.state(engine, matters)
+        self.snapshots.state(engine, uses)
     }
 
     /// The hash of the present memory.
@@ -204,12 +293,7 @@ impl Stage {
 
     /// The threads that still do steps, but for those that begin ordered after all others.
     pub fn unordered(&self) -> ThreadSet {
-        let control = &self.view().control;
-        let all = ThreadSet(control.runnable.0 | control.waiting.0);
-        all.iter().fold(all, |set, thread| match control.starts[thread] {
-            Start::AfterAll if !control.runnable.contains(thread) => set.without(thread),
-            _ => set,
-        })
+        self.view().control.unordered()
     }
 
     /// The other threads that can do steps before this one has ended.

@@ -6,40 +6,22 @@
 //! |---|---|
 //! | memory | each word of committed pages that is not zero, by place; which pages are committed, which ranges reserved |
 //! | threads | runnable, waiting, ended or spinning; the pending access; the heap; the history (see `history`) |
+//! | events | how many may still happen |
 //! | live blocks | place and size; their content is memory |
-//! | happens-before | see below |
+//! | happens-before; under weak memory, which stores can still be read | see `order_hash` |
 //!
 //! Not hashed, because nothing depends on it: counters of steps and switches, the digest, who ran last, source lines
 //! and kinds kept for messages, serial numbers and table places of blocks, the numbers of commits and of shadow
 //! records. Memory of pages that are not committed: a commit clears it.
 //!
-//! # Happens-before
-//!
-//! Vector clocks count releases, and hardly any two paths count the same. Only comparisons matter: does the clock of a
-//! thread cover the moment that a word remembers? So the clocks are normalised in three steps:
-//!
-//! 1. A moment that every thread covers that has not ended (and every thread to come) is as good as none: clocks only
-//!    grow, so everybody covers it for ever. It becomes zero wherever it stands.
-//! 2. What is left of each thread's moments is numbered in order. Comparisons and joins see the order only, and a new
-//!    moment is greater than all.
-//!
-//! 3. A moment that nothing will be compared with does not matter. Who leads the search says which do, from what the
-//!    threads still do (`prove`'s `Reach`): the last plain write of a word that only its writer touches from now on,
-//!    say, is of no use to anybody.
-//!
-//! So two states are one only if the same accesses are ordered in both, and a race that one can still lead to, the
-//! other can too. This part can be left out; then states are fewer, and a search that merges them may miss a race
-//! (but nothing that the other oracles find).
-//!
 //! 128 bits: among 10^9 states, two differ and have the same hash with a probability below 10^-20.
 
 use std::rc::Rc;
 
-use super::access::{Access, THREADS_MAX, ThreadId, ThreadSet};
-use super::clock::VectorClock;
+use super::access::Access;
+use super::director::Allowance;
 use super::engine::Engine;
-use super::shadow::GRANULE_SHIFT;
-use super::world::Start;
+use super::order_hash::{self, Moment, See, Uses, Word};
 
 /// Two words to 128 bits.
 #[inline]
@@ -61,83 +43,30 @@ fn tagged(tag: u64, first: u64, second: u64) -> u128 {
     mix(inner as u64 ^ tag.rotate_left(56), (inner >> 64) as u64)
 }
 
-/// A moment that a word or page remembers.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// The first granule.
-    pub start: u32,
-    /// How many granules: one, or a page.
-    pub count: u32,
-    /// What is remembered of it.
-    pub memory: Trail,
-    /// Which bytes of the granule it is about.
-    pub mask: u8,
-    /// Whose moment it is.
-    pub thread: u8,
-    clock: u32,
-}
-
-/// What a word or page remembers moments of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Trail {
-    /// The last accesses to any word of a page, which a system call must come after.
-    PageAccesses,
-    /// The last system call on a page, which every access must come after.
-    PageChange,
-    /// The last plain write.
-    Write,
-    /// The last plain read or reads.
-    Read,
-    /// What the last operations on a shared word released.
-    Release,
-    /// The last writing operations on a shared word, which a plain access must come after.
-    SharedWrites,
-    /// The last reading operations on a shared word, which a plain write must come after.
-    SharedReads,
-    /// The clocks of a thread, and of the address space.
-    Clock,
-}
-
 /// A page as the hash sees it.
 #[derive(Clone, Default)]
 pub(crate) struct PageDigest {
     pub(crate) data: u128,
     pub(crate) moments: Option<Rc<[Moment]>>,
+    /// Words of which the weak memory model may remember something of use.
+    pub(crate) words: Option<Rc<[Word]>>,
 }
 
-/// What every thread covers that has not ended, or that will begin.
-pub(crate) fn floor(engine: &Engine) -> VectorClock {
-    let control = &engine.control;
-    let mut all = VectorClock::ZERO;
-    for thread in 0..control.threads {
-        all.join(&engine.clocks[thread].now);
+impl PageDigest {
+    /// Whether memory is all there is to it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.moments.is_none() && self.words.is_none()
     }
-    let mut floor = all;
-    for thread in 0..control.threads {
-        if control.ended.contains(thread) {
-            continue;
-        }
-        let begun = control.steps[thread] != 0;
-        let own = match control.starts[thread] {
-            _ if begun => engine.clocks[thread].now,
-            Start::AtOnce | Start::After(_) => VectorClock::ZERO,
-            Start::Joining(other) => engine.clocks[other].now,
-            Start::AfterAll => all,
-        };
-        for one in 0..THREADS_MAX {
-            floor.set(one, floor.get(one).min(own.get(one)));
-        }
+
+    /// Its size.
+    pub(crate) fn bytes(&self) -> usize {
+        self.moments.as_ref().map_or(0, |moments| size_of_val(&**moments))
+            + self.words.as_ref().map_or(0, |words| size_of_val(&**words))
     }
-    floor
 }
 
 /// Looks at one page again.
-pub(crate) fn digest_page(
-    engine: &Engine,
-    index: usize,
-    floor: Option<&VectorClock>,
-) -> PageDigest {
+pub(crate) fn digest_page(engine: &Engine, index: usize, see: &See) -> PageDigest {
     let pages = &engine.pages;
     let start = index << pages.shift;
     let mut data = 0;
@@ -154,51 +83,36 @@ pub(crate) fn digest_page(
             data ^= tagged(1, index as u64, 0);
         }
     }
-    let mut moments = Vec::new();
-    let page = pages.raw(index);
-    if let Some(floor) = floor
-        && pages.is_set_up(page)
-    {
-        let count = 1 << (pages.shift - GRANULE_SHIFT);
-        let first = index as u32 * count;
-        let mut see = |start: u32, count, memory, mask: u8, thread: ThreadId, clock: u32| {
-            if clock > floor.get(thread) {
-                moments.push(Moment { start, count, memory, mask, thread: thread as u8, clock });
-            }
-        };
-        for thread in 0..THREADS_MAX {
-            let clock = page.accesses.get(thread);
-            see(first, count, Trail::PageAccesses, 0, thread, clock);
+    let (mut moments, mut words) = (Vec::new(), Vec::new());
+    if pages.is_set_up(pages.raw(index)) {
+        if see.races {
+            order_hash::moments(engine, index, see, &mut moments);
         }
-        see(first, count, Trail::PageChange, 0, page.change.thread(), page.change.clock());
-        if page.generation != 0 && page.has_shadow() {
-            for granule in first..first + count {
-                engine.shadow.moments(
-                    granule as usize,
-                    page.generation,
-                    &mut |count, memory, mask, thread, clock| {
-                        see(granule, count, memory, mask, thread, clock);
-                    },
-                );
-            }
+        if see.stores {
+            order_hash::words(engine, index, see, &mut words);
         }
     }
-    PageDigest { data, moments: (!moments.is_empty()).then(|| moments.into()) }
+    PageDigest {
+        data,
+        moments: (!moments.is_empty()).then(|| moments.into()),
+        words: (!words.is_empty()).then(|| words.into()),
+    }
 }
 
-/// The hash of the state, of which `data` is the sum over the pages.
+/// The hash of the state, of which `data` is the sum over the pages, and `digests` are the pages with more in them than
+/// memory, if that is to count.
 pub(crate) fn state<'a>(
     engine: &Engine,
     data: u128,
-    moments: Option<impl Iterator<Item = &'a Moment>>,
-    matters: &dyn Fn(&Moment) -> bool,
+    digests: Option<impl Iterator<Item = &'a PageDigest> + Clone>,
+    uses: &dyn Uses,
 ) -> u128 {
     let mut hash = data ^ threads(engine) ^ blocks(engine);
     for (start, end) in engine.pages.ranges() {
         hash ^= tagged(2, start as u64, end as u64);
     }
-    if let Some(moments) = moments {
-        hash ^= happens_before(engine, moments, matters);
+    if let Some(digests) = digests {
+        hash ^= order_hash::order(engine, digests, uses);
     }
     hash
 }
@@ -211,7 +125,9 @@ fn threads(engine: &Engine) -> u128 {
         | u64::from(control.ended.0) << 16
         | u64::from(spinning.0) << 24
         | u64::from(rounds) << 32;
-    let mut hash = tagged(3, sets, 0);
+    let Allowance { failures, spurious, stops } = control.events;
+    let mut hash = tagged(3, sets, u64::from(stops));
+    hash ^= tagged(9, u64::from(failures), u64::from(spurious));
     for thread in 0..control.threads {
         if control.ended.contains(thread) {
             continue;
@@ -236,56 +152,4 @@ fn blocks(engine: &Engine) -> u128 {
         .blocks
         .live()
         .fold(0, |hash, block| hash ^ tagged(8, block.offset as u64, block.bytes as u64))
-}
-
-fn happens_before<'a>(
-    engine: &Engine,
-    moments: impl Iterator<Item = &'a Moment>,
-    matters: &dyn Fn(&Moment) -> bool,
-) -> u128 {
-    let control = &engine.control;
-    let floor = floor(engine);
-    let mut all = Vec::with_capacity(64);
-    all.extend(
-        moments
-            .copied()
-            .filter(|moment| moment.clock > floor.get(moment.thread as usize) && matters(moment)),
-    );
-    let alive = (0..control.threads).filter(|&thread| !control.ended.contains(thread));
-    let needed = alive.fold(ThreadSet::EMPTY, |set, thread| match control.starts[thread] {
-        Start::Joining(other) if control.steps[thread] == 0 => set.with(thread).with(other),
-        _ => set.with(thread),
-    });
-    let mut see = |owner: usize, number: usize, clock: &VectorClock| {
-        for thread in 0..control.threads {
-            let clock = clock.get(thread);
-            if clock > floor.get(thread) {
-                let (start, count, thread) = (owner as u32, number as u32, thread as u8);
-                all.push(Moment { start, count, memory: Trail::Clock, mask: 0, thread, clock });
-            }
-        }
-    };
-    for thread in needed.iter() {
-        for (number, clock) in engine.clocks[thread].all().iter().enumerate() {
-            see(thread, number, clock);
-        }
-    }
-    see(THREADS_MAX, 0, &engine.pages.released);
-    let mut ranks: [Vec<u32>; THREADS_MAX] = [const { Vec::new() }; THREADS_MAX];
-    for moment in &all {
-        let ranks = &mut ranks[moment.thread as usize];
-        if let Err(place) = ranks.binary_search(&moment.clock) {
-            ranks.insert(place, moment.clock);
-        }
-    }
-    let mut hash = 0u128;
-    for Moment { start, count, memory, mask, thread, clock } in all {
-        let ranks = &ranks[thread as usize];
-        let rank = ranks.partition_point(|&other| other < clock) as u64;
-        let place = u64::from(start) << 32 | u64::from(count);
-        let what = rank << 24 | (memory as u64) << 16 | u64::from(mask) << 8 | u64::from(thread);
-        // A sum and not an exclusive or: two that are the same must not cancel out.
-        hash = hash.wrapping_add(mix(place, what));
-    }
-    hash
 }

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use hak_core::Fault;
-use hak_traces::Outcome;
+use hak_replay::{Guide, OutcomeSeen, Subject};
+use hak_traces::{Config, EVENT_READ_FROM, Outcome};
 
+use crate::mutants;
 use crate::oracle::slabs::SlabObserver;
 use crate::protocols::PROTOCOLS;
-use crate::prove::{Options, Proof, Verdict, search};
+use crate::prove::{Options, Proof, Step, Verdict, search};
 use crate::runtime::strategy::Choices;
-use crate::runtime::{StepEnd, Tiny};
+use crate::runtime::{Answers, Kind, Ordering, Stage, StepEnd, Terms, ThreadId, Tiny, Weakening};
 use crate::scenario;
-use crate::settings::Settings;
-use crate::simulation::{Extras, Guidable, Simulator, prepared, with_bodies};
+use crate::settings::{MemoryModel, Settings};
+use crate::simulation::{Drive, Extras, Guidable, GuidedError, Simulator, prepared, with_bodies};
 
 fn settings(name: &str, plant: Option<Fault>) -> Settings {
     let scenario = scenario::find(name).expect("the scenario exists");
@@ -80,6 +82,65 @@ fn planted_faults_are_found_and_the_schedule_becomes_a_trace() {
     }
 }
 
+/// A mutant of the core under a guide. No trace names a mutant, so it is kept beside.
+struct Mutant<'a> {
+    simulator: Simulator,
+    settings: Settings,
+    script: Option<&'a [Step]>,
+}
+
+impl Subject for Mutant<'_> {
+    type Error = GuidedError;
+
+    fn run(
+        &mut self,
+        _config: &Config,
+        guide: &mut dyn Guide,
+    ) -> Result<Option<OutcomeSeen>, GuidedError> {
+        let (settings, drive) = (&self.settings, Drive::Guided(guide, self.script));
+        let report = self.simulator.drive(settings, settings.program(), Extras::default(), drive);
+        Ok(report.map_err(GuidedError::World)?.outcome_seen())
+    }
+}
+
+#[test]
+fn a_weakened_access_of_the_release_protocol_is_found_under_weak_memory_only() {
+    let accesses = mutants::survey(&mut Simulator::new()).expect("memory");
+    let sequential = accesses.into_iter().filter(|(_, (_, order))| *order == Ordering::SeqCst);
+    let mut count = 0;
+    for ((file, line, column), (kind, _)) in sequential {
+        let order = match kind {
+            Kind::Load => Ordering::Acquire,
+            Kind::Store => Ordering::Release,
+            _ => Ordering::AcqRel,
+        };
+        let weakening = Some(Weakening { file, line, column, order });
+        let settings = Settings { weakening, ..settings("prove-release", None) };
+        let sc = prove(&settings, &Options::default());
+        assert!(matches!(sc.verdict, Verdict::Complete), "{file}:{line}: {:?}", sc.verdict);
+        let settings = Settings { memory: MemoryModel::Weak, ..settings };
+        let Verdict::Violation(violation, schedule) = prove(&settings, &Options::default()).verdict
+        else {
+            panic!("{file}:{line} is not noticed under weak memory");
+        };
+        assert_eq!(violation.oracle, "accounting");
+        let mut mutant = Mutant { simulator: Simulator::new(), settings, script: Some(&schedule) };
+        let trace = hak_replay::record(&mut mutant, &settings.to_config()).expect("it runs");
+        assert!(
+            matches!(&trace.outcome, Outcome::Violation { oracle, .. } if oracle == "accounting")
+        );
+        assert!(
+            trace.steps.iter().any(|step| step.event > EVENT_READ_FROM),
+            "an old store is read"
+        );
+        mutant.script = None;
+        let replayed = hak_replay::replay(&mut mutant, &trace, None, |_| "access");
+        assert!(replayed.is_ok_and(|outcome| outcome.is_some()));
+        count += 1;
+    }
+    assert_eq!(count, 4, "the accesses with which a release and a remote free look for each other");
+}
+
 #[test]
 fn every_protocol_runs_under_a_strategy_too() {
     let mut simulator = Simulator::new();
@@ -92,12 +153,33 @@ fn every_protocol_runs_under_a_strategy_too() {
     }
 }
 
+/// A thread's step, in any way.
+fn random_way(stage: &mut Stage, thread: ThreadId, choices: &mut Choices) {
+    if !stage.has_ways(thread) {
+        stage.step(thread, Answers::FIRST);
+        return;
+    }
+    stage.mark();
+    let mut way = Answers::FIRST;
+    while let Some(next) = stage.step(thread, way).next {
+        if choices.below(2) == 0 {
+            break;
+        }
+        stage.rewind();
+        way = next;
+    }
+    stage.unmark();
+}
+
 #[test]
 fn every_final_state_that_a_random_walk_reaches_was_reached_by_the_search() {
     let mut world = None;
     let world = prepared::<Tiny>(&mut world, 4 << 20).expect("memory");
-    for name in ["prove-remote-free", "prove-release", "prove-reuse"] {
-        with_bodies::<Tiny, _>(&settings(name, None), |plan, bodies| {
+    let names = ["prove-remote-free", "prove-release", "prove-reuse"];
+    let both = [MemoryModel::Sc, MemoryModel::Weak];
+    for (name, memory) in names.iter().flat_map(|name| both.map(|memory| (name, memory))) {
+        let settings = Settings { memory, ..settings(name, None) };
+        with_bodies::<Tiny, _>(&settings, |plan, bodies| {
             let mut slabs = SlabObserver::<Tiny>::new(false, false);
             let options = Options::default();
             let proof = search(world, plan, bodies, &mut slabs, &options, &mut |_, _| {});
@@ -106,9 +188,11 @@ fn every_final_state_that_a_random_walk_reaches_was_reached_by_the_search() {
             for schedule in 0..500 {
                 let mut slabs = SlabObserver::<Tiny>::new(false, false);
                 let mut choices = Choices::new(3, schedule);
-                let last = world.stage(plan, bodies, &mut slabs, true, |stage| {
+                let terms = Terms::default();
+                let last = world.stage(plan, bodies, &mut slabs, &terms, |stage| {
                     while let StepEnd::Open(open) = stage.open() {
-                        stage.step(open.nth(choices.below(open.len())));
+                        let thread = open.nth(choices.below(open.len()));
+                        random_way(stage, thread, &mut choices);
                     }
                     stage.memory()
                 });

@@ -6,27 +6,55 @@ use std::collections::BTreeSet;
 use hak_core::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use hak_core::{Atomic, Plain};
 
-use crate::prove::{Options, Verdict, search};
+use crate::prove::{Options, Proof, Verdict, search};
 use crate::runtime::user::{self, atomic_word, plain_word};
-use crate::runtime::{Body, Plan, Start, StepEnd, World, WorldConfig};
+use crate::runtime::{
+    Allowance, Answers, Body, Plan, Start, StepEnd, Terms, ThreadId, World, WorldConfig,
+};
 
 /// All final states, and the names of all oracles that any interleaving runs into.
 type Ends = (BTreeSet<u128>, BTreeSet<&'static str>);
 
-fn at_once(run: &dyn Fn()) -> Body<'_> {
+pub(super) fn at_once(run: &dyn Fn()) -> Body<'_> {
     Body { start: Start::AtOnce, run }
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new(&WorldConfig::TINY).expect("a small world fits")
 }
 
+/// A place of a walk: what is done there, of which thread, and whose turn it is next.
+struct Place {
+    threads: Vec<ThreadId>,
+    stops: Vec<ThreadId>,
+    way: Answers,
+    next: Option<Answers>,
+}
+
+impl Place {
+    /// Turns to what was not done yet; `false` if there is nothing.
+    fn advance(&mut self) -> bool {
+        if let Some(way) = self.next.take() {
+            self.way = way;
+            return true;
+        }
+        self.way = Answers::FIRST;
+        if self.threads.is_empty() {
+            self.stops.pop();
+        } else {
+            self.threads.remove(0);
+        }
+        !(self.threads.is_empty() && self.stops.is_empty())
+    }
+}
+
 /// By making each run from its beginning. Nothing of the search is used, and no snapshot.
-fn enumerated(world: &mut World, bodies: &[Body<'_>]) -> Ends {
+fn enumerated(world: &mut World, plan: &Plan, events: Allowance, bodies: &[Body<'_>]) -> Ends {
     let (mut finals, mut broken) = (BTreeSet::new(), BTreeSet::new());
-    let mut path: Vec<(usize, Vec<usize>)> = Vec::new();
+    let mut path: Vec<Place> = Vec::new();
+    let terms = Terms { events, ..Terms::default() };
     loop {
-        world.stage(&Plan::default(), bodies, &mut (), true, |stage| {
+        world.stage(plan, bodies, &mut (), &terms, |stage| {
             let mut depth = 0;
             loop {
                 match stage.open() {
@@ -40,21 +68,31 @@ fn enumerated(world: &mut World, bodies: &[Body<'_>]) -> Ends {
                     }
                     StepEnd::Open(open) => {
                         if depth == path.len() {
-                            path.push((0, open.iter().collect()));
+                            path.push(Place {
+                                threads: open.iter().collect(),
+                                stops: stage.stoppable(open).iter().collect(),
+                                way: Answers::FIRST,
+                                next: None,
+                            });
                         }
-                        let (chosen, threads) = &path[depth];
-                        stage.step(threads[*chosen]);
+                        let place = &mut path[depth];
+                        match place.threads.first() {
+                            Some(&thread) => place.next = stage.step(thread, place.way).next,
+                            None => stage.stop(place.stops[place.stops.len() - 1]),
+                        }
                         depth += 1;
                     }
                 }
             }
         });
-        while path.last().is_some_and(|(chosen, threads)| chosen + 1 == threads.len()) {
+        while let Some(last) = path.last_mut() {
+            if last.advance() {
+                break;
+            }
             path.pop();
         }
-        match path.last_mut() {
-            Some((chosen, _)) => *chosen += 1,
-            None => return (finals, broken),
+        if path.is_empty() {
+            return (finals, broken);
         }
     }
 }
@@ -62,8 +100,14 @@ fn enumerated(world: &mut World, bodies: &[Body<'_>]) -> Ends {
 /// Compares the search, with any mix of its means, with the enumeration. Returns the number of final states.
 #[track_caller]
 fn agrees(bodies: &[Body<'_>]) -> usize {
+    agrees_under(&Plan::default(), Allowance::default(), bodies)
+}
+
+/// The same under this plan, and with these events.
+#[track_caller]
+pub(super) fn agrees_under(plan: &Plan, events: Allowance, bodies: &[Body<'_>]) -> usize {
     let mut world = world();
-    let (finals, broken) = enumerated(&mut world, bodies);
+    let (finals, broken) = enumerated(&mut world, plan, events, bodies);
     let mut states = Vec::new();
     for means in 0..16 {
         let options = Options {
@@ -71,24 +115,43 @@ fn agrees(bodies: &[Body<'_>]) -> usize {
             sleep_sets: means & 2 != 0,
             merge: means & 4 == 0,
             clocks_matter: means & 8 == 0,
+            events,
             ..Options::default()
         };
-        let proof = search(&mut world, &Plan::default(), bodies, &mut (), &options, &mut |_, _| {});
-        match proof.verdict {
-            Verdict::Complete => {
-                assert!(broken.is_empty() || !options.clocks_matter, "{broken:?} was missed");
-                let found: BTreeSet<u128> = proof.finals.into_iter().collect();
-                assert_eq!(found, finals, "{options:?}");
-            }
-            Verdict::Violation(violation, _) => {
-                assert!(broken.contains(violation.oracle), "{violation}, but only {broken:?}");
-            }
-            Verdict::Cut { limit, .. } => panic!("cut by {limit}"),
-        }
+        let proof = search(&mut world, plan, bodies, &mut (), &options, &mut |_, _| {});
+        compare(&proof, &options, &finals, &broken);
         states.push(proof.states);
     }
-    assert!(states[3] <= states[0] && states[0] <= states[4], "{states:?}");
+    if broken.is_empty() {
+        assert!(states[3] <= states[0] && states[0] <= states[4], "{states:?}");
+    }
     finals.len()
+}
+
+/// Whether a search has found what there is.
+#[track_caller]
+pub(super) fn compare(
+    proof: &Proof,
+    options: &Options,
+    finals: &BTreeSet<u128>,
+    broken: &BTreeSet<&'static str>,
+) {
+    match &proof.verdict {
+        Verdict::Complete => {
+            assert!(broken.is_empty() || !options.clocks_matter, "{broken:?} was missed");
+            let found: BTreeSet<u128> = proof.finals.iter().copied().collect();
+            if options.events.stops > 0 && (options.private_steps || options.sleep_sets) {
+                // Where nobody else sees whether a thread stopped in front of a step or behind it, one is enough.
+                assert!(found.is_subset(finals), "{options:?}");
+            } else {
+                assert_eq!(&found, finals, "{options:?}");
+            }
+        }
+        Verdict::Violation(violation, _) => {
+            assert!(broken.contains(violation.oracle), "{violation}, but only {broken:?}");
+        }
+        Verdict::Cut { limit, .. } => panic!("cut by {limit}"),
+    }
 }
 
 /// An increment that is not atomic.

@@ -3,25 +3,36 @@
 use crate::oracle::slabs::SlabObserver;
 use crate::protocols::PROTOCOLS;
 use crate::runtime::strategy::Choices;
-use crate::runtime::{Body, Plan, Stage, StepEnd, ThreadId, Tiny, World};
-use crate::settings::Settings;
+use crate::runtime::{
+    AllOfUse, Allowance, Answers, Body, Plan, Stage, StepEnd, Terms, ThreadId, Tiny, World,
+};
+use crate::settings::{MemoryModel, Settings};
 use crate::simulation::{prepared, with_bodies};
 
+type Path = [(ThreadId, Answers)];
+
+/// A path, and the state that it leads to.
+type Seen = (Vec<(ThreadId, Answers)>, u128, u64);
+
+/// System calls fail, and compare-exchanges for no reason.
+const TERMS: Terms =
+    Terms { clocks_matter: true, events: Allowance { failures: 2, spurious: 2, stops: 0 } };
+
 /// The state behind these steps, made anew.
-fn afresh(world: &mut World, plan: &Plan, bodies: &[Body<'_>], path: &[ThreadId]) -> (u128, u64) {
+fn afresh(world: &mut World, plan: &Plan, bodies: &[Body<'_>], path: &Path) -> (u128, u64) {
     let mut slabs = SlabObserver::<Tiny>::new(false, false);
-    world.stage(plan, bodies, &mut slabs, true, |stage| {
-        for &thread in path {
+    world.stage(plan, bodies, &mut slabs, &TERMS, |stage| {
+        for &(thread, way) in path {
             stage.open();
-            stage.step(thread);
+            stage.step(thread, way);
         }
         stage.open();
-        (stage.state(&|_| true), stage.digest().value())
+        (stage.state(&AllOfUse), stage.digest().value())
     })
 }
 
 /// Walks at random, forth and back; tells each state with the path to it.
-fn wander(stage: &mut Stage, choices: &mut Choices, see: &mut dyn FnMut(&[ThreadId], u128, u64)) {
+fn wander(stage: &mut Stage, choices: &mut Choices, see: &mut dyn FnMut(&Path, u128, u64)) {
     let mut path = Vec::new();
     let mut marks: Vec<usize> = Vec::new();
     for _ in 0..400 {
@@ -30,7 +41,7 @@ fn wander(stage: &mut Stage, choices: &mut Choices, see: &mut dyn FnMut(&[Thread
             StepEnd::Finished => None,
             StepEnd::Violation(violation) => panic!("{violation}"),
         };
-        let state = stage.state(&|_| true);
+        let state = stage.state(&AllOfUse);
         see(&path, state, stage.digest().value());
         match (choices.below(12), open) {
             (0..=1, _) => {
@@ -43,8 +54,18 @@ fn wander(stage: &mut Stage, choices: &mut Choices, see: &mut dyn FnMut(&[Thread
             }
             (7.., Some(open)) | (_, Some(open)) if choices.below(4) > 0 => {
                 let thread = open.nth(choices.below(open.len()));
-                stage.step(thread);
-                path.push(thread);
+                stage.mark();
+                let mut way = Answers::FIRST;
+                // Any way, each as likely as to go on.
+                while let Some(next) = stage.step(thread, way).next {
+                    if choices.below(2) == 0 {
+                        break;
+                    }
+                    stage.rewind();
+                    way = next;
+                }
+                stage.unmark();
+                path.push((thread, way));
             }
             _ if !marks.is_empty() => {
                 stage.rewind();
@@ -60,13 +81,15 @@ fn a_state_that_was_gone_back_to_is_the_state_that_it_was() {
     // One world for both: values that are addresses are hashed as they are, and depend on the arena's place.
     let mut world = None;
     let here = prepared::<Tiny>(&mut world, 4 << 20).expect("memory");
-    for (number, scenario) in PROTOCOLS.iter().enumerate() {
-        let settings = Settings::new(scenario, 1);
+    let memories = [MemoryModel::Sc, MemoryModel::Weak];
+    for (number, scenario) in PROTOCOLS.iter().flat_map(|one| [one, one]).enumerate() {
+        let memory = memories[number % 2];
+        let settings = Settings { memory, ..Settings::new(scenario, 1) };
         with_bodies::<Tiny, _>(&settings, |plan, bodies| {
-            let mut seen: Vec<(Vec<ThreadId>, u128, u64)> = Vec::new();
+            let mut seen: Vec<Seen> = Vec::new();
             let mut slabs = SlabObserver::<Tiny>::new(false, false);
             let mut choices = Choices::new(7, number as u64);
-            here.stage(plan, bodies, &mut slabs, true, |stage| {
+            here.stage(plan, bodies, &mut slabs, &TERMS, |stage| {
                 wander(stage, &mut choices, &mut |path, state, digest| {
                     seen.push((path.to_vec(), state, digest));
                 });

@@ -3,4 +3,6 @@
 
 mod allocator;
 mod enumeration;
+mod events;
 mod going_back;
+mod weak;

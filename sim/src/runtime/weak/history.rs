@@ -21,28 +21,29 @@ pub const STORES_MAX: usize = 8;
 /// One store.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
-pub(super) struct Store {
+pub(crate) struct Store {
     /// When each thread first touched it, by its own clock.
-    seen: VectorClock,
+    pub(crate) seen: VectorClock,
     /// What an acquiring reader learns of happens-before ...
-    pub(super) clock: VectorClock,
-    pub(super) value: u64,
+    pub(crate) clock: VectorClock,
+    pub(crate) value: u64,
     /// ... and of SC fences.
-    pub(super) fence: u32,
+    pub(crate) fence: u32,
     /// How many SC fences had run when an SC operation first touched it; [`NOT_TOUCHED`] if none did.
-    sequential: u32,
+    pub(crate) sequential: u32,
     /// Whether it is that of a read-modify-write.
-    pub(super) follows: bool,
+    pub(crate) follows: bool,
 }
 
-const NOT_TOUCHED: u32 = u32::MAX;
+/// No SC operation has touched a store.
+pub(crate) const NOT_TOUCHED: u32 = u32::MAX;
 
 const _: () = assert!(size_of::<Store>() == 96);
 
 /// The stores of one word.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub(super) struct History {
+pub(crate) struct History {
     offset: usize,
     bytes: usize,
     order: [u8; STORES_MAX],
@@ -75,6 +76,12 @@ impl Store {
     #[inline]
     pub(super) fn touch_sequentially(&mut self, fences: u32) {
         self.sequential = self.sequential.min(fences);
+    }
+
+    /// Whether no operation of a thread that covers `now`, and knows this fence, with what had happened `before` it, goes
+    /// behind it, whatever its ordering is.
+    pub(crate) fn is_floor_of(&self, now: &VectorClock, fence: u32, before: &VectorClock) -> bool {
+        self.is_floor(now, Bound { fence, before })
     }
 
     /// Whether an operation may not go behind it.
@@ -111,7 +118,13 @@ impl History {
         1
     }
 
-    /// The `place`-th newest store, counted from zero.
+    /// The `place`-th newest store of so many, counted from zero.
+    #[inline]
+    pub(crate) fn at(&self, length: usize, place: usize) -> &Store {
+        &self.stores[self.order[length - 1 - place] as usize % STORES_MAX]
+    }
+
+    /// The `place`-th newest store, counted from zero, to be touched.
     #[inline]
     pub(super) fn newest(&mut self, length: usize, place: usize) -> &mut Store {
         let slot = self.order[length - 1 - place];

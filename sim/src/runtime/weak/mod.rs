@@ -47,8 +47,10 @@
 //! | `history` | the stores of one word, and how far back one may go |
 //! | `view` | fences: their numbers, and who knows of which |
 //! | `operate` | one operation on a shared word |
+//! | `normal` | which of all that makes two states different, for a search |
 
 mod history;
+pub(crate) mod normal;
 mod operate;
 mod view;
 
@@ -58,7 +60,7 @@ use super::buffer::Buffer;
 use super::shadow::RECORDS_MAX;
 use history::History;
 pub use history::STORES_MAX;
-pub(crate) use view::Fences;
+pub(crate) use view::{Fences, FencesImage};
 
 /// Which stores a load may read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -69,6 +71,9 @@ pub enum Memory {
     /// C11 and C++20: every one that the rules of the language allow.
     Weak,
 }
+
+/// The histories of a page's words, by the numbers of their records.
+pub(crate) type HistoriesImage = Box<[(u32, History)]>;
 
 /// The state of the weak model in a world. Without a run under [`Memory::Weak`] it has no tables.
 pub(crate) struct Weak {
@@ -94,6 +99,27 @@ impl Weak {
         }
         self.fences.begin();
         Ok(())
+    }
+
+    /// The histories of these records, each with how many stores it has.
+    pub(crate) fn image(&self, records: impl Iterator<Item = (u32, u32)>) -> HistoriesImage {
+        let Some(histories) = self.histories.as_ref().filter(|_| self.on) else {
+            return Box::default();
+        };
+        let used = records.filter(|(_, stores)| *stores != 0);
+        used.map(|(record, _)| (record, histories[record as usize])).collect()
+    }
+
+    /// Puts histories back.
+    pub(crate) fn put_back(&mut self, image: &HistoriesImage) {
+        for (record, history) in image {
+            *self.history(*record) = *history;
+        }
+    }
+
+    /// The history of a record that has one.
+    pub(crate) fn seen(&self, record: u32) -> &History {
+        &self.histories.as_ref().expect("made when the run began")[record as usize]
     }
 
     #[inline]

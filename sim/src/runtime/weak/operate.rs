@@ -7,10 +7,12 @@
 //! The order of effects on the clocks is that of the sequentially consistent engine; only the release clock comes from
 //! the store that is read instead of from the word.
 
-use super::super::access::{Access, Kind, Ordering};
+use super::super::access::{Access, Kind, Ordering, ThreadId};
 use super::super::current;
 use super::super::engine::{Engine, Trouble};
+use super::super::footprint::Manner;
 use super::super::memory::{Operation, Outcome};
+use super::super::shadow::GRANULE_SHIFT;
 use super::history::{STORES_MAX, Store};
 
 /// What an operation can do: by the places of the stores, counted from the newest.
@@ -71,11 +73,35 @@ impl Engine {
         }
         if let Some(new) = new {
             self.write_store(access, record, length, place, new);
+            if new != old {
+                self.control.changed();
+            }
         }
         let value = new.unwrap_or(old);
         self.control.note(access.kind, access.offset, self.arena.normalise(value));
+        if self.stepwise {
+            self.footprint.note(access.offset, access.bytes, new.is_some(), Manner::Shared);
+            if [access.order, operation.failure].contains(&Ordering::SeqCst) {
+                self.footprint.note_sequential(access.offset, access.bytes);
+            }
+            self.histories.atomic(self.control.current, access.kind, old, new.is_some());
+        }
         self.after(access, old, value)?;
         Ok(Outcome { old, written: new.is_some() })
+    }
+
+    /// Whether the rules might allow more than one store, whatever the operation's orderings are.
+    pub(crate) fn may_read_several(&mut self, thread: ThreadId, access: &Access) -> bool {
+        let granule = access.offset >> GRANULE_SHIFT;
+        let inside = self.arena.contains(access.offset, access.bytes);
+        let page = inside.then(|| self.pages.raw(access.offset >> self.pages.shift));
+        let page = page.filter(|page| self.pages.is_set_up(page) && page.has_shadow());
+        let used = page.and_then(|page| self.shadow.record_of_use(granule, page.generation));
+        let Some((record, stores)) = used.filter(|(_, stores)| *stores > 1) else { return false };
+        let bound = self.weak.fences.bound(thread, Ordering::Relaxed);
+        let histories = self.weak.histories.as_mut().expect("made when the run began");
+        let history = &mut histories[record as usize];
+        history.candidates(stores as usize, &self.clocks[thread].now, bound) > 1
     }
 
     /// What the rules allow.
@@ -181,6 +207,5 @@ impl Engine {
             self.arena.write(access.offset, access.bytes, value);
             self.pages.mark_dirty(access.offset >> self.pages.shift);
         }
-        self.control.changed();
     }
 }

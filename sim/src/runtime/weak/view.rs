@@ -28,6 +28,14 @@ struct Known {
     published: u32,
 }
 
+/// What a step can change of the fences. What had happened before a fence stays as it is once the fence was passed.
+#[derive(Clone, Copy)]
+pub(crate) struct FencesImage {
+    threads: [Known; THREADS_MAX],
+    count: u32,
+    released: u32,
+}
+
 /// The SC fences of a run.
 pub(crate) struct Fences {
     threads: [Known; THREADS_MAX],
@@ -79,6 +87,37 @@ impl Fences {
         self.learn(thread, self.released);
     }
 
+    /// What a step can change.
+    pub(crate) fn image(&self) -> FencesImage {
+        FencesImage { threads: self.threads, count: self.count, released: self.released }
+    }
+
+    /// Puts it back.
+    pub(crate) fn put_back(&mut self, image: &FencesImage) {
+        (self.threads, self.count, self.released) = (image.threads, image.count, image.released);
+    }
+
+    /// The newest fence that happened before this moment of the thread.
+    pub(crate) fn known(&self, thread: ThreadId) -> u32 {
+        self.threads[thread].now
+    }
+
+    /// That one, the one that an acquire fence would add, and the one that the last release fence published.
+    pub(crate) fn all(&self, thread: ThreadId) -> [u32; 3] {
+        let Known { now, acquirable, published } = self.threads[thread];
+        [now, acquirable, published]
+    }
+
+    /// What the system knows.
+    pub(crate) fn released(&self) -> u32 {
+        self.released
+    }
+
+    /// What had happened before the fences up to this number; nothing before number zero.
+    pub(crate) fn before(&self, fence: u32) -> &VectorClock {
+        &self.before.as_ref().expect("made when the run began")[fence as usize]
+    }
+
     fn learn(&mut self, thread: ThreadId, fence: u32) {
         let now = &mut self.threads[thread].now;
         *now = (*now).max(fence);
@@ -86,7 +125,7 @@ impl Fences {
 
     /// How many fences have run: the stamp of SC operations.
     #[inline]
-    pub(super) fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
