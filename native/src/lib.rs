@@ -39,8 +39,8 @@
 //!
 //! # What is not there
 //!
-//! * `fork` in a process with several threads is not handled yet: the child may find a lock of a thread
-//!   that it does not have. Fork and `exec` at once, as `std::process::Command` does, is fine.
+//! * After a `fork` in a process with several threads both processes may go on allocating, since there are no locks. What
+//!   the other threads' caches held, and what is freed to slabs that they own, is lost to the child.
 //! * Signal handlers must not allocate or free.
 //!
 //! # Inside

@@ -37,7 +37,7 @@ fn working_sets_of_every_size_survive() {
 
 #[test]
 fn a_fork_among_threads_leaves_both_processes_sound() {
-    run(&compiled("forks.c"), &["150"]).well();
+    run(&compiled("forks.c"), &["100"]).well();
 }
 
 /// Heaps that were in use at once, after 2,000 threads, four at a time, with this many keys each.
