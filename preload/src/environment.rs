@@ -1,7 +1,8 @@
 //! The `HAK_*` variables: read once, by a constructor, from the environment that the process was started with.
 //!
 //! Without any of them nothing is ever printed. Reading allocates nothing, and no function of the allocator waits for it:
-//! what is allocated before the constructor runs is allocated like everything else.
+//! what is allocated before the constructor runs is allocated like everything else. What is said at the end is said by
+//! processes that end by `exit` or by returning from `main`, and not by `_exit` or a signal.
 
 use core::ffi::{CStr, c_char, c_int};
 use core::fmt::Write;

@@ -65,6 +65,10 @@ fn a_crash_is_reported_and_still_a_crash() {
     assert_eq!(ended.signal(), Some(libc::SIGABRT));
     assert!(ended.err.starts_with("hak: SIGABRT: sent to thread "), "{}", ended.err);
     assert_eq!(ended.err.lines().count(), 1, "{}", ended.err);
+    // There is no stack left but the one for signals.
+    let ended = crash("overflow");
+    assert_eq!(ended.signal(), Some(libc::SIGSEGV));
+    assert!(ended.err.starts_with("hak: SIGSEGV: thread "), "{}", ended.err);
     let ended = crash("freed");
     assert_eq!(ended.signal(), Some(libc::SIGSEGV));
     assert!(ended.err.contains(", in unit 2"), "{}", ended.err);

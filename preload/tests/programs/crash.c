@@ -15,6 +15,13 @@ static void with_address(int signal, siginfo_t *info, void *context) {
 }
 static void touch(uintptr_t address) { *(volatile char *)address = 1; }
 
+static int volatile bottomless = 1;
+static int recurse(int depth) {
+    char space[1000];
+    memset(space, depth, sizeof space);
+    return bottomless ? recurse(depth + 1) + space[depth % 1000] : 0;
+}
+
 int main(int count, char **arguments) {
     CHECK(count == 2);
     const char *how = arguments[1];
@@ -46,6 +53,11 @@ int main(int count, char **arguments) {
         /* The address lies in memory of hak that was given back or never used. */
         char *large = keep(malloc(50 << 20));
         touch((uintptr_t)large + (400ul << 20));
+    } else if (!strcmp(how, "overflow")) {
+        static char other_stack[8192];
+        stack_t stack = {.ss_sp = other_stack, .ss_size = sizeof other_stack};
+        CHECK(sigaltstack(&stack, NULL) == 0);
+        return recurse(0);
     } else if (!strcmp(how, "ignored")) {
         CHECK(signal(SIGSEGV, SIG_IGN) == SIG_DFL);
         raise(SIGSEGV);
