@@ -1,6 +1,6 @@
 //! Programs that people use, under the library: they must do what they do without it.
 //!
-//! What is not installed is not tested, and says so; with `HAK_TEST_ALL_PROGRAMS=1`, as in `.ci/run`, it is a failure. The
+//! What is not installed is not tested, and says so; with `PRELOAD_TESTS_NEED_ALL=1`, as in `.ci/run`, it is a failure. The
 //! longer runs are behind `#[ignore]`:
 //!
 //! ```console
@@ -24,7 +24,7 @@ const MINUTES: Duration = Duration::from_secs(600);
 fn is_here(program: impl AsRef<OsStr>, probe: &[&str]) -> bool {
     let program = program.as_ref();
     if Command::new(program).args(probe).output().is_err() {
-        let required = std::env::var_os("HAK_TEST_ALL_PROGRAMS").is_some_and(|value| value == "1");
+        let required = std::env::var_os("PRELOAD_TESTS_NEED_ALL").is_some_and(|value| value == "1");
         assert!(!required, "{program:?} is not installed: .ci/run installs what these tests use");
         eprintln!("not tested: {program:?} is not installed");
         return false;
@@ -58,7 +58,7 @@ fn python() -> Option<String> {
 /// Runs Python's regression tests. One that fails must fail without the library, too.
 fn python_tests(names: &[&str], limit: Duration) {
     let Some(python) = python() else {
-        let required = std::env::var_os("HAK_TEST_ALL_PROGRAMS").is_some_and(|value| value == "1");
+        let required = std::env::var_os("PRELOAD_TESTS_NEED_ALL").is_some_and(|value| value == "1");
         assert!(!required, "no Python with its regression tests is installed");
         return eprintln!("not tested: no Python with its regression tests is installed");
     };
