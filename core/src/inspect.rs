@@ -385,6 +385,38 @@ pub fn classes<P: Platform>() -> u32 {
     size_class::class_of(P::GEOMETRY.small_max).min(CLASSES as u32)
 }
 
+/// Visits the numbers of the units in use, in order. Of the others, not even the descriptor is looked at. This and the
+/// following questions may be asked while threads run; the answers are then old at once.
+pub fn units_in_use<P: Platform>(range: Range<P>, mut visit: impl FnMut(u32)) {
+    for word in 0..range.units().div_ceil(64) {
+        let mut bits = range.map_word(word).load(Ordering::Relaxed);
+        while bits != 0 {
+            visit(word as u32 * 64 + bits.trailing_zeros());
+            bits &= bits - 1;
+        }
+    }
+}
+
+/// Whether a unit is in use.
+pub fn is_in_use<P: Platform>(range: Range<P>, unit: u32) -> bool {
+    range.map_word(unit as usize / 64).load(Ordering::Relaxed) >> (unit % 64) & 1 == 1
+}
+
+/// What a unit is used for, and its free slots.
+pub fn unit_word<P: Platform>(range: Range<P>, unit: u32) -> SuperSlabWord {
+    range.superslab(unit).load()
+}
+
+/// Bytes of the mapping that begins at a unit.
+pub fn mapping_bytes<P: Platform>(range: Range<P>, unit: u32) -> usize {
+    range.superslab(unit).bytes.load(Ordering::Relaxed)
+}
+
+/// The size class of a slab, 0 for none.
+pub fn class<P: Platform>(range: Range<P>, index: u32) -> u32 {
+    range.class(index)
+}
+
 fn walk<P: Platform>(
     range: Range<P>,
     first: usize,

@@ -39,8 +39,8 @@
 //!
 //! # What is not there
 //!
-//! * `fork` in a process with several threads is not handled yet: the child may find a lock of a thread
-//!   that it does not have. Fork and `exec` at once, as `std::process::Command` does, is fine.
+//! * After a `fork` in a process with several threads both processes may go on allocating, since there are no locks. What
+//!   the other threads' caches held, and what is freed to slabs that they own, is lost to the child.
 //! * Signal handlers must not allocate or free.
 //!
 //! # Inside
@@ -52,12 +52,16 @@ mod memory;
 mod platform;
 mod report;
 mod secret;
+mod spot;
+mod text;
 mod thread;
 mod words;
 
 use core::alloc::{GlobalAlloc, Layout};
 
 pub use platform::Native;
+pub use spot::Spot;
+pub use text::Text;
 
 /// The core, driven by the machine.
 type Allocator = hak_core::Allocator<Native>;
@@ -135,10 +139,10 @@ unsafe impl GlobalAlloc for Hak {
 }
 
 impl Hak {
-    /// Allocates `size` bytes at a multiple of `align`; null if there is no memory for it.
+    /// Allocates `size` bytes at a multiple of `align`; null if there is no memory for it. A size of zero counts as one.
     ///
     /// # Safety
-    /// `align` is a power of two and `size` is not zero.
+    /// `align` is a power of two.
     #[inline]
     pub unsafe fn allocate(size: usize, align: usize) -> *mut u8 {
         Allocator::allocate_fast(size, align).unwrap_or_else(|| slow::allocate(size, align))
@@ -206,5 +210,11 @@ impl Hak {
     #[inline]
     pub fn owns(ptr: *const u8) -> bool {
         Allocator::owns(ptr)
+    }
+
+    /// What lies at an address, in words. Any address may be asked about, at any time.
+    #[inline]
+    pub fn describe(ptr: *const u8) -> Spot {
+        Spot::of(ptr.addr())
     }
 }

@@ -1,21 +1,30 @@
 //! The one line that a program sees before it is stopped for misusing the allocator.
 //!
-//! The allocator may be in any state here, so nothing allocates: the line is put together in a buffer on the stack and
-//! goes out with one `write` to standard error.
+//! It names the address, and what the tables say of it: the slab, its state and class.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use hak_core::Misuse;
+
+use crate::spot::Spot;
+use crate::text::Text;
 
 /// Says what was wrong and aborts.
 #[cold]
 pub(crate) fn misuse(what: Misuse, address: usize) -> ! {
-    let mut line = Line::new();
-    // A line that is too long is cut, see `Line`.
-    let _ = writeln!(line, "hak: {}: address {address:#x}: {}", what.name(), advice(what));
-    line.print();
+    line(what, address, Spot::of(address)).print();
     // SAFETY: no precondition; it does not return.
     unsafe { libc::abort() }
+}
+
+fn line(what: Misuse, address: usize, spot: impl fmt::Display) -> Text<320> {
+    let mut text = Text::new();
+    // Text that is too long is cut, see `Text`.
+    let _ = fmt::write(
+        &mut text,
+        format_args!("hak: {}: address {address:#x}, {spot}: {}\n", what.name(), advice(what)),
+    );
+    text
 }
 
 /// What the program's author can do about it.
@@ -40,55 +49,15 @@ fn advice(what: Misuse) -> &'static str {
     }
 }
 
-/// A line of text on the stack. What does not fit is dropped, but for the line's end.
-struct Line {
-    bytes: [u8; Line::CAPACITY],
-    length: usize,
-}
-
-impl Line {
-    const CAPACITY: usize = 256;
-
-    fn new() -> Line {
-        Line { bytes: [0; Line::CAPACITY], length: 0 }
-    }
-
-    /// Writes the line to standard error, as far as that goes.
-    fn print(&mut self) {
-        if self.length == Line::CAPACITY {
-            self.bytes[Line::CAPACITY - 1] = b'\n';
-        }
-        let mut rest = &self.bytes[..self.length];
-        while !rest.is_empty() {
-            // SAFETY: the bytes of `rest` are initialised and outlive the call.
-            let written =
-                unsafe { libc::write(libc::STDERR_FILENO, rest.as_ptr().cast(), rest.len()) };
-            match usize::try_from(written) {
-                Ok(written) if written > 0 => rest = &rest[written..],
-                _ => return,
-            }
-        }
-    }
-}
-
-impl Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = Line::CAPACITY - self.length;
-        let fits = text.len().min(room);
-        self.bytes[self.length..self.length + fits].copy_from_slice(&text.as_bytes()[..fits]);
-        self.length += fits;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Line, advice};
-    use core::fmt::Write;
+    use super::line;
     use hak_core::Misuse;
 
     #[test]
     fn every_message_fits_on_its_line() {
+        let longest =
+            "in slab 31 of superslab 524287, ABANDONED, of 16384-byte blocks, block 4095 + 16383";
         for what in [
             Misuse::ForeignPointer,
             Misuse::InteriorPointer,
@@ -96,20 +65,9 @@ mod tests {
             Misuse::CorruptedLink,
             Misuse::Reentry,
         ] {
-            let mut line = Line::new();
-            writeln!(line, "hak: {}: address {:#x}: {}", what.name(), usize::MAX, advice(what))
-                .unwrap();
-            assert!(line.length < Line::CAPACITY);
+            let text = line(what, usize::MAX, longest);
+            assert!(text.bytes().len() < 320);
+            assert!(text.bytes().ends_with(b"\n"));
         }
-    }
-
-    #[test]
-    fn a_line_that_is_too_long_is_cut() {
-        let mut line = Line::new();
-        for _ in 0..100 {
-            line.write_str("seventeen letters").unwrap();
-        }
-        assert_eq!(line.length, Line::CAPACITY);
-        assert!(line.bytes.starts_with(b"seventeen lettersseventeen"));
     }
 }

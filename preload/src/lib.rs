@@ -1,0 +1,34 @@
+//! libhak.so: the C malloc family and C++ `new` and `delete` over hak, for `LD_PRELOAD` and for linking.
+//!
+//! | Module          | What it is                                                                |
+//! |-----------------|---------------------------------------------------------------------------|
+//! | [`malloc`]      | malloc, calloc, realloc, free and their relatives                         |
+//! | [`aligned`]     | posix_memalign, aligned_alloc, memalign, valloc, pvalloc                  |
+//! | [`cxx`]         | every form of `operator new` and `operator delete`                        |
+//! | [`information`] | malloc_usable_size, malloc_trim, mallinfo2, mallopt and other questions   |
+//! | [`census`]      | what is in use, counted from the allocator's own tables                   |
+//! | [`environment`] | the `HAK_*` variables, read by a constructor; what is said at the end     |
+//! | [`crash`]       | a line on SIGSEGV, SIGBUS and SIGABRT, for `HAK_CRASH_REPORT=1`           |
+//!
+//! # What holds at any moment
+//!
+//! * The first call of a process may be any of these functions, from any constructor: the allocator's root is zeroed
+//!   static memory, and this library has nothing to initialise before it can allocate. What the environment asks
+//!   for is read by a constructor and never on the way of an allocation.
+//! * Nothing here allocates by itself, and nothing of Rust's standard library that would is called.
+//! * There is one allocator in the process: no call is ever forwarded to the C library's. Out of memory is null and
+//!   `ENOMEM`; a pointer that is not hak's ends the process with one line.
+//! * Blocks of every size are aligned to 16 bytes, as the C library's are.
+//! * No lock is held anywhere, so that a fork in a process with many threads finds nothing locked in the child: to the
+//!   allocator, the threads that the child lacks have stopped for ever. What they held stays held.
+//! * As everywhere, a signal handler must not allocate.
+#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+
+mod aligned;
+mod census;
+mod crash;
+mod cxx;
+mod environment;
+mod errno;
+mod information;
+mod malloc;
