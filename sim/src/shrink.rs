@@ -5,6 +5,9 @@
 //! until it has done a certain step of a certain operation. So the turns of the operations that are left mean the same
 //! when others are taken away. A turn ends early if its thread cannot go.
 //!
+//! Where that is stuck with a run that is not small yet, smaller programs are tried under other schedules with few switches:
+//! a failure may have a shorter way that no single turn taken away leads to.
+//!
 //! The measure that decreases: threads, then operations, then turns, then what happened beside the turns (refused system
 //! calls, older stores that were read), then steps.
 
@@ -17,6 +20,7 @@ use hak_traces::{Config, EVENT_PLAIN, Outcome, Trace};
 use crate::events::{self, Events, Kill};
 use crate::program::Program;
 use crate::runtime::THREADS_MAX;
+use crate::runtime::strategy::Choices;
 use crate::settings::Settings;
 use crate::simulation::{Extras, Report, Simulator};
 
@@ -82,7 +86,11 @@ pub struct Shrunk {
 }
 
 /// Runs at most, so that shrinking ends in a few seconds.
-const RUNS_MAX: u64 = 4_000;
+const RUNS_MAX: u64 = 20_000;
+
+/// Where taking away is stuck with more operations or turns than this, other schedules are tried, so many.
+const SMALL: (usize, usize) = (8, 6);
+const SAMPLES: u64 = 5_000;
 
 /// Shrinks a failing trace. `None` if it does not fail (any more).
 ///
@@ -109,7 +117,8 @@ pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shr
         shrinker.without_operations(&mut best)?;
         shrinker.without_turns(&mut best)?;
         shrinker.without_incidents(&mut best)?;
-        if best.measure() == measure || shrinker.runs >= RUNS_MAX {
+        let stuck = best.measure() == measure && !shrinker.resample(&mut best)?;
+        if stuck || shrinker.runs >= RUNS_MAX {
             break;
         }
     }
@@ -253,6 +262,42 @@ impl Shrinker<'_> {
         Ok(())
     }
 
+    /// Tries slightly smaller programs under schedules with few switches; whether a smaller failing run was found.
+    fn resample(&mut self, best: &mut Failing) -> io::Result<bool> {
+        if best.program.operations() <= SMALL.0 && best.turns.len() <= SMALL.1 {
+            return Ok(false);
+        }
+        for sample in 0..SAMPLES {
+            if self.runs >= RUNS_MAX {
+                return Ok(false);
+            }
+            self.runs += 1;
+            let mut choices = Choices::new(SAMPLE, sample);
+            let mut program = best.program.clone();
+            for _ in 0..sample % 4 {
+                let thread = choices.below(program.threads.len());
+                let operations = &mut program.threads[thread];
+                if !operations.is_empty() {
+                    operations.remove(choices.below(operations.len()));
+                }
+            }
+            let settings = settings_for(&self.settings, &program);
+            let mut guide = SampleGuide::new(choices, best.steps);
+            let extras = Extras::default();
+            let report =
+                self.simulator.run_program(&settings, program, extras, Some(&mut guide))?;
+            if report.violation().is_none_or(|violation| violation.oracle != self.oracle) {
+                continue;
+            }
+            let (turns, incidents) = turns_of(&guide.executed);
+            let found = Failing { program: report.program, turns, incidents, steps: report.steps };
+            if self.improve(best, &found)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn finish(mut self, best: Failing, before: (usize, usize)) -> io::Result<Option<Shrunk>> {
         let settings = settings_for(&self.settings, &best.program);
         let config = Config { program: Some(best.program.to_notation()), ..settings.to_config() };
@@ -338,6 +383,49 @@ fn joined_earlier(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
     turns[earlier].until = turn.until;
     turns.remove(place);
     Some(turns)
+}
+
+/// Key of the stream from which samples are drawn.
+const SAMPLE: u64 = 0x7361_6d70_6c65;
+
+/// Threads have an order, and the first that can go goes; at a few steps the running one is put last.
+struct SampleGuide {
+    order: [u8; THREADS_MAX],
+    demotions: [u64; 5],
+    executed: Vec<Done>,
+}
+
+impl SampleGuide {
+    fn new(mut choices: Choices, steps: u64) -> SampleGuide {
+        let mut order: [u8; THREADS_MAX] = std::array::from_fn(|thread| thread as u8);
+        for place in (1..order.len()).rev() {
+            order.swap(place, choices.below(place + 1));
+        }
+        let demotions = [0; 5].map(|_| choices.below(steps as usize + 1) as u64);
+        SampleGuide { order, demotions, executed: Vec::new() }
+    }
+}
+
+impl Guide for SampleGuide {
+    fn choose(&mut self, step: u64, runnable: &[u8]) -> Choice {
+        let first = |order: &[u8]| order.iter().copied().find(|thread| runnable.contains(thread));
+        let mut thread = first(&self.order).unwrap_or(runnable[0]);
+        if self.demotions.contains(&step) {
+            let place = self.order.iter().position(|&other| other == thread).unwrap_or(0);
+            self.order[place..].rotate_left(1);
+            thread = first(&self.order).unwrap_or(thread);
+        }
+        Choice::Thread { thread, event: EVENT_PLAIN }
+    }
+
+    fn event(&mut self, _step: u64, _thread: u8, _operation: u32) -> Option<u8> {
+        None
+    }
+
+    fn executed(&mut self, _step: u64, seen: &StepSeen, _digest: u64) -> ControlFlow<()> {
+        self.executed.push((seen.thread, seen.operation, seen.event));
+        ControlFlow::Continue(())
+    }
 }
 
 /// Follows turns; after the last one nobody is preempted any more.
@@ -436,7 +524,7 @@ mod tests {
                 shrunk.runs,
                 shrunk.report.program.to_notation()
             );
-            assert!(shrunk.operations.1 <= 30, "{name}: {:?} operations", shrunk.operations);
+            assert!(shrunk.operations.1 <= 24, "{name}: {:?} operations", shrunk.operations);
             assert!(shrunk.switches.1 <= 12, "{name}: {:?} switches", shrunk.switches);
         }
     }
