@@ -188,8 +188,8 @@ impl<P: Platform> Allocator<P> {
             };
         }
         Self::check_block(address, class);
-        let Some(heap) = thread::heap::<P>() else {
-            // More threads than heaps: straight to the slab.
+        let Some(heap) = thread::heap_for_free::<P>() else {
+            // More threads than heaps, or a thread that has ended: straight to the slab.
             // SAFETY: the caller's contract.
             return unsafe { cache::free_without_heap(range, address, class) };
         };
@@ -320,6 +320,12 @@ impl<P: Platform> Allocator<P> {
     /// proportional to what it holds. It may allocate again.
     pub fn thread_exit() {
         thread::exit::<P>();
+    }
+
+    /// The running thread ends: as [`Allocator::thread_exit`], but what it still frees goes straight to the slabs. If it
+    /// allocates again it gets a heap again.
+    pub fn thread_end() {
+        thread::end::<P>();
     }
 
     /// Gives back to the system what nobody uses: the running thread's cache and empty slabs, abandoned slabs all of

@@ -13,8 +13,8 @@
 //! 2. The slabs in a bin's list are exactly the slabs of that class that the heap owns.
 //! 3. A bin whose `reciprocal` is 0 sends every free to the slow path: so do bins that were never used, and bin 0, which
 //!    stands for "no slab", always.
-//! 4. The heap that a thread without a heap has, [`Heap::nobody`], is zeroed memory and nobody ever writes to it: it has
-//!    no block to hand out, and takes none.
+//! 4. The heaps that a thread without a heap has, [`Heap::nobody`] and [`Heap::ended`], are zeroed memory and nobody ever
+//!    writes to them: they have no block to hand out, and take none.
 
 use crate::block;
 use crate::ownership::Owned;
@@ -111,6 +111,13 @@ impl<P: Platform> Heap<P> {
     pub fn nobody() -> *mut Heap<P> {
         // SAFETY: the platform's root is a live structure.
         unsafe { (&raw mut (*P::root().as_ptr()).nobody).cast() }
+    }
+
+    /// The heap of threads that have ended: as [`Heap::nobody`], but a thread that has it does not get another one only
+    /// because it frees.
+    pub fn ended() -> *mut Heap<P> {
+        // SAFETY: the platform's root is a live structure.
+        unsafe { (&raw mut (*P::root().as_ptr()).ended).cast() }
     }
 
     /// The owner identity.

@@ -62,6 +62,27 @@ pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWor
     }
 }
 
+/// SuperSlabs that one sweep looks at.
+const SWEEP: u32 = 4;
+
+/// Too much lies idle: a few other SuperSlabs, each time the next ones, give up what is idle in them too. So idle memory
+/// shrinks with the memory in use, and not only where blocks come back.
+pub(crate) fn sweep<P: Platform>(range: Range<P>) {
+    // Relaxed: a place to go on from.
+    let next = &root::<P>().sweep;
+    let start = next.load(Ordering::Relaxed);
+    let mut last = start;
+    units::visit_claimed::<P, ()>(range, start, SWEEP, |unit| {
+        last = unit + 1;
+        let word = range.superslab(unit).load();
+        if is_too_much::<P>() && has_idle(range, unit, word) {
+            shrink(range, unit, word);
+        }
+        None
+    });
+    next.store(last, Ordering::Relaxed);
+}
+
 /// Gives the memory of a wholly free SuperSlab back to the system, unless somebody took a slot meanwhile.
 fn retire<P: Platform>(range: Range<P>, unit: u32) {
     let all = P::GEOMETRY.all_slots();

@@ -127,6 +127,7 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
             (offset_of!(Root<P>, heaps_used), "heaps used"),
             (offset_of!(Root<P>, decay_due), "time of the next decay"),
             (offset_of!(Root<P>, slots), "slots in use and idle"),
+            (offset_of!(Root<P>, sweep), "next unit to sweep"),
             (offset_of!(Root<P>, unit_hint), "unit hint"),
             (offset_of!(Root<P>, words_used), "words of the unit map in use"),
             (offset_of!(Root<P>, retained_bytes), "bytes of kept mappings"),
@@ -283,7 +284,7 @@ pub fn slot<P: Platform>(range: Range<P>, index: u32) -> SlotWord {
 
 /// The owner identity of a heap; `None` if it has no thread.
 pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
-    if heap.is_null() || heap == Heap::nobody() {
+    if heap.is_null() || heap == Heap::nobody() || heap == Heap::ended() {
         return None;
     }
     Some(crate::thread::as_ref(heap).id.get()).filter(|id| *id != 0)

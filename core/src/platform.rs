@@ -139,7 +139,7 @@ pub trait Platform: Copy + 'static {
         Self::thread_heap().expose_provenance() + bytes
     }
 
-    /// Sets the heap of the running thread, or [`Heap::nobody`] to forget it. After another heap was set, the platform
+    /// Sets the heap of the running thread, or [`Heap::nobody`] or [`Heap::ended`] to forget it. After another heap was set, the platform
     /// calls [`crate::Allocator::thread_exit`] on this thread when it ends.
     fn set_thread_heap(heap: *mut Heap<Self>);
 

@@ -222,6 +222,7 @@ pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u3
     let Some(new) = offer(range, unit, slots) else { return };
     if idle::is_too_much::<P>() {
         idle::shrink(range, unit, new);
+        idle::sweep(range);
     } else {
         decay::expect::<P>();
     }

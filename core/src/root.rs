@@ -19,6 +19,8 @@ pub struct Root<P: Platform> {
     pub(crate) heaps_used: P::AtomicU32,
     /// When the next round of `decay` is due; 0 if none is needed.
     pub(crate) decay_due: P::AtomicU32,
+    /// Where `idle` sweeps next: a unit.
+    pub(crate) sweep: P::AtomicU32,
     /// Slots in use (upper half) and idle ones (lower half); see `idle`. May be off by what threads are in the middle of.
     pub(crate) slots: P::AtomicU64,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
@@ -35,6 +37,8 @@ pub struct Root<P: Platform> {
     pub(crate) abandoned: [IndexStack<P>; CLASSES + 1],
     /// The heap of threads that have none: zero for ever. Not a `Heap`, which has words that are not for sharing.
     pub(crate) nobody: Nobody<P>,
+    /// The heap of threads that have ended, as `nobody`.
+    pub(crate) ended: Nobody<P>,
 }
 
 /// Memory for a heap that nobody ever writes to.

@@ -22,7 +22,7 @@ pub(crate) fn heap<P: Platform>() -> Option<&'static Heap<P>> {
 /// The running thread's heap, if it has one.
 pub(crate) fn existing_heap<P: Platform>() -> Option<&'static Heap<P>> {
     let heap = P::thread_heap();
-    (heap != Heap::nobody()).then(|| as_ref(heap))
+    (heap != Heap::nobody() && heap != Heap::ended()).then(|| as_ref(heap))
 }
 
 #[inline(always)]
@@ -74,6 +74,17 @@ fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
         }
     }
     None
+}
+
+/// The running thread's heap for a free, made now if it has none; `None` also for a thread that has ended.
+pub(crate) fn heap_for_free<P: Platform>() -> Option<&'static Heap<P>> {
+    if P::thread_heap() == Heap::ended() { None } else { heap() }
+}
+
+/// The thread ends: as [`exit`], and what it still frees after that it frees without a heap.
+pub(crate) fn end<P: Platform>() {
+    exit::<P>();
+    P::set_thread_heap(Heap::ended());
 }
 
 /// Gives everything up that the running thread's heap holds, and the heap.

@@ -47,6 +47,11 @@
 //!
 //! This crate is the machine's side of the boundary [`hak_core::Platform`]; the allocator itself is `hak-core`.
 
+#![no_std]
+
+#[cfg(any(test, not(all(target_arch = "x86_64", target_os = "linux"))))]
+extern crate std;
+
 mod errno;
 mod memory;
 mod platform;
@@ -139,6 +144,16 @@ unsafe impl GlobalAlloc for Hak {
 }
 
 impl Hak {
+    /// The fast path of [`Hak::allocate`] alone: a block of the thread cache, if there is one. For who has a way of its own to
+    /// go on, such as one that sets `errno`.
+    ///
+    /// # Safety
+    /// As for [`Hak::allocate`].
+    #[inline(always)]
+    pub unsafe fn allocate_fast(size: usize, align: usize) -> Option<*mut u8> {
+        Allocator::allocate_fast(size, align)
+    }
+
     /// Allocates `size` bytes at a multiple of `align`; null if there is no memory for it. A size of zero counts as one.
     ///
     /// # Safety

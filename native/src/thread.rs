@@ -21,8 +21,8 @@
 //! 1. Rust's and C++'s thread-local destructors run; they allocate and free as ever, the heap is still there.
 //! 2. The C library runs the destructors of all pthread keys with a value, clearing each value first. Ours hands the
 //!    heap over.
-//! 3. A destructor that runs later and allocates gets a fresh heap; `set_heap` then gives the key a value again, and
-//!    the C library makes another round. It makes at most `PTHREAD_DESTRUCTOR_ITERATIONS` (4): only a thread whose
+//! 3. What runs later and frees does so without a heap. A destructor that runs later and allocates gets a fresh heap;
+//!    `set_heap` then gives the key a value again, and the C library makes another round. It makes at most `PTHREAD_DESTRUCTOR_ITERATIONS` (4): only a thread whose
 //!    destructors allocate in each of them *after* ours ran leaves a heap behind.
 //!
 //! The main thread's end is the process's end: its heap is never handed over, which nobody can see.
@@ -159,7 +159,7 @@ pub(crate) fn heap_plus(bytes: usize) -> usize {
 /// later ones) and should that reach us, the heap is found and not made twice.
 pub(crate) fn set_heap(heap: *mut Heap<Native>) {
     word::set(heap);
-    if heap != Heap::nobody() {
+    if heap != Heap::nobody() && heap != Heap::ended() {
         errno::kept(|| watch(heap));
     }
 }
@@ -204,5 +204,5 @@ fn make_key() -> Option<pthread_key_t> {
 
 /// The key's destructor. `extern "C"`: a panic in it aborts.
 extern "C" fn on_thread_end(_heap: *mut c_void) {
-    Allocator::<Native>::thread_exit();
+    Allocator::<Native>::thread_end();
 }

@@ -18,41 +18,74 @@ use native::{Hak, Text};
 
 use crate::malloc::ALIGN;
 
-type NewHandler = Option<unsafe extern "C-unwind" fn()>;
-type NothrowNew = unsafe extern "C-unwind" fn(size_t, *const c_void) -> *mut c_void;
-type AlignedNothrowNew = unsafe extern "C-unwind" fn(size_t, size_t, *const c_void) -> *mut c_void;
+type NewHandler = Option<unsafe extern "C" fn()>;
+type NothrowNew = unsafe extern "C" fn(size_t, *const c_void) -> *mut c_void;
+type AlignedNothrowNew = unsafe extern "C" fn(size_t, size_t, *const c_void) -> *mut c_void;
 
-/// `operator new` and `new[]` at an alignment.
-#[inline(always)]
-fn new(size: usize, align: usize) -> *mut c_void {
-    // SAFETY: the callers check that the alignment is a power of two.
-    let block = unsafe { Hak::allocate(size, align) };
-    if block.is_null() { new_again(size, align) } else { block.cast() }
+/// A block, or what to call before it is tried again.
+#[repr(C)]
+struct Step {
+    block: *mut c_void,
+    call: *mut c_void,
 }
 
+/// `malloc` that leaves `errno` alone.
+extern "C" fn malloc_quietly(size: size_t) -> *mut c_void {
+    // SAFETY: a power of two.
+    unsafe { Hak::allocate(size, ALIGN) }.cast()
+}
+
+/// One attempt of `operator new`: the block, or the new handler, or what throws.
 #[cold]
-#[inline(never)]
-fn new_again(size: usize, align: usize) -> *mut c_void {
-    loop {
-        match new_handler() {
-            // SAFETY: the program made this function known to be called here.
-            Some(handler) => unsafe { handler() },
-            None => throw_bad_alloc(),
-        }
-        // SAFETY: as in `new`.
-        let block = unsafe { Hak::allocate(size, align) };
-        if !block.is_null() {
-            return block.cast();
-        }
+extern "C" fn new_step(size: size_t, align: size_t) -> Step {
+    if !align.is_power_of_two() {
+        return Step { block: ptr::null_mut(), call: thrower() };
     }
+    // SAFETY: a power of two.
+    let block: *mut c_void = unsafe { Hak::allocate(size, align.max(ALIGN)) }.cast();
+    let call = match new_handler() {
+        _ if !block.is_null() => ptr::null_mut(),
+        Some(handler) => handler as *mut c_void,
+        None => thrower(),
+    };
+    Step { block, call }
 }
 
-#[inline(always)]
-fn new_aligned(size: usize, align: usize) -> *mut c_void {
-    if !align.is_power_of_two() {
-        throw_bad_alloc();
-    }
-    new(size, align.max(ALIGN))
+/// `operator new(size, align)`. A new handler may throw, and what throws does: in between lies this function, which the
+/// unwinder passes by its frame description, and no frame of Rust.
+#[unsafe(naked)]
+extern "C-unwind" fn new_again(size: size_t, align: size_t) -> *mut c_void {
+    core::arch::naked_asm!(
+        ".cfi_startproc",
+        "push rbx",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset rbx, 0",
+        "push r12",
+        ".cfi_adjust_cfa_offset 8",
+        ".cfi_rel_offset r12, 0",
+        "sub rsp, 8",
+        ".cfi_adjust_cfa_offset 8",
+        "mov rbx, rdi",
+        "mov r12, rsi",
+        "2:",
+        "mov rdi, rbx",
+        "mov rsi, r12",
+        "call {step}",
+        "test rax, rax",
+        "jne 3f",
+        "call rdx",
+        "jmp 2b",
+        "3:",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "pop r12",
+        ".cfi_adjust_cfa_offset -8",
+        "pop rbx",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+        ".cfi_endproc",
+        step = sym new_step,
+    )
 }
 
 #[cold]
@@ -87,16 +120,16 @@ fn new_aligned_nothrow_again(
 /// The program's new handler, if it has one.
 fn new_handler() -> NewHandler {
     let get = of_runtime(c"_ZSt15get_new_handlerv")?;
-    // SAFETY: the function of that name has this type.
-    unsafe { transmute::<*mut c_void, unsafe extern "C-unwind" fn() -> NewHandler>(get)() }
+    // SAFETY: the function of that name has this type, and does not throw.
+    unsafe { transmute::<*mut c_void, unsafe extern "C" fn() -> NewHandler>(get)() }
 }
 
-#[cold]
-fn throw_bad_alloc() -> ! {
-    if let Some(throw) = of_runtime(c"_ZSt17__throw_bad_allocv") {
-        // SAFETY: the function of that name has this type, and throws.
-        unsafe { transmute::<*mut c_void, unsafe extern "C-unwind" fn() -> !>(throw)() }
-    }
+/// What throws `std::bad_alloc`, or ends the program.
+fn thrower() -> *mut c_void {
+    of_runtime(c"_ZSt17__throw_bad_allocv").unwrap_or(nobody_to_throw_at as *mut c_void)
+}
+
+extern "C" fn nobody_to_throw_at() -> ! {
     Text::line(format_args!(
         "hak: out of memory in operator new, and no C++ runtime to throw std::bad_alloc with: link \
          with the C++ compiler"
@@ -136,24 +169,46 @@ fn next(name: &CStr) -> Option<*mut c_void> {
 /// The forms of `new`, for one object and for arrays.
 macro_rules! new_forms {
     ($($plain:ident $aligned:ident $nothrow:ident $aligned_nothrow:ident)*) => { $(
-        /// `operator new(size)`.
+        /// `operator new(size)`: as `malloc`, and when that has nothing, as `new_again`.
         #[unsafe(no_mangle)]
         #[allow(non_snake_case)]
+        #[unsafe(naked)]
         pub(crate) extern "C-unwind" fn $plain(size: size_t) -> *mut c_void {
-            new(size, ALIGN)
+            core::arch::naked_asm!(
+                ".cfi_startproc",
+                "push rbx",
+                ".cfi_adjust_cfa_offset 8",
+                ".cfi_rel_offset rbx, 0",
+                "mov rbx, rdi",
+                "call {malloc}",
+                "mov rdi, rbx",
+                "pop rbx",
+                ".cfi_adjust_cfa_offset -8",
+                "test rax, rax",
+                "je 2f",
+                "ret",
+                "2:",
+                "mov esi, {align}",
+                "jmp {again}",
+                ".cfi_endproc",
+                malloc = sym malloc_quietly,
+                align = const ALIGN,
+                again = sym new_again,
+            )
         }
 
         /// `operator new(size, align)`.
         #[unsafe(no_mangle)]
         #[allow(non_snake_case)]
+        #[unsafe(naked)]
         pub(crate) extern "C-unwind" fn $aligned(size: size_t, align: size_t) -> *mut c_void {
-            new_aligned(size, align)
+            core::arch::naked_asm!("jmp {again}", again = sym new_again)
         }
 
         /// `operator new(size, nothrow)`.
         #[unsafe(no_mangle)]
         #[allow(non_snake_case)]
-        pub(crate) extern "C-unwind" fn $nothrow(size: size_t, tag: *const c_void) -> *mut c_void {
+        pub(crate) extern "C" fn $nothrow(size: size_t, tag: *const c_void) -> *mut c_void {
             // SAFETY: a power of two.
             let block = unsafe { Hak::allocate(size, ALIGN) };
             if block.is_null() {
@@ -167,7 +222,7 @@ macro_rules! new_forms {
         /// `operator new(size, align, nothrow)`.
         #[unsafe(no_mangle)]
         #[allow(non_snake_case)]
-        pub(crate) extern "C-unwind" fn $aligned_nothrow(
+        pub(crate) extern "C" fn $aligned_nothrow(
             size: size_t,
             align: size_t,
             tag: *const c_void,

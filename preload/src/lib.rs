@@ -22,7 +22,8 @@
 //! * No lock is held anywhere, so that a fork in a process with many threads finds nothing locked in the child: to the
 //!   allocator, the threads that the child lacks have stopped for ever. What they held stays held.
 //! * As everywhere, a signal handler must not allocate.
-#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+#![cfg_attr(panic = "abort", no_std)]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod aligned;
 mod census;
@@ -32,3 +33,24 @@ mod environment;
 mod errno;
 mod information;
 mod malloc;
+
+/// As it ships, the library is built without Rust's standard library and without unwinding: less of it is mapped into each
+/// program, and it needs no other library than the C library. A panic, which only a failed assertion of the core can be,
+/// is one line and an abort.
+#[cfg(panic = "abort")]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+    native::Text::line(format_args!("hak: {info}")).print();
+    // SAFETY: it may be called at any time, and does not return.
+    unsafe { libc::abort() }
+}
+
+// What Rust's precompiled core library names as the unwinder's way through its frames; nothing unwinds here. Hidden: a
+// program's own must not be taken for it.
+#[cfg(panic = "abort")]
+core::arch::global_asm!(
+    ".hidden rust_eh_personality",
+    ".globl rust_eh_personality",
+    "rust_eh_personality:",
+    ".byte 0",
+);

@@ -32,6 +32,17 @@ pub(crate) fn or_enomem(block: *mut u8) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc(size: size_t) -> *mut c_void {
     // SAFETY: the alignment is a power of two.
+    match unsafe { Hak::allocate_fast(size, ALIGN) } {
+        Some(block) => block.cast(),
+        None => malloc_slow(size),
+    }
+}
+
+/// The rest of `malloc`; it does not return to the fast path, which so keeps nothing for afterwards.
+#[cold]
+#[inline(never)]
+pub(crate) extern "C" fn malloc_slow(size: size_t) -> *mut c_void {
+    // SAFETY: the alignment is a power of two.
     or_enomem(unsafe { Hak::allocate(size, ALIGN) })
 }
 

@@ -1,5 +1,5 @@
 //! The `HAK_*` variables: silence without them, and what each of them prints.
-#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod common;
 

@@ -6,7 +6,7 @@
 //! ```console
 //! $ cargo test -p hak-preload --test real_programs -- --ignored
 //! ```
-#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod common;
 

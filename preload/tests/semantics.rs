@@ -1,5 +1,5 @@
 //! What C and C++ promise about each function, checked by programs in C and C++ under the library.
-#![cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64"))]
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod common;
 

@@ -401,7 +401,7 @@ impl SampleGuide {
         for place in (1..order.len()).rev() {
             order.swap(place, choices.below(place + 1));
         }
-        let demotions = [0; 5].map(|_| choices.below(steps as usize + 1) as u64);
+        let demotions = [0; 5].map(|_| choices.word() % (steps + 1));
         SampleGuide { order, demotions, executed: Vec::new() }
     }
 }

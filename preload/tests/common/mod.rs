@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// libhak.so as it ships, in release mode.
+/// libhak.so as it ships.
 ///
 /// Cargo builds no `cdylib` for the tests of its own package, so it is called here, with a folder of its own: no waiting
 /// for whoever runs these tests. If nothing has changed it has nothing to do.
@@ -19,10 +19,10 @@ pub(crate) static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
     let target = scratch().join("library");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["build", "--release", "--offline", "-p", "hak-preload", "--target-dir"]);
+    cargo.args(["build", "--profile", "shared", "--offline", "-p", "hak-preload", "--target-dir"]);
     let output = cargo.arg(&target).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let library = target.join("release/libhak.so");
+    let library = target.join("shared/libhak.so");
     assert!(library.exists());
     library
 });

@@ -288,8 +288,9 @@ impl<G: WorldGeometry> Platform for Sim<G> {
         assert!(!engine.is_null(), "a thread's heap is set outside of simulated code");
         // SAFETY: in simulated code of this engine's world.
         let control = unsafe { &mut borrow(engine).control };
-        let some = heap != Heap::nobody();
-        control.heaps[control.current] = if some { heap.expose_provenance() } else { 0 };
+        let nobody = heap == Heap::nobody();
+        let some = !nobody && heap != Heap::ended();
+        control.heaps[control.current] = if nobody { 0 } else { heap.expose_provenance() };
         let exit: fn() = Allocator::<Self>::thread_exit;
         control.exits[control.current] = some.then_some(exit);
     }

@@ -11,13 +11,13 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "c46810ad7ac9f57a", "abb40b3643fd0546"),
-    ("remote-free", "5208386c46b1686f", "a301f9d8e5220c0e"),
-    ("larson", "c39e5b1b051645bb", "537ddbc27212234a"),
-    ("thread-churn", "b02b9fc2a38df60f", "5856d18d545c3b5f"),
-    ("superslab-free", "957f6f14c40dfb15", "98de528c9702ae05"),
-    ("decay", "98aa4c8cf09be08c", "bcd6d96f9d675e0c"),
-    ("system-calls-fail", "495aefcd5864da1d", "980d2507372a4792"),
+    ("mixed", "0e4c703b945aece2", "1c43849cd0e3144c"),
+    ("remote-free", "3bcc0d07a3470514", "ee7beccc7c5b29a5"),
+    ("larson", "1059fe5382d6d33e", "a56e1049bb7a9e7b"),
+    ("thread-churn", "556412197331e874", "000351541036612a"),
+    ("superslab-free", "e21e3571f5b29499", "f25e7ade0fbf5e3c"),
+    ("decay", "c2fe833f80f134d9", "6d121941a937ae7d"),
+    ("system-calls-fail", "d05d40140f28bc53", "f11bff28546f3674"),
 ];
 
 #[test]
