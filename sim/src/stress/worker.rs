@@ -245,9 +245,9 @@ impl<S: Subject> Side for Worker<'_, S> {
         self.receive(new, size, held.align, Contents::Kept(held))
     }
 
-    /// Time cannot be made to pass here: a thread sleeps for so long in one case of 64, and yields in the others.
+    /// Time cannot be made to pass here: a thread sleeps for so long in one case of 256, and yields in the others.
     fn pass_time(&mut self) {
-        if self.below(64) != 0 {
+        if self.below(256) != 0 {
             return thread::yield_now();
         }
         let left = self.stage.end.saturating_duration_since(Instant::now());
