@@ -1,8 +1,7 @@
 //! Programs: what the simulated threads do with the allocator, as data.
 //!
-//! A program is a list of operations per thread. Scenarios generate programs from a seed; shrinking takes operations
-//! away. A thread has registers, each of which holds a block or nothing, and all threads share mailboxes, through which
-//! blocks change hands. Both lie in the arena's user area, so that the whole state of a run lies in one place.
+//! A program is a list of operations per thread: scenarios draw them, shrinking takes some away. A thread has registers for
+//! blocks; all threads share mailboxes, through which blocks change hands. The whole state of a run lies in the user area:
 //!
 //! ```text
 //! user area:   mailbox 0 .. MAILBOXES-1 (shared, atomic) | registers of thread 0 | registers of thread 1 | ...
@@ -188,7 +187,8 @@ impl<G: WorldGeometry> Side for Simulated<G> {
     }
 }
 
-/// A block, or 0 where that is what the allocator answered.
+/// A block, or 0 where that is what the allocator answered. That the program received it is told to the runtime, which checks
+/// and fills it.
 fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool) -> usize {
     let refused_before = user::refused_calls();
     let block = if zeroed {
