@@ -256,13 +256,29 @@ pub struct UnitPicture {
     pub leftover: usize,
 }
 
+/// How many units, from the first one on, were ever put to a use: the others are zeroed memory.
+pub fn units_used<P: Platform>(range: Range<P>) -> u32 {
+    let claimed = |index: u32| {
+        range.map_word(index as usize / 64).load(Ordering::Relaxed) >> (index % 64) & 1 == 1
+    };
+    (0..range.units() as u32)
+        .rev()
+        .find(|&index| range.superslab(index).load().generation() != 0 || claimed(index))
+        .map_or(0, |last| last + 1)
+}
+
 /// Visits every unit of the range, in order.
-pub fn units<P: Platform>(range: Range<P>, mut visit: impl FnMut(UnitPicture)) {
+pub fn units<P: Platform>(range: Range<P>, visit: impl FnMut(UnitPicture)) {
+    first_units(range, range.units() as u32, visit);
+}
+
+/// Visits the first `count` units of the range, in order.
+pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnMut(UnitPicture)) {
     let kept = core::array::from_fn::<_, RETAINED_MAX, _>(|entry| {
         let word = root::<P>().retained[entry].load(Ordering::Relaxed);
         Run::of(word).map(|run| run.first)
     });
-    for index in 0..range.units() as u32 {
+    for index in 0..count {
         let superslab = range.superslab(index);
         let map = range.map_word(index as usize / 64).load(Ordering::Relaxed);
         visit(UnitPicture {

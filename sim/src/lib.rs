@@ -10,6 +10,8 @@
 //! | [`events`] | what happens beside the interleaving: refusals, failures, threads that end or stop |
 //! | [`turns`] | directed interleavings, for stories and snapshots |
 //! | [`explore`], [`shrink`] | many runs, sampled, and the smallest that fails |
+//! | [`interpreter`] | what an operation does, simulated or native |
+//! | [`stress`], [`heap`] | the same programs on real threads, and the command's own memory |
 //! | [`mutants`] | does the search notice what is taken away |
 //! | [`prove`] | all runs of a small program |
 //! | [`report`], [`picture`], [`columns`], [`explain`] | what is said and drawn of a run |
@@ -24,6 +26,8 @@ pub mod explain;
 pub mod explore;
 pub mod faults;
 mod guiding;
+pub mod heap;
+pub mod interpreter;
 pub mod mutants;
 pub mod notation;
 pub mod oracle;
@@ -40,4 +44,5 @@ pub mod simulation;
 mod sketch;
 mod states;
 mod strategies;
+pub mod stress;
 pub mod turns;

@@ -1,18 +1,17 @@
 //! Programs: what the simulated threads do with the allocator, as data.
 //!
-//! A program is a list of operations per thread. Scenarios generate programs from a seed; shrinking takes operations
-//! away. A thread has registers, each of which holds a block or nothing, and all threads share mailboxes, through which
-//! blocks change hands. Both lie in the arena's user area, so that the whole state of a run lies in one place.
+//! A program is a list of operations per thread: scenarios draw them, shrinking takes some away. A thread has registers for
+//! blocks; all threads share mailboxes, through which blocks change hands. The whole state of a run lies in the user area:
 //!
 //! ```text
 //! user area:   mailbox 0 .. MAILBOXES-1 (shared, atomic) | registers of thread 0 | registers of thread 1 | ...
 //! ```
 
-use std::cell::Cell;
-use std::fmt;
+use std::{cell::Cell, fmt, marker::PhantomData};
 
 use hak_core::{Allocator, Atomic, Ordering};
 
+use crate::interpreter::{Side, deliver, run_operation};
 use crate::oracle::accounting::{self, ACCOUNTING, OUT_OF_MEMORY};
 use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, user};
 
@@ -113,7 +112,7 @@ pub fn run_thread<G: WorldGeometry>(operations: &[Operation], thread: usize) {
         user::operation();
         // What a thread knows lies in its registers, and those in the arena.
         user::at_rest();
-        run_operation::<G>(operation, thread);
+        run_operation(&mut Simulated::<G>(thread, PhantomData), operation);
     }
     user::operation();
     user::at_rest();
@@ -126,7 +125,7 @@ pub fn run_epilogue<G: WorldGeometry>() {
     audit::<G>(false);
     for mailbox in 0..MAILBOXES {
         user::operation();
-        take::<G>(mailbox);
+        deliver(&mut Simulated::<G>(0, PhantomData), mailbox, 0);
     }
     for thread in 0..THREADS_MAX {
         for index in 0..REGISTERS {
@@ -143,52 +142,53 @@ pub fn run_epilogue<G: WorldGeometry>() {
     audit::<G>(true);
 }
 
-fn run_operation<G: WorldGeometry>(operation: &Operation, thread: usize) {
-    match *operation {
-        Operation::Allocate { register: index, size, align_shift, zeroed } => {
-            let index = index as usize;
-            let old = register(thread, index).replace(0);
-            if old != 0 {
-                free::<G>(old);
-            }
-            let new = allocate::<G>(size as usize, 1 << align_shift, zeroed);
-            register(thread, index).set(new);
-        }
-        Operation::Free { register: index } => {
-            let old = register(thread, index as usize).replace(0);
-            if old != 0 {
-                free::<G>(old);
-            }
-        }
-        Operation::Reallocate { register: index, size } => {
-            let old = register(thread, index as usize).get();
-            if old != 0 {
-                let new = reallocate::<G>(old, size as usize);
-                register(thread, index as usize).set(new);
-            }
-        }
-        Operation::Replace { mailbox, size } => {
-            let new = allocate::<G>(size as usize, 1, false);
-            let old = exchange(mailbox as usize, new);
-            if old != 0 {
-                free::<G>(old);
-            }
-        }
-        Operation::Take { mailbox } => take::<G>(mailbox as usize),
-        Operation::Wait => Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1),
-        Operation::Collect => Allocator::<Sim<G>>::collect(),
-        Operation::Exit => Allocator::<Sim<G>>::thread_exit(),
-    }
-}
+/// A simulated thread, by number, as the interpreter sees it: its words lie in the user area, and a block is its address.
+struct Simulated<G: WorldGeometry>(usize, PhantomData<G>);
 
-fn take<G: WorldGeometry>(mailbox: usize) {
-    let block = exchange(mailbox, 0);
-    if block != 0 {
+impl<G: WorldGeometry> Side for Simulated<G> {
+    fn held(&mut self, index: usize) -> usize {
+        register(self.0, index).get()
+    }
+
+    fn take_held(&mut self, index: usize) -> usize {
+        register(self.0, index).replace(0)
+    }
+
+    fn hold(&mut self, index: usize, block: usize) {
+        register(self.0, index).set(block);
+    }
+
+    fn exchange(&mut self, mailbox: usize, block: usize) -> usize {
+        exchange(mailbox, block)
+    }
+
+    fn allocate(&mut self, size: usize, align: usize, zeroed: bool) -> usize {
+        allocate::<G>(size, align, zeroed)
+    }
+
+    fn free(&mut self, block: usize) {
         free::<G>(block);
     }
+
+    fn reallocate(&mut self, block: usize, size: usize) -> usize {
+        reallocate::<G>(block, size)
+    }
+
+    fn pass_time(&mut self) {
+        Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1);
+    }
+
+    fn collect(&mut self) {
+        Allocator::<Sim<G>>::collect();
+    }
+
+    fn end(&mut self) {
+        Allocator::<Sim<G>>::thread_exit();
+    }
 }
 
-/// A block, or 0 where that is what the allocator answered.
+/// A block, or 0 where that is what the allocator answered. That the program received it is told to the runtime, which checks
+/// and fills it.
 fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool) -> usize {
     let refused_before = user::refused_calls();
     let block = if zeroed {
@@ -259,7 +259,7 @@ fn check_refusal(size: usize, refused_before: u32) {
 
 /// Walks the allocator at rest.
 fn audit<G: WorldGeometry>(all_freed: bool) {
-    if let Err(message) = user::look(|held| accounting::audit::<G>(held, all_freed)) {
+    if let Err(message) = user::look(|held| accounting::audit::<Sim<G>>(held, all_freed)) {
         user::fail(ACCOUNTING, message);
     }
 }

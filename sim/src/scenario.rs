@@ -122,12 +122,22 @@ impl Scenario {
     ) -> Program {
         assert!(threads < THREADS_MAX, "one thread is the epilogue's");
         let threads = (0..threads)
-            .map(|thread| {
-                let mut draw = Draw::new(seed, schedule, thread, small_max);
-                (self.generate)(&mut draw, thread, operations)
-            })
+            .map(|thread| self.thread_program(seed, schedule, thread, operations, small_max))
             .collect();
         Program { threads }
+    }
+
+    /// What one thread does in the program of this seed and schedule, however many others there are.
+    pub fn thread_program(
+        &self,
+        seed: u64,
+        schedule: u64,
+        thread: usize,
+        operations: usize,
+        small_max: usize,
+    ) -> Vec<Operation> {
+        let mut draw = Draw::new(seed, schedule, thread, small_max);
+        (self.generate)(&mut draw, thread, operations)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::faults;
 use crate::protocols::PROTOCOLS;
 use crate::scenario::{self, SCENARIOS, Scenario};
 use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
+use crate::stress::{Flaw, STAND_INS};
 
 /// Runs hak's allocator core under a deterministic, seeded scheduler: finds races, replays them.
 ///
@@ -43,6 +44,14 @@ pub(super) enum Command {
     Diff(Diff),
     /// Scores the search: is it noticed when an ordering of the core is made weaker?
     Mutants(Mutants),
+    /// Runs the scenarios on real threads, checked as far as that goes. Not deterministic.
+    ///
+    /// The system schedules, on the machine as it is: the seed gives the same programs, not the same run. A violation
+    /// comes with the round that it happened in, and with a command that tries that round again and again.
+    ///
+    /// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage, or no block was freed by another thread
+    /// than the one that asked for it, so that nothing was proved.
+    Stress(Stress),
     /// Lists what can be run.
     Scenarios(Plain),
     /// Lists what can be planted.
@@ -287,6 +296,31 @@ pub(super) struct Mutants {
     pub(super) json: bool,
 }
 
+#[derive(Args, Clone, Debug)]
+pub(super) struct Stress {
+    /// What happens: a scenario's name, or all.
+    #[arg(long, value_name = "NAME|all", default_value = "all")]
+    pub(super) scenario: String,
+    /// The seed of the programs: how their threads mix is the system's choice.
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// The number of threads of each program, 1 to 64.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(super) threads: usize,
+    /// For how long, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(super) time: u64,
+    /// Run only the program of this round, again and again.
+    #[arg(long, value_name = "N")]
+    pub(super) round: Option<u64>,
+    /// Stress a small allocator with this flaw instead of hak, to see that it is found.
+    #[arg(long, value_name = "FLAW", value_parser = stand_in)]
+    pub(super) stand_in: Option<Flaw>,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Plain {
     /// Print one JSON object, last, on standard output.
@@ -351,6 +385,16 @@ fn fault(name: &str) -> Result<Fault, String> {
 
 fn strategy(text: &str) -> Result<(StrategyName, Events), String> {
     events::parse(text)
+}
+
+fn stand_in(name: &str) -> Result<Flaw, String> {
+    match STAND_INS.iter().find(|(known, ..)| *known == name) {
+        Some((_, flaw, _)) => Ok(*flaw),
+        None => {
+            let names: Vec<&str> = STAND_INS.iter().map(|(name, ..)| *name).collect();
+            Err(format!("there is no such stand-in; there are {}", names.join(", ")))
+        }
+    }
 }
 
 /// What is wrong with a command line, in one line.

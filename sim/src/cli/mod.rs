@@ -20,6 +20,7 @@ mod mutants;
 mod prove;
 mod replay;
 mod run;
+mod stress;
 
 use std::io::{self, Write};
 
@@ -80,6 +81,7 @@ pub fn main() -> u8 {
         Some(Command::Show(options)) => replay::show(options),
         Some(Command::Diff(options)) => replay::diff(options),
         Some(Command::Mutants(options)) => mutants::main(options),
+        Some(Command::Stress(options)) => stress::main(options),
         Some(Command::Scenarios(options)) => lists::scenarios(options),
         Some(Command::Faults(options)) => lists::faults(options),
     };

@@ -16,14 +16,12 @@
 use std::collections::HashMap;
 use std::ptr::without_provenance;
 
-use hak_core::Allocator;
 use hak_core::inspect::{self, Home, SlabPicture, UnitPicture};
 use hak_core::range::Range;
 use hak_core::size_class;
 use hak_core::slot::SlabState;
 use hak_core::superslab::Use;
-
-use crate::runtime::{Sim, WorldGeometry};
+use hak_core::{Allocator, Platform};
 
 /// Every block in one place, counts agree, memory goes back.
 pub const ACCOUNTING: &str = "accounting";
@@ -35,8 +33,8 @@ pub const OUT_OF_MEMORY: &str = "out-of-memory";
 ///
 /// # Errors
 /// One sentence on the first thing that is wrong.
-pub fn audit<G: WorldGeometry>(live: &[(usize, usize)], all_freed: bool) -> Result<(), String> {
-    let Some(range) = Range::<Sim<G>>::get() else {
+pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<(), String> {
+    let Some(range) = Range::<P>::get() else {
         return if live.is_empty() {
             Ok(())
         } else {
@@ -44,18 +42,20 @@ pub fn audit<G: WorldGeometry>(live: &[(usize, usize)], all_freed: bool) -> Resu
         };
     };
     check_lookup(range)?;
-    let mut audit = Audit::<G> { range, places: HashMap::new(), slabs: Vec::new() };
+    let mut audit =
+        Audit::<P> { range, places: HashMap::new(), units: Vec::new(), slabs: Vec::new() };
+    let found = audit.walk()?;
     for &(address, bytes) in live {
         audit.add_live(address, bytes)?;
     }
-    audit.walk()?;
+    audit.add_found(found)?;
     audit.check_stacks()?;
     audit.check_slabs()?;
     audit.check_units(all_freed)
 }
 
 /// Addresses around the range, and far from it, are nobody's; the first and the last one in it are the allocator's.
-fn check_lookup<G: WorldGeometry>(range: Range<Sim<G>>) -> Result<(), String> {
+fn check_lookup<P: Platform>(range: Range<P>) -> Result<(), String> {
     let end = range.base() + range.bytes();
     let addresses = [
         ("the byte in front of the first unit", range.base() - 1, false),
@@ -67,7 +67,7 @@ fn check_lookup<G: WorldGeometry>(range: Range<Sim<G>>) -> Result<(), String> {
         ("the last address of all", usize::MAX, false),
     ];
     for (what, address, inside) in addresses {
-        if Allocator::<Sim<G>>::owns(without_provenance(address)) != inside {
+        if Allocator::<P>::owns(without_provenance(address)) != inside {
             let verb = if inside { "is not" } else { "is" };
             return Err(format!("{what} {verb} taken for memory that blocks lie in"));
         }
@@ -91,19 +91,21 @@ enum Found {
     In(Home),
 }
 
-struct Audit<G: WorldGeometry> {
-    range: Range<Sim<G>>,
+struct Audit<P: Platform> {
+    range: Range<P>,
     places: HashMap<usize, Found>,
+    /// Up to the last one that was ever put to a use: the others are zeroed memory, and are not looked at.
+    units: Vec<UnitPicture>,
     slabs: Vec<SlabPicture>,
 }
 
-impl<G: WorldGeometry> Audit<G> {
+impl<P: Platform> Audit<P> {
     fn name(&self, address: usize) -> String {
-        inspect::place::<Sim<G>>(address).to_string()
+        inspect::place::<P>(address).to_string()
     }
 
     fn slab_name(index: u32) -> String {
-        let slabs = G::GEOMETRY.slabs_per_superslab;
+        let slabs = P::GEOMETRY.slabs_per_superslab;
         format!("superslab {}, slab {}", index / slabs, index % slabs)
     }
 
@@ -114,44 +116,37 @@ impl<G: WorldGeometry> Audit<G> {
         let Some(index) = self.range.slab_index_of(address) else {
             return Err(format!("a live block of {bytes} bytes lies outside of the range"));
         };
-        let slabs = G::GEOMETRY.slabs_per_superslab;
-        let slab = inspect::slab(self.range, index, &mut |_, _| {}).map_err(|broken| {
-            format!("{} has a broken list: {broken:?}", Self::slab_name(index))
-        })?;
-        if slab.class != 0 {
-            return Ok(());
-        }
-        if slab.run != 0 {
-            let start = self.range.base() + index as usize * G::GEOMETRY.slab_size();
-            let fits = address == start && bytes <= slab.run as usize * G::GEOMETRY.slab_size();
-            return if fits { Ok(()) } else { Err("a live block does not fit its run".to_owned()) };
-        }
-        let mut large = None;
-        inspect::units(self.range, |unit| {
-            if unit.index == index / slabs && unit.word.usage() == Use::Large {
-                large = Some(unit.bytes);
+        let slabs = P::GEOMETRY.slabs_per_superslab;
+        if let (Some(slab), Some(unit)) =
+            (self.slabs.get(index as usize), self.units.get((index / slabs) as usize))
+        {
+            if slab.class != 0 {
+                return Ok(());
             }
-        });
-        match large {
-            Some(committed) if committed >= bytes && index.is_multiple_of(slabs) => Ok(()),
-            _ => Err(format!(
-                "the live block at {} is in no slab and no mapping",
-                self.name(address)
-            )),
+            if slab.run != 0 {
+                let start = self.range.base() + index as usize * P::GEOMETRY.slab_size();
+                let room = slab.run as usize * P::GEOMETRY.slab_size();
+                let fits = address == start && bytes <= room;
+                return if fits {
+                    Ok(())
+                } else {
+                    Err("a live block does not fit its run".to_owned())
+                };
+            }
+            let large = unit.word.usage() == Use::Large && index.is_multiple_of(slabs);
+            if large && unit.bytes >= bytes {
+                return Ok(());
+            }
         }
+        Err(format!("the live block at {} is in no slab and no mapping", self.name(address)))
     }
 
-    fn walk(&mut self) -> Result<(), String> {
+    /// Looks at all units and slabs; the blocks that are on lists and in thread caches.
+    fn walk(&mut self) -> Result<Vec<(usize, Home)>, String> {
         let mut found = Vec::new();
-        let slabs = G::GEOMETRY.slabs_per_superslab;
-        // Units that were never put to a use are zeroed memory: their slabs are not looked at.
-        let mut used = 0;
-        inspect::units(self.range, |unit| {
-            if unit.word.generation() != 0 || unit.claimed {
-                used = unit.index + 1;
-            }
-        });
-        for index in 0..used * slabs {
+        let used = inspect::units_used(self.range);
+        inspect::first_units(self.range, used, |unit| self.units.push(unit));
+        for index in 0..used * P::GEOMETRY.slabs_per_superslab {
             let picture =
                 inspect::slab(self.range, index, &mut |block, home| found.push((block, home)))
                     .map_err(|broken| {
@@ -161,6 +156,10 @@ impl<G: WorldGeometry> Audit<G> {
         }
         inspect::caches(self.range, &mut |block, home| found.push((block, home)))
             .map_err(|broken| format!("a thread cache is broken: {broken:?}"))?;
+        Ok(found)
+    }
+
+    fn add_found(&mut self, found: Vec<(usize, Home)>) -> Result<(), String> {
         for (block, home) in found {
             if let Some(other) = self.places.insert(block, Found::In(home)) {
                 let place = self.name(block);
@@ -170,7 +169,7 @@ impl<G: WorldGeometry> Audit<G> {
             }
             let index = self.range.slab_index_of(block).ok_or("a block outside of the range")?;
             let fits = self.slabs.get(index as usize).is_some_and(|slab| {
-                let offset = block % G::GEOMETRY.slab_size();
+                let offset = block % P::GEOMETRY.slab_size();
                 let size = size_class::size_of(slab.class);
                 size != 0 && offset.is_multiple_of(size) && offset / size < slab.carved as usize
             });
@@ -188,7 +187,7 @@ impl<G: WorldGeometry> Audit<G> {
 
     fn check_stacks(&self) -> Result<(), String> {
         let mut listed = HashMap::new();
-        for class in 1..=inspect::classes::<Sim<G>>() {
+        for class in 1..=inspect::classes::<P>() {
             inspect::abandoned(self.range, class, |index| {
                 *listed.entry((index, class)).or_insert(0) += 1;
             });
@@ -273,18 +272,20 @@ impl<G: WorldGeometry> Audit<G> {
     }
 
     fn check_units(&self, all_freed: bool) -> Result<(), String> {
-        let mut result = Ok(());
+        let mut listed = HashMap::new();
+        inspect::available(self.range, |index| *listed.entry(index).or_insert(0) += 1);
         let mut inside = 0;
-        let mut listed = vec![0; self.range.units()];
-        inspect::available(self.range, |index| listed[index as usize] += 1);
-        inspect::units(self.range, |unit| {
-            if result.is_ok() {
-                result = check_listed(&unit, listed[unit.index as usize])
-                    .and_then(|()| self.check_unit(&unit, &mut inside, all_freed))
-                    .map_err(|message| format!("superslab {}: {message}", unit.index));
-            }
-        });
-        result
+        for unit in &self.units {
+            check_listed(unit, listed.remove(&unit.index).unwrap_or(0))
+                .and_then(|()| self.check_unit(unit, &mut inside, all_freed))
+                .map_err(|message| format!("superslab {}: {message}", unit.index))?;
+        }
+        match listed.keys().min() {
+            Some(index) => Err(format!(
+                "superslab {index} is on the stack of available ones and was never opened"
+            )),
+            None => Ok(()),
+        }
     }
 
     fn check_unit(
@@ -319,7 +320,7 @@ impl<G: WorldGeometry> Audit<G> {
             Use::Retained => Err("a freed mapping that nobody knows of".into()),
             Use::Large => {
                 *inside = unit.run as usize - 1;
-                let start = self.range.base() + unit.index as usize * G::GEOMETRY.unit_size();
+                let start = self.range.base() + unit.index as usize * P::GEOMETRY.unit_size();
                 match self.places.get(&start) {
                     Some(Found::Live) => Ok(()),
                     _ => Err("a mapping whose block nobody holds".into()),
@@ -333,7 +334,7 @@ impl<G: WorldGeometry> Audit<G> {
         if !unit.word.is_listed() && unit.word.free_slots() != 0 {
             return Err("free slots that the pool does not know of".into());
         }
-        let slabs = G::GEOMETRY.slabs_per_superslab;
+        let slabs = P::GEOMETRY.slabs_per_superslab;
         let mut run_end = 0;
         for slot in 0..slabs {
             let picture = &self.slabs[(unit.index * slabs + slot) as usize];

@@ -97,7 +97,7 @@ fn unknown_commands_and_options_are_refused() {
 fn help_and_version_end_well_on_standard_output() {
     let folder = Folder::new();
     let help = folder.expect(0, "--help").stdout;
-    for command in ["explore", "replay", "show", "diff", "scenarios", "faults"] {
+    for command in ["explore", "replay", "stress", "show", "diff", "scenarios", "faults"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         assert!(folder.expect(0, &format!("{command} --help")).stdout.contains("Usage:"));
     }

@@ -27,6 +27,8 @@ const COMMANDS: &[(&str, i32, &str)] = &[
     ("show fault.hak", 0, "violation"),
     ("diff passed.hak passed.hak", 0, "identical"),
     ("diff passed.hak other.hak", 3, "different"),
+    ("stress --time 1", 0, "passed"),
+    ("stress --time 1 --stand-in overlaps", 1, "violation"),
     ("scenarios", 0, "passed"),
     ("faults", 0, "passed"),
 ];

@@ -14,4 +14,5 @@ mod proving;
 mod searching;
 mod showing;
 mod shrinking;
+mod stress;
 mod support;

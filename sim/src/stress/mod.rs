@@ -1,0 +1,113 @@
+//! The scenarios on real threads: the same programs, the same interpreter, hak as it ships.
+//!
+//! ```text
+//! hak-sim stress          watch ── starts, bounds in time, tells how it ended
+//!                           │ process
+//!                         child ── round after round until the time is up
+//!                           │
+//!                         rounds ── a program from (seed, round); threads; at rest: audit, free, collect, audit
+//!                           │ thread
+//!                         worker ── the side of `interpreter::Side`: oracles around each call of the allocator
+//!                           │
+//!                         subject ── hak, or a small allocator with a known fault (stand_in)
+//! ```
+//!
+//! What the simulator cannot see is looked at here: the machine code, caches, the system's memory and threads, and sizes as
+//! they are. What it can do is lost: the system schedules, so a run cannot be repeated, only tried again, and nothing looks
+//! into the allocator between two operations. A stress that passes says less than a search that passes.
+//!
+//! Everything that the harness needs lies apart from the memory of the allocator: it could not trust it otherwise.
+
+pub(crate) mod child;
+mod held;
+mod rounds;
+mod shadow;
+mod stand_in;
+mod subject;
+mod totals;
+mod watch;
+mod worker;
+
+use std::time::Duration;
+
+use crate::scenario::Scenario;
+
+pub use stand_in::{Flaw, STAND_INS};
+pub use totals::Totals;
+pub use watch::{Ended, watch};
+
+/// Threads of a program, at most.
+pub const THREADS_MAX: usize = 64;
+
+/// Seconds of a stress, at most.
+pub const SECONDS_MAX: u64 = 86_400;
+
+/// What a stress is asked for.
+#[derive(Clone)]
+pub struct Plan {
+    /// Keys the programs.
+    pub seed: u64,
+    /// Threads of each program.
+    pub threads: usize,
+    /// For how long.
+    pub time: Duration,
+    /// What happens, in turn.
+    pub scenarios: Vec<&'static Scenario>,
+    /// Only the program of this round, again and again.
+    pub round: Option<u64>,
+    /// The faulty allocator that takes hak's place.
+    pub stand_in: Option<Flaw>,
+}
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which oracle found it.
+    pub oracle: String,
+    /// What is wrong, in one sentence.
+    pub message: String,
+}
+
+impl Finding {
+    pub(crate) fn new(oracle: &str, message: impl Into<String>) -> Finding {
+        Finding { oracle: oracle.to_owned(), message: message.into() }
+    }
+}
+
+/// The names of the oracles of a stress.
+pub mod oracle {
+    /// No two blocks that are in use share a byte.
+    pub const OVERLAP: &str = "overlap";
+    /// Blocks begin where they were asked to.
+    pub const ALIGNMENT: &str = "alignment";
+    /// Blocks hold what the program wrote; `calloc` is zero, `realloc` keeps the prefix.
+    pub const CONTENT: &str = "content";
+    /// The usable size is at least what was asked for.
+    pub const USABLE_SIZE: &str = "usable-size";
+    /// The allocator knows its blocks for its own.
+    pub const OWNS: &str = "owns";
+    /// At rest each block is in one place, counts agree, and memory has gone back.
+    pub const ACCOUNTING: &str = crate::oracle::accounting::ACCOUNTING;
+    /// The allocator accuses nobody who is innocent.
+    pub const MISUSE: &str = "misuse";
+    /// No assertion fails.
+    pub const ASSERTION: &str = "assertion";
+    /// The process is not ended by a signal.
+    pub const CRASH: &str = "crash";
+    /// The stress ends in time.
+    pub const PROGRESS: &str = "progress";
+
+    /// All of them.
+    pub const ALL: &[&str] = &[
+        OVERLAP,
+        ALIGNMENT,
+        CONTENT,
+        USABLE_SIZE,
+        OWNS,
+        ACCOUNTING,
+        MISUSE,
+        ASSERTION,
+        CRASH,
+        PROGRESS,
+    ];
+}

@@ -1,0 +1,110 @@
+//! What is stressed: an allocator.
+
+use hak::{Hak, Native};
+use hak_core::Platform;
+use hak_core::range::Range;
+
+use crate::oracle::accounting;
+
+/// An allocator for all threads. Its blocks begin at multiples of 16 at least.
+pub(super) trait Subject: Sync {
+    /// The largest block that shares its memory with others: what "small" means for the programs.
+    fn small_max(&self) -> usize;
+
+    /// A block; null if there is no memory.
+    fn allocate(&self, size: usize, align: usize) -> *mut u8;
+
+    /// A block of zeros; null if there is no memory.
+    fn allocate_zeroed(&self, size: usize, align: usize) -> *mut u8;
+
+    /// Takes a block back.
+    ///
+    /// # Safety
+    /// The block is one of this allocator, in use, and the caller's.
+    unsafe fn free(&self, block: *mut u8);
+
+    /// Changes a block's size; null if there is no memory, and the block is as it was.
+    ///
+    /// # Safety
+    /// As [`Subject::free`]; it was asked for with this alignment.
+    unsafe fn reallocate(&self, block: *mut u8, size: usize, align: usize) -> *mut u8;
+
+    /// Bytes of the block that may be used.
+    ///
+    /// # Safety
+    /// As [`Subject::free`].
+    unsafe fn usable_size(&self, block: *const u8) -> usize;
+
+    /// Whether the address is the allocator's.
+    fn owns(&self, address: *const u8) -> bool;
+
+    /// Gives back to the system what nobody uses.
+    fn collect(&self);
+
+    /// The running thread will not allocate for long.
+    fn thread_exit(&self);
+
+    /// Looks at everything at rest. `live` are the blocks in use, address and bytes; with `all_freed` nothing may be
+    /// kept.
+    ///
+    /// # Errors
+    /// One sentence on what is wrong.
+    fn audit(&self, live: &[(usize, usize)], all_freed: bool) -> Result<(), String>;
+
+    /// Where blocks lie, address and bytes, once there have been some.
+    fn memory(&self) -> Option<(usize, usize)>;
+}
+
+/// What ships.
+pub(super) struct Shipped;
+
+impl Subject for Shipped {
+    fn small_max(&self) -> usize {
+        Native::GEOMETRY.small_max
+    }
+
+    fn allocate(&self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: programs ask for at least one byte, at a power of two.
+        unsafe { Hak::allocate(size, align) }
+    }
+
+    fn allocate_zeroed(&self, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: as above.
+        unsafe { Hak::allocate_zeroed(size, align) }
+    }
+
+    unsafe fn free(&self, block: *mut u8) {
+        // SAFETY: the same contract.
+        unsafe { Hak::free(block) }
+    }
+
+    unsafe fn reallocate(&self, block: *mut u8, size: usize, align: usize) -> *mut u8 {
+        // SAFETY: the same contract; programs ask for at least one byte.
+        unsafe { Hak::reallocate(block, size, align) }
+    }
+
+    unsafe fn usable_size(&self, block: *const u8) -> usize {
+        // SAFETY: the same contract.
+        unsafe { Hak::usable_size(block) }
+    }
+
+    fn owns(&self, address: *const u8) -> bool {
+        Hak::owns(address)
+    }
+
+    fn collect(&self) {
+        Hak::collect();
+    }
+
+    fn thread_exit(&self) {
+        Hak::thread_exit();
+    }
+
+    fn audit(&self, live: &[(usize, usize)], all_freed: bool) -> Result<(), String> {
+        accounting::audit::<Native>(live, all_freed)
+    }
+
+    fn memory(&self) -> Option<(usize, usize)> {
+        Range::<Native>::get().map(|range| (range.base(), range.bytes()))
+    }
+}

@@ -1,0 +1,271 @@
+//! A real thread, as the interpreter sees it: calls of the allocator, with an oracle in front of and behind each.
+
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hak::Native;
+use hak_core::Platform;
+
+use super::held::Held;
+use super::rounds::Shape;
+use super::shadow::{GRANULE, Shadow};
+use super::subject::Subject;
+use super::totals::Totals;
+use super::{Finding, child, oracle};
+use crate::interpreter::{Side, deliver, free_held, run_operation};
+use crate::program::{MAILBOXES, Operation, REGISTERS};
+
+/// What all threads of a round share.
+pub(super) struct Stage<'a, S> {
+    pub(super) subject: &'a S,
+    pub(super) shadow: &'a Shadow,
+    pub(super) shape: Shape,
+    /// When the time is up.
+    pub(super) end: Instant,
+    /// By lane and mailbox.
+    pub(super) mailboxes: Vec<AtomicUsize>,
+}
+
+impl<'a, S> Stage<'a, S> {
+    pub(super) fn new(
+        subject: &'a S,
+        shadow: &'a Shadow,
+        shape: Shape,
+        end: Instant,
+    ) -> Stage<'a, S> {
+        let mailboxes = (0..shape.lanes * MAILBOXES).map(|_| AtomicUsize::new(0)).collect();
+        Stage { subject, shadow, shape, end, mailboxes }
+    }
+}
+
+/// A thread of a program. It goes from one thread of the system to the next when that ends.
+pub(super) struct Worker<'a, S> {
+    stage: &'a Stage<'a, S>,
+    thread: u32,
+    /// By lane and register.
+    registers: Vec<usize>,
+    lane: usize,
+    blocks: u64,
+    random: u64,
+    /// Whether the thread of the system is to end, and another one to go on.
+    pub(super) ending: bool,
+    pub(super) totals: Totals,
+}
+
+impl<'a, S: Subject> Worker<'a, S> {
+    pub(super) fn new(stage: &'a Stage<'a, S>, thread: u32, key: u64) -> Worker<'a, S> {
+        Worker {
+            stage,
+            thread,
+            registers: vec![0; stage.shape.lanes * REGISTERS],
+            lane: 0,
+            blocks: 0,
+            random: key | 1,
+            ending: false,
+            totals: Totals::default(),
+        }
+    }
+
+    /// A number below `bound`, the same for the same seed, round and thread: xorshift64*.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        (self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) % bound
+    }
+
+    /// Whether the stress is to end.
+    pub(super) fn is_time_up(&self) -> bool {
+        Instant::now() >= self.stage.end
+    }
+
+    /// Lets another thread go first, now and then.
+    pub(super) fn perhaps_yield(&mut self) {
+        let yields = self.stage.shape.yields;
+        if yields != 0 && self.below(yields) == 0 {
+            match self.below(32) {
+                0 => thread::sleep(Duration::from_micros(1)),
+                _ => thread::yield_now(),
+            }
+        }
+    }
+
+    /// Does an operation: in each lane, if it is about blocks.
+    pub(super) fn do_operation(&mut self, operation: &Operation) {
+        let about_blocks =
+            !matches!(operation, Operation::Wait | Operation::Collect | Operation::Exit);
+        for lane in 0..if about_blocks { self.stage.shape.lanes } else { 1 } {
+            self.lane = lane;
+            self.totals.operations += 1;
+            run_operation(self, operation);
+        }
+    }
+
+    /// Address and bytes of each block that the thread holds.
+    pub(super) fn live(&self, blocks: &mut Vec<(usize, usize)>) {
+        for &word in self.registers.iter().filter(|&&word| word != 0) {
+            // SAFETY: registers hold records, and this thread has ended.
+            let held = unsafe { Held::of_word(word) };
+            blocks.push((held.address, held.size));
+        }
+    }
+
+    /// Frees everything that this thread holds, and what lies in the mailboxes.
+    pub(super) fn tidy_up(&mut self) {
+        for lane in 0..self.stage.shape.lanes {
+            self.lane = lane;
+            (0..REGISTERS).for_each(|register| free_held(self, register));
+            (0..MAILBOXES).for_each(|mailbox| deliver(self, mailbox, 0));
+        }
+    }
+
+    /// The program receives a block: is it one? Fills it.
+    fn receive(&mut self, start: *mut u8, size: usize, align: usize, contents: Contents) -> usize {
+        self.blocks += 1;
+        self.totals.blocks += 1;
+        let held = Held {
+            address: start.expose_provenance(),
+            size,
+            align,
+            thread: self.thread,
+            identity: self.blocks << 8 | u64::from(self.thread),
+        };
+        or_end(self.check_received(&held, contents));
+        // SAFETY: the block is the program's now.
+        unsafe { held.fill() };
+        held.into_word()
+    }
+
+    fn check_received(&self, held: &Held, contents: Contents) -> Result<(), Finding> {
+        let Held { address, size, align, .. } = *held;
+        if !address.is_multiple_of(align.max(GRANULE)) {
+            let what = format!("a block of {size} bytes at {address:#x} is not aligned to {align}");
+            return Err(Finding::new(oracle::ALIGNMENT, what));
+        }
+        self.stage.shadow.add(address, size)?;
+        let pointer = ptr::with_exposed_provenance(address);
+        let ends = [address, address + size - 1];
+        if ends.iter().any(|&end| !self.stage.subject.owns(ptr::without_provenance(end))) {
+            let what =
+                format!("the block of {size} bytes at {address:#x} is said to be a stranger's");
+            return Err(Finding::new(oracle::OWNS, what));
+        }
+        // SAFETY: the block is in use, and the program's.
+        let usable = unsafe { self.stage.subject.usable_size(pointer) };
+        if usable < size {
+            let what = format!("of a block of {size} bytes only {usable} are said to be usable");
+            return Err(Finding::new(oracle::USABLE_SIZE, what));
+        }
+        // SAFETY: the block is the program's and has that many bytes.
+        unsafe {
+            match contents {
+                Contents::Anything => Ok(()),
+                Contents::Zero => held.check_zero(),
+                Contents::Kept(old) => held.check(&old, old.size.min(size)),
+            }
+        }
+    }
+
+    /// The program is about to give this block back: it must be as it was left.
+    fn return_block(&mut self, word: usize) -> Held {
+        // SAFETY: the interpreter took the word out of its only place, or alone can.
+        let held = unsafe { Held::from_word(word) };
+        // SAFETY: the block is the program's.
+        or_end(unsafe { held.check(&held, held.size) });
+        or_end(self.stage.shadow.remove(held.address, held.size));
+        self.totals.remote_frees += u64::from(held.thread != self.thread);
+        held
+    }
+}
+
+/// What a block must hold when it is handed out.
+enum Contents {
+    Anything,
+    Zero,
+    Kept(Held),
+}
+
+/// A broken rule ends the process: nothing that happens after it could be relied on.
+fn or_end(result: Result<(), Finding>) {
+    if let Err(finding) = result {
+        child::end_with(&finding);
+    }
+}
+
+impl<S: Subject> Side for Worker<'_, S> {
+    fn held(&mut self, register: usize) -> usize {
+        self.registers[self.lane * REGISTERS + register]
+    }
+
+    fn take_held(&mut self, register: usize) -> usize {
+        std::mem::take(&mut self.registers[self.lane * REGISTERS + register])
+    }
+
+    fn hold(&mut self, register: usize, block: usize) {
+        self.registers[self.lane * REGISTERS + register] = block;
+    }
+
+    fn exchange(&mut self, mailbox: usize, block: usize) -> usize {
+        // AcqRel: the block changes hands with everything that was done to it; the partner is every other exchange of
+        // the same mailbox.
+        self.stage.mailboxes[self.lane * MAILBOXES + mailbox].swap(block, Ordering::AcqRel)
+    }
+
+    fn allocate(&mut self, size: usize, align: usize, zeroed: bool) -> usize {
+        let subject = self.stage.subject;
+        let start = if zeroed {
+            subject.allocate_zeroed(size, align)
+        } else {
+            subject.allocate(size, align)
+        };
+        if start.is_null() {
+            self.totals.refused += 1;
+            return 0;
+        }
+        self.receive(start, size, align, if zeroed { Contents::Zero } else { Contents::Anything })
+    }
+
+    fn free(&mut self, block: usize) {
+        let held = self.return_block(block);
+        // SAFETY: a block of this allocator, in use until now, which nobody else knows.
+        unsafe { self.stage.subject.free(ptr::with_exposed_provenance_mut(held.address)) };
+    }
+
+    fn reallocate(&mut self, block: usize, size: usize) -> usize {
+        let held = self.return_block(block);
+        let old = ptr::with_exposed_provenance_mut(held.address);
+        // SAFETY: as in `free`, and with the alignment that it was asked for.
+        let new = unsafe { self.stage.subject.reallocate(old, size, held.align) };
+        if new.is_null() {
+            self.totals.refused += 1;
+            return self.receive(old, held.size, held.align, Contents::Kept(held));
+        }
+        self.receive(new, size, held.align, Contents::Kept(held))
+    }
+
+    /// Time cannot be made to pass here: a thread sleeps for so long in one case of 256, and yields in the others.
+    fn pass_time(&mut self) {
+        if self.below(256) != 0 {
+            return thread::yield_now();
+        }
+        let left = self.stage.end.saturating_duration_since(Instant::now());
+        let interval = u64::from(Native::GEOMETRY.decay_interval) + 1;
+        thread::sleep(Duration::from_millis(interval).min(left));
+    }
+
+    fn collect(&mut self) {
+        self.stage.subject.collect();
+    }
+
+    /// In some of the cases the thread of the system ends too: see `rounds`.
+    fn end(&mut self) {
+        if self.below(4) == 0 {
+            self.ending = true;
+        } else {
+            self.totals.heaps_handed_over += 1;
+            self.stage.subject.thread_exit();
+        }
+    }
+}
