@@ -11,6 +11,7 @@ use core::marker::PhantomData;
 use core::ptr::{null_mut, with_exposed_provenance_mut};
 
 use crate::block;
+use crate::budget;
 use crate::cache;
 use crate::class_map::ClassWord;
 use crate::fault::Fault;
@@ -91,7 +92,8 @@ impl<P: Platform> Allocator<P> {
     fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
         let heap = thread::heap::<P>()?;
         Self::allocate_from(heap, size, align).or_else(|| {
-            let retry = large::release_retained(heap.range());
+            let range = heap.range();
+            let retry = large::release_retained(range) | idle::collect(range);
             if retry { Self::allocate_from(heap, size, align) } else { None }
         })
     }
@@ -342,6 +344,17 @@ impl<P: Platform> Allocator<P> {
         thread::give_up_all(range, heap);
         idle::collect(range);
         large::release_retained(range);
+    }
+
+    /// Bytes that the system has committed for blocks, used or idle; the tables that describe them are not counted.
+    pub fn committed() -> usize {
+        budget::committed::<P>()
+    }
+
+    /// Limits the committed bytes; 0 for no limit. Memory that is committed already stays. At the limit, idle memory goes
+    /// back, and what does not fit then is refused.
+    pub fn set_limit(bytes: usize) {
+        budget::set_limit::<P>(bytes);
     }
 
     /// The number of heaps that were ever in use at the same time.

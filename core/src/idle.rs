@@ -18,6 +18,7 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
+use crate::budget;
 use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::pool;
@@ -99,7 +100,7 @@ fn retire<P: Platform>(range: Range<P>, unit: u32) {
     if retired.is_none() {
         return;
     }
-    if !early && !P::decommit(start, P::GEOMETRY.unit_size()) {
+    if !early && !budget::decommit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
         // The system refuses: the SuperSlab stays, idle.
         pool::share(range, unit, all);
         return;
@@ -166,13 +167,16 @@ pub(crate) fn has_idle<P: Platform>(range: Range<P>, unit: u32, word: SuperSlabW
         && (word.free_slots() == P::GEOMETRY.all_slots() || word.free_slots() & touched != 0)
 }
 
-/// Gives back to the system whatever is idle.
-pub(crate) fn collect<P: Platform>(range: Range<P>) {
+/// Gives back to the system whatever is idle; whether there was something.
+pub(crate) fn collect<P: Platform>(range: Range<P>) -> bool {
+    let mut some = false;
     units::visit_claimed::<P, ()>(range, 0, u32::MAX, |unit| {
         let word = range.superslab(unit).load();
         if has_idle(range, unit, word) {
             shrink(range, unit, word);
+            some = true;
         }
         None
     });
+    some
 }

@@ -131,6 +131,8 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
             (offset_of!(Root<P>, unit_hint), "unit hint"),
             (offset_of!(Root<P>, words_used), "words of the unit map in use"),
             (offset_of!(Root<P>, retained_bytes), "bytes of kept mappings"),
+            (offset_of!(Root<P>, committed), "committed bytes"),
+            (offset_of!(Root<P>, limit), "limit of committed bytes"),
             (offset_of!(Root<P>, available), "stack of available superslabs"),
         ],
     ))

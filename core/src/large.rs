@@ -7,8 +7,7 @@
 //! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever changes it to something
 //! else frees the block.
 
-use core::ptr::with_exposed_provenance_mut;
-
+use crate::budget;
 use crate::decay;
 use crate::fault::Fault;
 use crate::platform::{Atomic, Misuse, Ordering, Platform};
@@ -30,7 +29,7 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
         return reuse(range, run, bytes);
     }
     let first = claim_aligned(range, count, align)?;
-    if !P::commit(with_exposed_provenance_mut(range.unit_start(first)), bytes) {
+    if !budget::commit::<P>(range.unit_start(first), bytes) {
         units::release(range, first, count);
         return None;
     }
@@ -42,8 +41,8 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
 fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> {
     // Relaxed: the mapping is ours.
     let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
-    let end = with_exposed_provenance_mut(range.unit_start(run.first) + committed);
-    if committed < bytes && !P::commit(end, bytes - committed) {
+    let end = range.unit_start(run.first) + committed;
+    if committed < bytes && !budget::commit::<P>(end, bytes - committed) {
         release(range, run);
         return None;
     }
@@ -115,7 +114,7 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
     if early {
         units::release(range, first, count);
     }
-    if !P::decommit(with_exposed_provenance_mut(range.unit_start(first)), bytes) {
+    if !budget::decommit::<P>(range.unit_start(first), bytes) {
         remember_leftover(range, first, bytes);
     }
     if !early {
@@ -186,12 +185,12 @@ pub(crate) fn resize<P: Platform>(
     if units > run && !claim_units_at(range, first + run as u32, units - run) {
         return false;
     }
-    let end = with_exposed_provenance_mut(range.unit_start(first) + old);
-    let cut = with_exposed_provenance_mut(range.unit_start(first) + new);
+    let end = range.unit_start(first) + old;
+    let cut = range.unit_start(first) + new;
     let done = if new > old {
-        P::commit(end, new - old)
+        budget::commit::<P>(end, new - old)
     } else {
-        new == old || P::decommit(cut, old - new)
+        new == old || budget::decommit::<P>(cut, old - new)
     };
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);

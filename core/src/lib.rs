@@ -28,6 +28,7 @@
 
 pub mod allocator;
 mod block;
+mod budget;
 mod cache;
 mod class_map;
 mod decay;

@@ -16,8 +16,7 @@
 //! 3. A SuperSlab with a free slot is listed on the stack of available ones, or in the hand of a thread that is about
 //!    to look at it again.
 
-use core::ptr::with_exposed_provenance_mut;
-
+use crate::budget;
 use crate::decay;
 use crate::fault::Fault;
 use crate::idle;
@@ -179,7 +178,7 @@ fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
     if P::planted(Fault::OpenBeforeReady) {
         share(range, unit, P::GEOMETRY.all_slots() & !taken);
     }
-    if !P::commit(with_exposed_provenance_mut(range.unit_start(unit)), P::GEOMETRY.unit_size()) {
+    if !budget::commit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
         if !P::planted(Fault::CommitFailureLeak) {
             units::release(range, unit, 1);
         }
@@ -260,7 +259,7 @@ fn take_leftovers<P: Platform>(range: Range<P>, first: u32, count: usize) -> boo
         // Relaxed, here and below: the unit's bit is ours; the unit map publishes.
         let bytes = leftover.load(Ordering::Relaxed);
         if bytes != 0 {
-            if !P::decommit(with_exposed_provenance_mut(range.unit_start(unit)), bytes) {
+            if !budget::decommit::<P>(range.unit_start(unit), bytes) {
                 units::release(range, first, count);
                 return false;
             }

@@ -31,6 +31,9 @@ pub struct Root<P: Platform> {
     pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
     /// Bytes of these. May be off while threads are in the middle of changing it.
     pub(crate) retained_bytes: P::AtomicUsize,
+    /// Committed bytes of units, and how many there may be (0 for any number); see `budget`.
+    pub(crate) committed: P::AtomicUsize,
+    pub(crate) limit: P::AtomicUsize,
     /// SuperSlabs with free slots.
     pub(crate) available: IndexStack<P>,
     /// Per class: slabs without an owner that have free blocks.

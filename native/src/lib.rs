@@ -215,6 +215,18 @@ impl Hak {
         Allocator::thread_exit();
     }
 
+    /// Bytes that the system has committed for blocks, used or idle.
+    #[inline]
+    pub fn committed() -> usize {
+        Allocator::committed()
+    }
+
+    /// Limits the committed bytes; 0 for no limit. What does not fit is refused, with a null pointer.
+    #[inline]
+    pub fn set_limit(bytes: usize) {
+        Allocator::set_limit(bytes);
+    }
+
     /// Gives empty memory back to the system: what the running thread keeps in reserve, and what all threads share.
     #[inline]
     pub fn collect() {

@@ -15,8 +15,14 @@ use hak_core::{Allocator, Platform};
 use native::Native;
 
 const GEOMETRY: Geometry = Native::GEOMETRY;
-const STATES: [SlabState; 5] =
-    [SlabState::Unused, SlabState::Active, SlabState::Full, SlabState::Abandoned, SlabState::Empty];
+const STATES: [SlabState; 6] = [
+    SlabState::Unused,
+    SlabState::Active,
+    SlabState::Full,
+    SlabState::Abandoned,
+    SlabState::Empty,
+    SlabState::Run,
+];
 
 /// What was counted.
 pub(crate) struct Census {
@@ -110,12 +116,13 @@ impl Census {
         write!(
             out,
             "{{\"hak\":\"{}\",\"process\":{process},\"heaps_at_once\":{},\"superslabs\":{},\
-             \"superslab_bytes\":{},\"mappings\":{},\"mapping_bytes\":{},\"kept_bytes\":{},\
+             \"superslab_bytes\":{},\"committed_bytes\":{},\"mappings\":{},\"mapping_bytes\":{},\"kept_bytes\":{},\
              \"slabs\":{{",
             env!("CARGO_PKG_VERSION"),
             self.heaps,
             self.superslabs,
             self.superslab_bytes(),
+            Allocator::<Native>::committed(),
             self.mappings,
             self.mapping_bytes,
             self.kept_bytes,

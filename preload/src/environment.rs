@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
-use native::Text;
+use native::{Hak, Text};
 
 use crate::census::Census;
 use crate::crash;
@@ -46,6 +46,10 @@ static CRASH_REPORT: Switch = Switch::new(
     "HAK_CRASH_REPORT",
     "prints a line on SIGSEGV, SIGBUS and SIGABRT, before the program's own handler",
 );
+
+/// The variable that is a number of bytes, and what it does.
+const LIMIT: (&str, &str) =
+    ("HAK_LIMIT", "limits the memory that is had from the system, as in 512M (K, M, G, T)");
 
 static SWITCHES: [&Switch; 4] = [&HELP, &VERBOSE, &STATS, &CRASH_REPORT];
 
@@ -161,7 +165,9 @@ fn unknown(environment: *mut *const c_char) -> impl Iterator<Item = &'static [u8
             // SAFETY: as above.
             let entry = unsafe { CStr::from_ptr(*place) }.to_bytes();
             place = place.wrapping_add(1);
-            if entry.starts_with(b"HAK_") && !SWITCHES.iter().any(|s| value(s, entry).is_some()) {
+            let known =
+                SWITCHES.iter().any(|s| value(s, entry).is_some()) || limit(entry).is_some();
+            if entry.starts_with(b"HAK_") && !known {
                 return Some(entry);
             }
         }
@@ -173,7 +179,36 @@ fn value<'a>(switch: &Switch, entry: &'a [u8]) -> Option<&'a [u8]> {
     entry.strip_prefix(switch.name.as_bytes())?.strip_prefix(b"=")
 }
 
+/// The value that `entry` gives to the limit, if it does.
+fn limit(entry: &[u8]) -> Option<&[u8]> {
+    entry.strip_prefix(LIMIT.0.as_bytes())?.strip_prefix(b"=")
+}
+
+/// A number of bytes: digits, and perhaps one of K, M, G and T for powers of 1,024.
+fn bytes_of(text: &[u8]) -> Option<usize> {
+    let (digits, shift) = match text.split_last()? {
+        (b'K' | b'k', digits) => (digits, 10),
+        (b'M' | b'm', digits) => (digits, 20),
+        (b'G' | b'g', digits) => (digits, 30),
+        (b'T' | b't', digits) => (digits, 40),
+        _ => (text, 0),
+    };
+    let number: usize = core::str::from_utf8(digits).ok()?.parse().ok()?;
+    number.checked_mul(1 << shift)
+}
+
 fn set(entry: &[u8]) {
+    if let Some(text) = limit(entry) {
+        match bytes_of(text) {
+            Some(bytes) => Hak::set_limit(bytes),
+            None => {
+                let (name, text) = (LIMIT.0, printable(text));
+                let text =
+                    format_args!("hak: {name} is {text:?} and no limit; write it as in 512M");
+                Text::line(text).print();
+            }
+        }
+    }
     for switch in SWITCHES {
         match value(switch, entry) {
             None => {}
@@ -205,6 +240,7 @@ fn help() {
     for switch in SWITCHES {
         let _ = writeln!(text, "  {:<17} {}", switch.name, switch.what);
     }
+    let _ = writeln!(text, "  {:<17} {}", LIMIT.0, LIMIT.1);
     text.print();
 }
 

@@ -26,11 +26,11 @@ fn help_lists_every_variable_once() {
         run(preloaded("/bin/sh").args(["-c", "ls / >/dev/null; ls /"]).env("HAK_HELP", "1"));
     let lines: Vec<&str> = ended.err.lines().collect();
     assert!(lines[0].starts_with("hak 0."), "{}", ended.err);
-    for name in ["HAK_HELP", "HAK_VERBOSE", "HAK_STATS", "HAK_CRASH_REPORT"] {
+    for name in ["HAK_HELP", "HAK_VERBOSE", "HAK_STATS", "HAK_CRASH_REPORT", "HAK_LIMIT"] {
         let start = format!("  {name} ");
         assert_eq!(lines.iter().filter(|line| line.starts_with(&start)).count(), 1, "{name}");
     }
-    assert_eq!(lines.len(), 5, "{}", ended.err);
+    assert_eq!(lines.len(), 6, "{}", ended.err);
 }
 
 #[test]
@@ -49,6 +49,8 @@ fn verbose_names_unknown_variables_and_bad_values_are_named_always() {
     assert!(ended.err.contains("serves process") && ended.err.contains("ends with"));
     let ended = run(preloaded("/bin/true").env("HAK_STATS", "yes"));
     assert_eq!(ended.err, "hak: HAK_STATS is \"yes\" and stays off; set it to 1 or 0\n");
+    let ended = run(preloaded("/bin/true").env("HAK_LIMIT", "much"));
+    assert_eq!(ended.err, "hak: HAK_LIMIT is \"much\" and no limit; write it as in 512M\n");
 }
 
 fn crash(how: &str) -> Ended {

@@ -1,0 +1,51 @@
+//! How much memory a program has from the system: little at first, none for nothing after a peak, and no more than its limit.
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+
+mod common;
+
+use std::process::Command;
+use std::time::Duration;
+
+use common::{compiled, finish, preloaded};
+
+fn numbers(command: &mut Command) -> Vec<usize> {
+    let text = finish(command, Duration::from_secs(60)).well();
+    text.split_whitespace().map(|word| word.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_program_that_prints_a_line_stays_close_to_what_it_uses_without_hak() {
+    let program = compiled("peak.c");
+    let least = |command: &dyn Fn() -> Command| {
+        (0..9).map(|_| numbers(&mut command())[0]).min().expect("some runs")
+    };
+    let without = least(&|| Command::new(&program));
+    let with = least(&|| preloaded(&program));
+    assert!(with <= without + 300, "{with} kB with hak, {without} kB without");
+}
+
+#[test]
+fn after_a_peak_less_than_a_tenth_of_it_stays() {
+    let bytes = (256 << 20).to_string();
+    for size in ["16", "64", "1000", "5000", "40000", "300000", "3000000"] {
+        for order in ["order", "disorder"] {
+            let pages = numbers(preloaded(compiled("peak.c")).args([&bytes, size, order]));
+            let (peak, end) = (pages[0], pages[1]);
+            // What is kept at least whatever the peak was: 32 MiB of slots, and as much of mappings.
+            let bound = (peak / 10).max(64 << 20 >> 12);
+            assert!(end <= bound, "blocks of {size} B freed in {order}: {end} pages of {peak} stay");
+        }
+    }
+}
+
+#[test]
+fn a_limit_is_kept_and_memory_is_there_again_after_it_was_freed() {
+    for size in ["100", "20000", "100000", "3000000"] {
+        let program = compiled("limit.c");
+        let seen = numbers(preloaded(program).arg(size).env("HAK_LIMIT", "64M"));
+        let (bytes, is_enomem, again) = (seen[0], seen[1], seen[2]);
+        assert!(bytes <= 64 << 20 && bytes > 48 << 20, "{bytes} bytes in blocks of {size}");
+        assert_eq!(is_enomem, 1);
+        assert!(again > 48 << 20, "{again} bytes in blocks of {size} after a first time");
+    }
+}
