@@ -10,7 +10,7 @@ use crate::block;
 use crate::geometry::RETAINED_MAX;
 use crate::heap::{Bin, Heap};
 use crate::index_stack::IndexStack;
-use crate::platform::{Atomic, Ordering, Plain, Platform};
+use crate::platform::{Atomic, Gauge, Ordering, Plain, Platform};
 use crate::range::{Range, root};
 use crate::retained::Run;
 use crate::root::Root;
@@ -298,6 +298,24 @@ pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnM
 /// The slot word of a slab.
 pub fn slot<P: Platform>(range: Range<P>, index: u32) -> SlotWord {
     range.slab(index).slot_hint()
+}
+
+/// Of slab `index`, as far as it is known to who does not own it: blocks that fit, blocks ever cut, and of these the ones
+/// that are out: live, in a thread cache, or on the remote list. May be outdated, and of no single moment.
+pub fn gauges<P: Platform>(range: Range<P>, index: u32) -> (u32, u32, u32) {
+    let slab = range.slab(index);
+    (slab.capacity.peek(), slab.carved.peek(), slab.used.peek())
+}
+
+/// Slots that lie idle, see the module `idle`.
+pub fn idle_slots<P: Platform>() -> u32 {
+    root::<P>().slots.load(Ordering::Relaxed) as u32
+}
+
+/// Blocks of a class in the running thread's cache.
+pub fn cached_here<P: Platform>(class: u32) -> u32 {
+    let bin = |heap: &'static Heap<P>| heap.bin(class).cached(size_class::size_of(class));
+    crate::thread::existing_heap::<P>().map_or(0, bin)
 }
 
 /// The owner identity of a heap; `None` if it has no thread.

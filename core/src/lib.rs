@@ -59,5 +59,5 @@ pub use allocator::Allocator;
 pub use fault::Fault;
 pub use geometry::Geometry;
 pub use heap::Heap;
-pub use platform::{Atomic, Misuse, Ordering, Plain, Platform};
+pub use platform::{Atomic, Gauge, Misuse, Ordering, Plain, Platform};
 pub use root::Root;

@@ -83,6 +83,12 @@ pub trait Plain<T: Copy> {
     fn set(&self, value: T);
 }
 
+/// A plain word that anybody may read for statistics, while its owner writes: what is read may be outdated.
+pub trait Gauge: Plain<u32> {
+    /// Reads the word without being its owner.
+    fn peek(&self) -> u32;
+}
+
 /// What a program did wrong with the allocator. The one door for it is [`Platform::misuse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misuse {
@@ -121,6 +127,9 @@ pub trait Platform: Copy + 'static {
     type AtomicUsize: Atomic<usize>;
     /// An owner-only word.
     type Plain<T: Copy + 'static>: Plain<T>;
+
+    /// An owner-only word of 32 bits that anybody may read for statistics.
+    type Gauge: Gauge;
 
     /// Sizes and thresholds.
     const GEOMETRY: Geometry;

@@ -28,11 +28,11 @@ pub struct Slab<P: Platform> {
     /// The first block of the freelist, or 0.
     pub(crate) freelist: P::Plain<usize>,
     /// Blocks cut from this slab that are not on the freelist.
-    pub(crate) used: P::Plain<u32>,
+    pub(crate) used: P::Gauge,
     /// Blocks ever cut since the slab was bound to its class.
-    pub(crate) carved: P::Plain<u32>,
+    pub(crate) carved: P::Gauge,
     /// Blocks that fit.
-    pub(crate) capacity: P::Plain<u32>,
+    pub(crate) capacity: P::Gauge,
     /// Bytes of a block.
     pub(crate) block_size: P::Plain<u32>,
     /// In the owner's list of slabs of the class: index + 1 of the next slab, or 0.

@@ -58,6 +58,7 @@ mod platform;
 mod report;
 mod secret;
 mod spot;
+pub mod stats;
 mod text;
 mod thread;
 mod words;
@@ -66,7 +67,13 @@ use core::alloc::{GlobalAlloc, Layout};
 
 pub use platform::Native;
 pub use spot::Spot;
+pub use stats::Stats;
 pub use text::Text;
+
+/// What is in use; see [`Stats`].
+pub fn stats() -> Stats {
+    Stats::take()
+}
 
 /// The core, driven by the machine.
 type Allocator = hak_core::Allocator<Native>;

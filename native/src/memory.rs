@@ -124,6 +124,34 @@ pub(crate) fn now() -> u32 {
     (time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000) as u32
 }
 
+/// Resident bytes of the process, where the system says them without an allocation; otherwise 0.
+pub(crate) fn resident_bytes() -> usize {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return errno::kept(|| {
+        let mut text = [0_u8; 128];
+        // SAFETY: a C string, and a buffer of the length that is given.
+        let length = unsafe {
+            let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+            if file < 0 {
+                return 0;
+            }
+            let length = libc::read(file, text.as_mut_ptr().cast(), text.len());
+            libc::close(file);
+            length
+        };
+        let text = &text[..usize::try_from(length).unwrap_or(0)];
+        let pages = text
+            .split(|&byte| byte == b' ')
+            .nth(1)
+            .and_then(|word| core::str::from_utf8(word).ok()?.parse::<usize>().ok());
+        // SAFETY: no precondition.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        pages.unwrap_or(0) * usize::try_from(page).unwrap_or(0)
+    });
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    0
+}
+
 /// See [`hak_core::Platform::release`].
 pub(crate) fn release(start: *mut u8, bytes: usize) {
     errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT)));

@@ -34,6 +34,7 @@ impl Platform for Native {
     type AtomicU64 = Shared<AtomicU64>;
     type AtomicUsize = Shared<AtomicUsize>;
     type Plain<T: Copy + 'static> = Owned<T>;
+    type Gauge = Shared<AtomicU32>;
 
     const GEOMETRY: Geometry = geometry();
 

@@ -7,7 +7,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
-use hak_core::{Atomic, Ordering, Plain};
+use hak_core::{Atomic, Gauge, Ordering, Plain};
 
 /// A word that threads share: `W` is a type of `core::sync::atomic`.
 #[derive(Debug, Default)]
@@ -84,6 +84,25 @@ macro_rules! shared {
 shared!(AtomicU32, u32);
 shared!(AtomicU64, u64);
 shared!(AtomicUsize, usize);
+
+impl Plain<u32> for Shared<AtomicU32> {
+    #[inline(always)]
+    fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn set(&self, value: u32) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}
+
+impl Gauge for Shared<AtomicU32> {
+    #[inline(always)]
+    fn peek(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// A word that one thread at a time may touch. `!Sync`, as the [`UnsafeCell`] in it.
 #[derive(Debug)]

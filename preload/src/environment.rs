@@ -10,9 +10,8 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
-use native::{Hak, Text};
+use native::{Hak, Stats, Text};
 
-use crate::census::Census;
 use crate::crash;
 
 /// A variable that is on or off.
@@ -249,13 +248,13 @@ extern "C" fn end() {
     if file < 0 || identity(file) != LAST_WORDS_FILE.load(Ordering::Relaxed) {
         return;
     }
-    let mut text = Text::<4096>::new();
+    let mut text = Text::<16384>::new();
     // It fits: there are as many numbers as size classes.
     if STATS.is_on() {
-        let _ = Census::take().write_json(&mut text);
+        let _ = Stats::take().write_json(&mut text);
     }
     if VERBOSE.is_on() {
-        let bytes = Census::take().total_bytes();
+        let bytes = Stats::take().total_bytes();
         // SAFETY: no precondition.
         let process = unsafe { libc::getpid() };
         let _ = writeln!(text, "hak: process {process} ends with {bytes} bytes from the system");

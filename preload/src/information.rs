@@ -12,9 +12,7 @@
 use core::ffi::{c_int, c_void};
 
 use libc::{FILE, size_t};
-use native::{Hak, Text};
-
-use crate::census::Census;
+use native::{Hak, Stats, Text};
 
 /// Bytes that the program may use of a block; 0 for null.
 ///
@@ -40,9 +38,9 @@ pub(crate) extern "C" fn hak_owns(address: *const c_void) -> c_int {
 /// here.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc_trim(_top: size_t) -> c_int {
-    let before = Census::take().total_bytes();
+    let before = Stats::take().total_bytes();
     Hak::collect();
-    c_int::from(Census::take().total_bytes() < before)
+    c_int::from(Stats::take().total_bytes() < before)
 }
 
 /// The C library's structure, whose fields are `size_t`.
@@ -68,13 +66,13 @@ pub(crate) struct MallInfo([c_int; 10]);
 /// See the module's table.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn mallinfo2() -> MallInfo2 {
-    let census = Census::take();
+    let stats = Stats::take();
     MallInfo2 {
-        arena: census.superslab_bytes(),
-        hblks: census.mappings,
-        hblkhd: census.mapping_bytes,
-        uordblks: census.bound_bytes(),
-        fordblks: census.free_bytes(),
+        arena: stats.superslab_bytes(),
+        hblks: stats.mappings,
+        hblkhd: stats.mapping_bytes,
+        uordblks: stats.bound_bytes(),
+        fordblks: stats.free_bytes(),
         ..MallInfo2::default()
     }
 }
@@ -103,7 +101,7 @@ pub(crate) extern "C" fn mallinfo() -> MallInfo {
 pub(crate) extern "C" fn malloc_stats() {
     let mut text = Text::<1024>::new();
     // What does not fit is cut.
-    let _ = Census::take().write_lines(&mut text);
+    let _ = Stats::take().write_lines(&mut text);
     text.print();
 }
 
@@ -116,7 +114,7 @@ pub(crate) unsafe extern "C" fn malloc_info(options: c_int, file: *mut FILE) -> 
     if options != 0 {
         return libc::EINVAL;
     }
-    let census = Census::take();
+    let stats = Stats::take();
     let mut text = Text::<1024>::new();
     // What does not fit is cut: numbers have an end.
     let _ = core::fmt::write(
@@ -125,12 +123,12 @@ pub(crate) unsafe extern "C" fn malloc_info(options: c_int, file: *mut FILE) -> 
             "<malloc version=\"hak-{}\">\n<superslabs count=\"{}\" size=\"{}\" bound=\"{}\"/>\n\
              <mappings count=\"{}\" size=\"{}\"/>\n<heaps count=\"{}\"/>\n</malloc>\n",
             env!("CARGO_PKG_VERSION"),
-            census.superslabs,
-            census.superslab_bytes(),
-            census.bound_bytes(),
-            census.mappings,
-            census.mapping_bytes,
-            census.heaps,
+            stats.superslabs,
+            stats.superslab_bytes(),
+            stats.bound_bytes(),
+            stats.mappings,
+            stats.mapping_bytes,
+            stats.heaps,
         ),
     );
     let bytes = text.bytes();

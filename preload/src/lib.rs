@@ -6,7 +6,6 @@
 //! | [`aligned`]     | posix_memalign, aligned_alloc, memalign, valloc, pvalloc                  |
 //! | [`cxx`]         | every form of `operator new` and `operator delete`                        |
 //! | [`information`] | malloc_usable_size, malloc_trim, mallinfo2, mallopt and other questions   |
-//! | [`census`]      | what is in use, counted from the allocator's own tables                   |
 //! | [`environment`] | the `HAK_*` variables, read by a constructor; what is said at the end     |
 //! | [`crash`]       | a line on SIGSEGV, SIGBUS and SIGABRT, for `HAK_CRASH_REPORT=1`           |
 //!
@@ -26,7 +25,6 @@
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod aligned;
-mod census;
 mod crash;
 mod cxx;
 mod environment;

@@ -33,7 +33,10 @@ fn after_a_peak_less_than_a_tenth_of_it_stays() {
             let (peak, end) = (pages[0], pages[1]);
             // What is kept at least whatever the peak was: 32 MiB of slots, and as much of mappings.
             let bound = (peak / 10).max(64 << 20 >> 12);
-            assert!(end <= bound, "blocks of {size} B freed in {order}: {end} pages of {peak} stay");
+            assert!(
+                end <= bound,
+                "blocks of {size} B freed in {order}: {end} pages of {peak} stay"
+            );
         }
     }
 }

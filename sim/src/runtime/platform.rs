@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr::NonNull;
 
-use hak_core::{Allocator, Atomic, Fault, Geometry, Heap, Misuse, Ordering, Plain, Platform, Root};
+use hak_core::{
+    Allocator, Atomic, Fault, Gauge, Geometry, Heap, Misuse, Ordering, Plain, Platform, Root,
+};
 
 use super::access::{Access, Kind};
 use super::engine::{self, borrow, halt};
@@ -196,6 +198,14 @@ impl<T: Word> Atomic<T> for SimAtomic<T> {
     }
 }
 
+impl Gauge for SimPlain<u32> {
+    fn peek(&self) -> u32 {
+        // SAFETY: the reference is to a live word, and everything happens on one OS thread. Not checked: this is for
+        // statistics, which are of no single moment.
+        unsafe { self.0.get().read() }
+    }
+}
+
 /// An owner-only word: each access is checked for races.
 #[repr(transparent)]
 pub struct SimPlain<T>(UnsafeCell<T>);
@@ -250,6 +260,7 @@ impl<G: WorldGeometry> Platform for Sim<G> {
     type AtomicU64 = SimAtomic<u64>;
     type AtomicUsize = SimAtomic<usize>;
     type Plain<T: Copy + 'static> = SimPlain<T>;
+    type Gauge = SimPlain<u32>;
 
     const GEOMETRY: Geometry = G::GEOMETRY;
 

@@ -1,0 +1,277 @@
+//! Statistics: what is in use, counted from the allocator's own tables when somebody asks.
+//!
+//! Nothing is counted while blocks come and go. Only words that may be read while other threads allocate are read, so that
+//! the sums are of no single moment while they do.
+//!
+//! What a slab has out are blocks that are live, that lie in a thread's cache, or that others have freed and the slab's owner
+//! has not taken back yet: which of them, is known to their threads alone. The running thread's own cache is counted exactly.
+
+use core::fmt::{self, Write};
+
+use hak_core::geometry::Geometry;
+use hak_core::inspect;
+use hak_core::range::Range;
+use hak_core::size_class::{self, CLASSES};
+use hak_core::slot::SlabState;
+use hak_core::superslab::Use;
+use hak_core::{Allocator, Platform};
+
+use crate::{Native, memory};
+
+const GEOMETRY: Geometry = Native::GEOMETRY;
+
+/// The states of slabs, in the order of [`Stats::slabs`].
+pub const STATES: [SlabState; 6] = [
+    SlabState::Unused,
+    SlabState::Active,
+    SlabState::Full,
+    SlabState::Abandoned,
+    SlabState::Empty,
+    SlabState::Run,
+];
+
+/// What there is of one size class.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClassStats {
+    /// Slabs.
+    pub slabs: usize,
+    /// Blocks that fit into these.
+    pub capacity: usize,
+    /// Blocks that are out: live, in a thread's cache, or freed by others and not taken back.
+    pub out: usize,
+    /// Of these, blocks in the running thread's cache.
+    pub cached_here: usize,
+    /// Blocks that were cut and lie free in their slabs.
+    pub free: usize,
+    /// Bytes at the ends of the slabs that no block covers.
+    pub waste_bytes: usize,
+}
+
+/// What is in use. See the module's documentation for how exact that is.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// Heaps that were ever in use at the same time.
+    pub heaps: u32,
+    /// SuperSlabs.
+    pub superslabs: usize,
+    /// Of these, the ones all of whose slabs are free.
+    pub superslabs_free: usize,
+    /// Slabs of SuperSlabs, by state; see [`STATES`].
+    pub slabs: [usize; STATES.len()],
+    /// Slabs that the pool has handed out: for small blocks of a class, or as runs.
+    pub slabs_in_use: usize,
+    /// Slabs of runs that are one block each.
+    pub run_slabs: usize,
+    /// Free slabs whose memory has not gone back to the system.
+    pub slabs_idle: usize,
+    /// By size class.
+    pub classes: [ClassStats; CLASSES + 1],
+    /// Mappings of their own.
+    pub mappings: usize,
+    /// Bytes of these.
+    pub mapping_bytes: usize,
+    /// Bytes of freed mappings that are kept for the next ones.
+    pub kept_bytes: usize,
+    /// Bytes that the system has committed for blocks.
+    pub committed_bytes: usize,
+    /// Bytes of the whole process that are resident; 0 where that is not known.
+    pub resident_bytes: usize,
+}
+
+impl Stats {
+    /// Counts. Any time will do, also before the first allocation; takes time in proportion to the slabs that there are.
+    pub fn take() -> Stats {
+        let mut stats = Stats {
+            heaps: Allocator::<Native>::heaps_used(),
+            superslabs: 0,
+            superslabs_free: 0,
+            slabs: [0; STATES.len()],
+            slabs_in_use: 0,
+            run_slabs: 0,
+            slabs_idle: inspect::idle_slots::<Native>() as usize,
+            classes: [ClassStats::default(); CLASSES + 1],
+            mappings: 0,
+            mapping_bytes: 0,
+            kept_bytes: 0,
+            committed_bytes: Allocator::<Native>::committed(),
+            resident_bytes: memory::resident_bytes(),
+        };
+        if let Some(range) = Range::<Native>::get() {
+            inspect::units_in_use(range, |unit| match inspect::unit_word(range, unit).usage() {
+                Use::Shared => stats.count_superslab(range, unit),
+                Use::Large => {
+                    stats.mappings += 1;
+                    stats.mapping_bytes += inspect::mapping_bytes(range, unit);
+                }
+                Use::Retained => stats.kept_bytes += inspect::mapping_bytes(range, unit),
+                // The units of a mapping behind its first one, or one that changes its use just now.
+                Use::Free | Use::Retired => {}
+            });
+        }
+        for (class, counts) in stats.classes.iter_mut().enumerate().skip(1) {
+            counts.cached_here = inspect::cached_here::<Native>(class as u32) as usize;
+        }
+        stats
+    }
+
+    fn count_superslab(&mut self, range: Range<Native>, unit: u32) {
+        self.superslabs += 1;
+        let free = inspect::unit_word(range, unit).free_slots();
+        self.superslabs_free += usize::from(free == GEOMETRY.all_slots());
+        self.slabs_in_use += (GEOMETRY.slabs_per_superslab - free.count_ones()) as usize;
+        let first = unit * GEOMETRY.slabs_per_superslab;
+        let mut bound = 0;
+        for index in first..first + GEOMETRY.slabs_per_superslab {
+            let state = inspect::slot(range, index).state();
+            if let Some(place) = STATES.iter().position(|&known| Some(known) == state) {
+                self.slabs[place] += 1;
+            }
+            let class = inspect::class(range, index);
+            if class != 0 {
+                bound += 1;
+                let (capacity, carved, out) = inspect::gauges(range, index);
+                let counts = &mut self.classes[class as usize];
+                counts.slabs += 1;
+                counts.capacity += capacity as usize;
+                counts.out += out as usize;
+                counts.free += carved.saturating_sub(out) as usize;
+                counts.waste_bytes += GEOMETRY.slab_size() % size_class::size_of(class);
+            }
+        }
+        let taken = (GEOMETRY.slabs_per_superslab - free.count_ones()) as usize;
+        self.run_slabs += taken.saturating_sub(bound);
+    }
+
+    /// Bytes of all SuperSlabs.
+    pub fn superslab_bytes(&self) -> usize {
+        self.superslabs * GEOMETRY.unit_size()
+    }
+
+    /// Bytes of the slabs that the pool has handed out.
+    pub fn bound_bytes(&self) -> usize {
+        self.slabs_in_use * GEOMETRY.slab_size()
+    }
+
+    /// Bytes of the slabs that the pool has.
+    pub fn free_bytes(&self) -> usize {
+        self.superslab_bytes().saturating_sub(self.bound_bytes())
+    }
+
+    /// Bytes of SuperSlabs and mappings, used or not.
+    pub fn total_bytes(&self) -> usize {
+        self.superslab_bytes() + self.mapping_bytes + self.kept_bytes
+    }
+
+    /// Writes one JSON object on one line. Classes of which there is nothing are left out.
+    ///
+    /// # Errors
+    /// `out` refuses.
+    pub fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+        write!(
+            out,
+            "{{\"hak\":\"{}\",\"process\":{},\"committed_bytes\":{},\"resident_bytes\":{},\
+             \"heaps_at_once\":{},\"superslabs\":{},\"superslabs_free\":{},\"superslab_bytes\":{},\
+             \"slabs_idle\":{},\"run_slabs\":{},\"mappings\":{},\"mapping_bytes\":{},\
+             \"kept_bytes\":{},\"slabs\":{{",
+            env!("CARGO_PKG_VERSION"),
+            process(),
+            self.committed_bytes,
+            self.resident_bytes,
+            self.heaps,
+            self.superslabs,
+            self.superslabs_free,
+            self.superslab_bytes(),
+            self.slabs_idle,
+            self.run_slabs,
+            self.mappings,
+            self.mapping_bytes,
+            self.kept_bytes,
+        )?;
+        for (place, state) in STATES.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            write!(out, "{comma}\"{}\":{}", state.name(), self.slabs[place])?;
+        }
+        out.write_str("},\"classes\":{")?;
+        let mut comma = "";
+        for (class, counts) in self.classes.iter().enumerate().filter(|(_, one)| one.slabs != 0) {
+            write!(
+                out,
+                "{comma}\"{}\":{{\"slabs\":{},\"capacity\":{},\"out\":{},\"cached_here\":{},\
+                 \"free\":{},\"waste_bytes\":{}}}",
+                size_class::size_of(class as u32),
+                counts.slabs,
+                counts.capacity,
+                counts.out,
+                counts.cached_here,
+                counts.free,
+                counts.waste_bytes,
+            )?;
+            comma = ",";
+        }
+        out.write_str("}}\n")
+    }
+
+    /// Writes a few lines for people.
+    ///
+    /// # Errors
+    /// `out` refuses.
+    pub fn write_lines(&self, out: &mut impl Write) -> fmt::Result {
+        writeln!(out, "hak {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(
+            out,
+            "superslabs      = {:>12} bytes in {}",
+            self.superslab_bytes(),
+            self.superslabs
+        )?;
+        writeln!(out, "  slabs in use  = {:>12} bytes", self.bound_bytes())?;
+        writeln!(out, "  slabs not so  = {:>12} bytes", self.free_bytes())?;
+        writeln!(out, "mappings        = {:>12} bytes in {}", self.mapping_bytes, self.mappings)?;
+        writeln!(out, "  freed, kept   = {:>12} bytes", self.kept_bytes)?;
+        writeln!(out, "committed       = {:>12} bytes", self.committed_bytes)?;
+        writeln!(out, "resident        = {:>12} bytes", self.resident_bytes)?;
+        writeln!(out, "heaps at once   = {:>12}", self.heaps)
+    }
+}
+
+fn process() -> i32 {
+    // SAFETY: no precondition.
+    unsafe { libc::getpid() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+    use std::vec::Vec;
+
+    use super::Stats;
+    use crate::Hak;
+
+    #[test]
+    fn what_is_held_is_counted_and_what_is_freed_is_not() {
+        let class = 1 + (3_000 - 2_049) / 256 + 16 + 24;
+        let held: Vec<*mut u8> = (0..500)
+            .map(|_| {
+                // SAFETY: the size is not zero.
+                unsafe { Hak::allocate(3_000, 16) }
+            })
+            .collect();
+        let before = Stats::take();
+        let counts = before.classes[class];
+        assert!(
+            counts.out >= 500 + counts.cached_here && counts.out <= counts.capacity,
+            "{counts:?}"
+        );
+        assert!(before.committed_bytes >= 500 * 3_000 && before.superslabs >= 1);
+        for block in held {
+            // SAFETY: the block is ours.
+            unsafe { Hak::free(block) };
+        }
+        Hak::thread_exit();
+        let after = Stats::take().classes[class];
+        assert!(after.out + 500 <= counts.out, "{after:?}");
+        let mut text = String::new();
+        before.write_json(&mut text).expect("a string takes everything");
+        assert!(text.starts_with("{\"hak\":\"") && text.ends_with("}}\n"), "{text}");
+        assert!(text.contains("\"3072\":{\"slabs\":"), "{text}");
+    }
+}
