@@ -214,20 +214,14 @@ fn artifact(
             said.len().max(1)
         ));
     }
-    messages()
+    let made: Vec<String> = messages()
         .filter(|message| message["reason"] == "compiler-artifact")
-        .flat_map(|message| {
-            message["filenames"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default()
-                .into_iter()
-                .chain([message["executable"].clone()])
-                .collect::<Vec<_>>()
-        })
-        .filter_map(|file| file.as_str().map(PathBuf::from))
-        .rfind(|file| file.to_string_lossy().ends_with(ending))
-        .ok_or_else(|| format!("cargo made no file {ending}"))
+        .filter_map(|message| message["filenames"].as_array().cloned())
+        .flatten()
+        .filter_map(|file| file.as_str().map(str::to_owned))
+        .collect();
+    let file = made.iter().rfind(|file| file.ends_with(ending));
+    file.map(PathBuf::from).ok_or_else(|| format!("cargo made no file {ending}"))
 }
 
 /// Where the dynamic linker would find a library.

@@ -7,7 +7,7 @@
 //! | `fixed-16`, …          | the oldest of a set of equal blocks is replaced                                              |
 //! | `mid`, `large`         | 2 threads replace random blocks of a set; every page of a new block is written                |
 //! | `large-untouched`      | the same, and only the first byte is written                                                  |
-//! | `xthread`              | one thread allocates blocks of 64 bytes, another frees them                                   |
+//! | `xthread`              | one thread allocates blocks of 64 bytes, another on another processor frees them              |
 //! | `churn`                | threads come and go, each with 1,000 blocks                                                   |
 //!
 //! Every thread draws from its own stream with a fixed seed: all allocators get the same calls.
@@ -144,6 +144,7 @@ fn hand_over(pairs: u64) -> u64 {
     }
     thread::scope(|scope| {
         scope.spawn(move || {
+            stay_on_processor(0);
             for _ in 0..rounds {
                 let mut batch = to_fill.recv().expect("lists come back while batches go out");
                 batch.extend((0..BATCH).map(|_| allocate(black_box(64))));
@@ -151,6 +152,7 @@ fn hand_over(pairs: u64) -> u64 {
             }
         });
         scope.spawn(move || {
+            stay_on_processor(1);
             while let Ok(mut batch) = to_free.recv() {
                 batch.drain(..).for_each(free);
                 // The other thread is gone after the last batch.
@@ -159,6 +161,25 @@ fn hand_over(pairs: u64) -> u64 {
         });
     });
     rounds * BATCH as u64
+}
+
+/// Binds the running thread to one of the processors that it may use, by number. Two threads that take turns on the
+/// same one would share its cache, and it would be up to the machine's load how often they do.
+fn stay_on_processor(number: usize) {
+    // SAFETY: an empty set is all zeroes, and both calls get a valid set and its size.
+    unsafe {
+        let size = size_of::<libc::cpu_set_t>();
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size, &mut allowed) != 0 {
+            return;
+        }
+        let all = (0..libc::CPU_SETSIZE as usize).filter(|&cpu| libc::CPU_ISSET(cpu, &allowed));
+        let all: Vec<usize> = all.collect();
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(all[number % all.len()], &mut one);
+        // Without the right to bind itself, the thread runs wherever it likes.
+        libc::sched_setaffinity(0, size, &one);
+    }
 }
 
 /// One thread after the other, each with 1,000 blocks of 16 to 527 bytes.
