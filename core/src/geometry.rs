@@ -32,8 +32,10 @@ pub struct Geometry {
     pub heaps_max: usize,
     /// A thread cache holds at most so many bytes per size class,
     pub cache_bytes: usize,
-    /// and at most so many blocks.
+    /// and at most so many blocks,
     pub cache_blocks_max: u32,
+    /// but so many blocks it may hold in any case.
+    pub cache_blocks_min: u32,
     /// Refill takes at most so many bytes at once.
     pub refill_bytes: usize,
     /// So many slots may lie idle (free, with pages that were touched) before some go back to the system at once.
@@ -64,6 +66,7 @@ impl Geometry {
         heaps_max: 32 * 1024,
         cache_bytes: 32 * 1024,
         cache_blocks_max: 256,
+        cache_blocks_min: 8,
         refill_bytes: 4096,
         idle_slots_max: 512,
         decay_interval: 250,
@@ -86,6 +89,7 @@ impl Geometry {
         heaps_max: 8,
         cache_bytes: 128,
         cache_blocks_max: 2,
+        cache_blocks_min: 2,
         refill_bytes: 128,
         idle_slots_max: 2,
         decay_interval: 250,
@@ -104,7 +108,7 @@ impl Geometry {
         assert!(self.units_max.is_multiple_of(64) && self.units_min >= 1);
         assert!(self.units_min <= self.units_max);
         assert!(self.heaps_max >= 1 && self.heaps_max <= 0xfffe);
-        assert!(self.cache_blocks_max >= 1);
+        assert!(self.cache_blocks_min >= 1 && self.cache_blocks_min <= self.cache_blocks_max);
         assert!(self.run_slabs_max >= 1 && self.run_slabs_max <= self.slabs_per_superslab);
         assert!(self.retained_max <= RETAINED_MAX);
         self

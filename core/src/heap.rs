@@ -84,8 +84,8 @@ pub struct Heap<P: Platform> {
 /// How many blocks of a class a thread cache holds at most.
 pub(crate) const fn cache_capacity<P: Platform>(block_size: usize) -> u32 {
     let blocks = P::GEOMETRY.cache_bytes / block_size;
-    if blocks < 2 {
-        2
+    if blocks < P::GEOMETRY.cache_blocks_min as usize {
+        P::GEOMETRY.cache_blocks_min
     } else if blocks > P::GEOMETRY.cache_blocks_max as usize {
         P::GEOMETRY.cache_blocks_max
     } else {

@@ -1,0 +1,64 @@
+//! One workload in one process, over one allocator. Prints one line of JSON; the program `hak-peers` starts it.
+//!
+//! ```text
+//! hak-peers-workload WORKLOAD PAIRS ALLOCATOR
+//! ```
+//!
+//! ALLOCATOR is `crate NAME` or the name of a shared library's file: if another one answers, nothing is measured.
+
+mod allocator;
+mod workloads;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match measure(&arguments) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("hak-peers-workload: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &[String]) -> Result<String, String> {
+    let [workload, pairs, expected] = arguments else {
+        return Err(
+            "give a workload, a number of pairs and the allocator that is expected".to_owned()
+        );
+    };
+    let pairs: u64 = pairs.parse().map_err(|_| format!("{pairs} is no number of pairs"))?;
+    let found = allocator::identify()?;
+    if found != *expected {
+        return Err(format!("expected {expected} and found {found}"));
+    }
+    let before = processor_seconds();
+    let done = workloads::run(workload, pairs)
+        .ok_or_else(|| format!("there is no workload {workload}"))?;
+    let seconds = processor_seconds() - before;
+    let peak = peak_kib()?;
+    Ok(format!(r#"{{"pairs":{done},"seconds":{seconds:.6},"peak_kib":{peak}}}"#))
+}
+
+/// Processor time of all threads of this process so far.
+fn processor_seconds() -> f64 {
+    // SAFETY: the clock exists on Linux, and the place for the answer is valid.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time);
+        time
+    };
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// The most resident memory that this process had, in KiB, as the kernel counts it (`VmHWM`).
+fn peak_kib() -> Result<u64, String> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok())
+        .ok_or_else(|| "the kernel does not say VmHWM".to_owned())
+}
