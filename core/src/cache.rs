@@ -56,12 +56,14 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32, keep: u32) {
 /// `heap` is the running thread's, which alone holds the blocks; they are of `class`.
 unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
     let range = heap.range();
+    let bin = heap.bin(class);
+    let begins = |block| bin.is_start(block);
     while block != 0 {
-        let index = home::<P>(range, block, class);
+        let index = home::<P>(range, block, begins);
         let mut chain = Chain::of(block);
         // SAFETY: the list is ours.
         block = unsafe { block::next::<P>(block) };
-        while block != 0 && home::<P>(range, block, class) == index {
+        while block != 0 && home::<P>(range, block, begins) == index {
             // SAFETY: the list is ours; its link is read before the chain overwrites it.
             let next = unsafe { block::next::<P>(block) };
             // SAFETY: the chain and the block are ours.
@@ -73,14 +75,12 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
     }
 }
 
-/// The slab that a freed block came from.
-fn home<P: Platform>(range: Range<P>, block: usize, class: u32) -> u32 {
-    let Some(index) = range.slab_index_of(block) else { P::misuse(Misuse::CorruptedLink, block) };
-    let offset = block - range.slab_start(index);
-    if !offset.is_multiple_of(size_class::size_of(class)) {
-        P::misuse(Misuse::CorruptedLink, block);
+/// The slab that a freed block came from; `begins` says whether a block of the class can begin there.
+fn home<P: Platform>(range: Range<P>, block: usize, begins: impl Fn(usize) -> bool) -> u32 {
+    match range.slab_index_of(block) {
+        Some(index) if begins(block) => index,
+        _ => P::misuse(Misuse::CorruptedLink, block),
     }
-    index
 }
 
 /// # Safety
@@ -141,7 +141,10 @@ fn settle<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
 /// # Safety
 /// `block` is a block of `class`, and the caller alone holds it.
 pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usize, class: u32) {
-    let index = home::<P>(range, block, class);
+    let size = size_class::size_of(class);
+    let index = home::<P>(range, block, |block| {
+        (block & (P::GEOMETRY.slab_size() - 1)).is_multiple_of(size)
+    });
     let slab = range.slab(index);
     // SAFETY: the caller's contract.
     let opened = unsafe { ownership::free_remote(index, slab, Chain::of(block), OwnerId::GUEST) };

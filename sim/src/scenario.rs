@@ -157,7 +157,7 @@ impl Draw {
         let mut random = ChaCha8Rng::from_seed(key);
         // All threads of a program prefer the same two sizes, so that they meet in the same slabs; large ones, of which
         // few fit into a slab, so that slabs fill up.
-        let classes = [0, 1].map(|one| (small_max >> (random.next_u32() % (2 + one))) as u32);
+        let classes = [0, 1].map(|one| (small_max >> (random.next_u32() % (1 + 2 * one))) as u32);
         random.set_stream(thread as u64 + 1);
         random.set_word_pos(0);
         Draw { random, small_max, classes }

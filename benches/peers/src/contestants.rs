@@ -180,7 +180,7 @@ fn build_libhak() -> Result<PathBuf, String> {
         return Err("this source has no package preload/; name a file with --libhak".to_owned());
     }
     eprintln!("building libhak.so");
-    artifact(&["build", "--release"], &manifest, GCC, "/libhak.so")
+    artifact(&["build", "--profile", "shared"], &manifest, GCC, "/libhak.so")
 }
 
 /// Runs cargo and returns the file that it made whose path ends so.
