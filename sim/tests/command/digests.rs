@@ -11,13 +11,14 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "0e4c703b945aece2", "1c43849cd0e3144c"),
-    ("remote-free", "3bcc0d07a3470514", "ee7beccc7c5b29a5"),
-    ("larson", "1059fe5382d6d33e", "a56e1049bb7a9e7b"),
-    ("thread-churn", "556412197331e874", "000351541036612a"),
-    ("superslab-free", "e21e3571f5b29499", "f25e7ade0fbf5e3c"),
-    ("decay", "c2fe833f80f134d9", "6d121941a937ae7d"),
-    ("system-calls-fail", "d05d40140f28bc53", "f11bff28546f3674"),
+    ("mixed", "34532867f4e10921", "0fefbce2647cbc9a"),
+    ("remote-free", "2702d4fa2a84c77c", "f4f662b26f5c248f"),
+    ("larson", "faa1715aa9ef0c9f", "fe88f2bdecd12e62"),
+    ("thread-churn", "26bd47d3279e8ea6", "2139f6dc588bddcb"),
+    ("superslab-free", "6ec6993e42d91acb", "468dc26bd1e24b5b"),
+    ("decay", "a1e1c64c308a043c", "7c0118486568416d"),
+    ("large-blocks", "ed7efa678174c145", "7eb2a0cea3c6fff9"),
+    ("system-calls-fail", "93c07b5aec88e57e", "f3ecff77218db605"),
 ];
 
 #[test]
