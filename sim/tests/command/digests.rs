@@ -11,14 +11,14 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "34532867f4e10921", "0fefbce2647cbc9a"),
-    ("remote-free", "2702d4fa2a84c77c", "f4f662b26f5c248f"),
-    ("larson", "faa1715aa9ef0c9f", "fe88f2bdecd12e62"),
-    ("thread-churn", "26bd47d3279e8ea6", "2139f6dc588bddcb"),
-    ("superslab-free", "6ec6993e42d91acb", "468dc26bd1e24b5b"),
-    ("decay", "a1e1c64c308a043c", "7c0118486568416d"),
-    ("large-blocks", "ed7efa678174c145", "7eb2a0cea3c6fff9"),
-    ("system-calls-fail", "93c07b5aec88e57e", "f3ecff77218db605"),
+    ("mixed", "18c0dd081fd07a7d", "18136dd5aab37b17"),
+    ("remote-free", "c8f559458f69614b", "af875cfe51caa4b8"),
+    ("larson", "c032c7ff7292d6bd", "948d9fbdc229c7ba"),
+    ("thread-churn", "c2f580bb56b1ef02", "4e9b33ee418c0627"),
+    ("superslab-free", "1aa1281200ca0b37", "5f8f6dca1ab9c2b0"),
+    ("decay", "3a0cacfddcbb57cc", "a8853c0d03ab11bc"),
+    ("large-blocks", "1145e9db823ea5aa", "20e4bc7a71cb27b1"),
+    ("system-calls-fail", "17f537775b50fc0e", "6d006a1af1425f24"),
 ];
 
 #[test]
