@@ -6,7 +6,11 @@
 //! word that every change of its slots clears; that of a kept mapping is a bit of its entry.
 //!
 //! While nothing is idle no round is due, and nobody asks for the time.
+//!
+//! Invariant: whoever leaves memory idle calls [`expect`] after that, and a round begins by taking back that one is due. So
+//! what is idle at rest has a round to come.
 
+use crate::fault::Fault;
 use crate::idle;
 use crate::large;
 use crate::platform::{Atomic, Ordering, Platform};
@@ -17,9 +21,11 @@ use crate::units;
 /// Something is idle now: a round has to come.
 pub(crate) fn expect<P: Platform>() {
     let due = &root::<P>().decay_due;
-    // Relaxed, here and below: who makes a round is decided by an exchange, and nothing is published by it.
-    if due.load(Ordering::Relaxed) == 0 {
+    // Release: pairs with the exchange in `tick`. A read-modify-write although it changes nothing: either it comes before
+    // that exchange, and the round sees what is idle; or behind it, and finds 0. A load could miss both.
+    if due.fetch_or(0, Ordering::Release) == 0 {
         let time = P::now().wrapping_add(P::GEOMETRY.decay_interval) | 1;
+        // Relaxed: it continues what the line above published. If somebody else was faster, so does theirs.
         let _ = due.compare_exchange(0, time, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
@@ -27,11 +33,22 @@ pub(crate) fn expect<P: Platform>() {
 /// Makes a round if one is due.
 pub(crate) fn tick<P: Platform>(range: Range<P>) {
     let due = &root::<P>().decay_due;
+    // Relaxed: a look; the exchange checks it again.
     let time = due.load(Ordering::Relaxed);
     if time == 0 || (P::now().wrapping_sub(time) as i32) < 0 {
         return;
     }
-    if due.compare_exchange(time, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok() && round(range) {
+    let late = P::planted(Fault::RoundMissed);
+    // Acquire: pairs with `expect`: what asked for a round is seen by it.
+    if !late && due.compare_exchange(time, 0, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        return;
+    }
+    // Nothing is due any more: what becomes idle from here on, also behind the round's back, asks for the next one.
+    let left = round(range);
+    if late {
+        due.store(0, Ordering::Relaxed);
+    }
+    if left {
         expect::<P>();
     }
 }

@@ -27,6 +27,8 @@ pub enum Fault {
     RegistryUninit,
     /// S6: blocks that were flushed to their slabs stay in the thread cache too.
     FrontCacheBypass,
+    /// S6: a slab that goes to the pool keeps its class in the class map.
+    ClassLeftBehind,
     /// S8: the pool does not grow beyond its first SuperSlab.
     SlabExhaustion,
     /// S9: a slot is taken that was seen free, without looking whether its SuperSlab was retired meanwhile.
@@ -55,6 +57,8 @@ pub enum Fault {
     PushWithoutLook,
     /// D4: a flag is changed with a load and a store, while the rest of its word changes.
     FlagLost,
+    /// D4: decay marks a kept mapping with a store, while its entry changes.
+    AgedWithoutExchange,
     /// D5: a heap that is used again keeps its owner identity.
     IdentityReused,
     /// D6: the range is published before its tables have memory.
@@ -69,28 +73,52 @@ pub enum Fault {
     FreeOnlyStrand,
     /// D11: a slot is offered before its slab is ready for it.
     OfferBeforeReady,
+    /// D11: slots are offered before their pages were purged.
+    OfferBeforePurge,
     /// D12: a SuperSlab's memory is taken away before the SuperSlab is closed.
     UnmapBeforeRetire,
     /// D16: a remote list is taken with relaxed ordering.
     DrainWithoutAcquire,
     /// D17: a heap keeps a slab in its list that it gave to the pool.
     SlabUsedAfterPurge,
+    /// D17: a run grows into slots that were seen free, without looking whether they were taken meanwhile.
+    GrownOnOldLook,
     /// D20: the look at a released slab's remote list is no part of the total order.
     MissedWakeUp,
+    /// D20: a round of decay is taken for made after it, not before: what becomes idle meanwhile waits for none.
+    RoundMissed,
     /// D21: whether a SuperSlab is listed is seen before the exchange that lists it.
     ListedTwice,
+    /// D21: pages are purged whose slots were seen free, and not taken.
+    PurgeWithoutTaking,
     /// D23: a SuperSlab is opened before it has memory.
     OpenBeforeReady,
     /// D23: a mapping's units are free for others before its memory was taken away.
     ReleaseBeforeUnmap,
+    /// D23: a mapping is in the table of kept ones before its block was closed.
+    KeptBeforeClosed,
     /// D24: units are given back with a load and a store of the unit map.
     MapUpdateLost,
+    /// D24: touched slots are noted with a load and a store.
+    TouchLost,
+    /// D24: a kept mapping is taken by a store, not by an exchange.
+    KeptWithoutExchange,
     /// D27: a slab that comes back to a heap while its thread ends is not given up again.
     ReopenedAtExit,
     /// D29: a heap is free for the next thread before its slabs were given up.
     HeapReusedEarly,
     /// D30: after a failed commit the unit stays claimed.
     CommitFailureLeak,
+    /// D30: after a failed commit of its end a kept mapping stays claimed.
+    ReuseFailureLeak,
+    /// D30: after a failed commit the units stay claimed that a mapping was to grow into.
+    GrowthFailureLeak,
+    /// D30: memory that the system did not take back is forgotten.
+    LeftoverForgotten,
+    /// D30: a SuperSlab whose memory the system did not take back is not opened again.
+    RefusedRetirement,
+    /// D30: pages that the system refused to reset are taken for fresh.
+    RefusedResetTrusted,
     /// R1: an abandoned slab is listed before it is released.
     ListedBeforeAbandoned,
 }
@@ -103,6 +131,7 @@ impl Fault {
         Fault::LgMismatch,
         Fault::RegistryUninit,
         Fault::FrontCacheBypass,
+        Fault::ClassLeftBehind,
         Fault::SlabExhaustion,
         Fault::StaleSlot,
         Fault::StaleClaim,
@@ -117,6 +146,7 @@ impl Fault {
         Fault::ReleaseWithoutLook,
         Fault::PushWithoutLook,
         Fault::FlagLost,
+        Fault::AgedWithoutExchange,
         Fault::IdentityReused,
         Fault::PublishBeforeReady,
         Fault::InitHalfSeen,
@@ -124,17 +154,29 @@ impl Fault {
         Fault::ClaimWithoutExchange,
         Fault::FreeOnlyStrand,
         Fault::OfferBeforeReady,
+        Fault::OfferBeforePurge,
         Fault::UnmapBeforeRetire,
         Fault::DrainWithoutAcquire,
         Fault::SlabUsedAfterPurge,
+        Fault::GrownOnOldLook,
         Fault::MissedWakeUp,
+        Fault::RoundMissed,
         Fault::ListedTwice,
+        Fault::PurgeWithoutTaking,
         Fault::OpenBeforeReady,
         Fault::ReleaseBeforeUnmap,
+        Fault::KeptBeforeClosed,
         Fault::MapUpdateLost,
+        Fault::TouchLost,
+        Fault::KeptWithoutExchange,
         Fault::ReopenedAtExit,
         Fault::HeapReusedEarly,
         Fault::CommitFailureLeak,
+        Fault::ReuseFailureLeak,
+        Fault::GrowthFailureLeak,
+        Fault::LeftoverForgotten,
+        Fault::RefusedRetirement,
+        Fault::RefusedResetTrusted,
         Fault::ListedBeforeAbandoned,
     ];
 
@@ -146,6 +188,7 @@ impl Fault {
             Fault::LgMismatch => "lg-mismatch",
             Fault::RegistryUninit => "registry-uninit",
             Fault::FrontCacheBypass => "front-cache-bypass",
+            Fault::ClassLeftBehind => "class-left-behind",
             Fault::SlabExhaustion => "slab-exhaustion",
             Fault::StaleSlot => "stale-slot",
             Fault::StaleClaim => "stale-claim",
@@ -160,6 +203,7 @@ impl Fault {
             Fault::ReleaseWithoutLook => "release-without-look",
             Fault::PushWithoutLook => "push-without-look",
             Fault::FlagLost => "flag-lost",
+            Fault::AgedWithoutExchange => "aged-without-exchange",
             Fault::IdentityReused => "identity-reused",
             Fault::PublishBeforeReady => "publish-before-ready",
             Fault::InitHalfSeen => "init-half-seen",
@@ -167,17 +211,29 @@ impl Fault {
             Fault::ClaimWithoutExchange => "claim-without-exchange",
             Fault::FreeOnlyStrand => "free-only-strand",
             Fault::OfferBeforeReady => "offer-before-ready",
+            Fault::OfferBeforePurge => "offer-before-purge",
             Fault::UnmapBeforeRetire => "unmap-before-retire",
             Fault::DrainWithoutAcquire => "drain-without-acquire",
             Fault::SlabUsedAfterPurge => "slab-used-after-purge",
+            Fault::GrownOnOldLook => "grown-on-old-look",
             Fault::MissedWakeUp => "missed-wake-up",
+            Fault::RoundMissed => "round-missed",
             Fault::ListedTwice => "listed-twice",
+            Fault::PurgeWithoutTaking => "purge-without-taking",
             Fault::OpenBeforeReady => "open-before-ready",
             Fault::ReleaseBeforeUnmap => "release-before-unmap",
+            Fault::KeptBeforeClosed => "kept-before-closed",
             Fault::MapUpdateLost => "map-update-lost",
+            Fault::TouchLost => "touch-lost",
+            Fault::KeptWithoutExchange => "kept-without-exchange",
             Fault::ReopenedAtExit => "reopened-at-exit",
             Fault::HeapReusedEarly => "heap-reused-early",
             Fault::CommitFailureLeak => "commit-failure-leak",
+            Fault::ReuseFailureLeak => "reuse-failure-leak",
+            Fault::GrowthFailureLeak => "growth-failure-leak",
+            Fault::LeftoverForgotten => "leftover-forgotten",
+            Fault::RefusedRetirement => "refused-retirement",
+            Fault::RefusedResetTrusted => "refused-reset-trusted",
             Fault::ListedBeforeAbandoned => "listed-before-abandoned",
         }
     }

@@ -19,6 +19,7 @@
 use core::ptr::with_exposed_provenance_mut;
 
 use crate::budget;
+use crate::decay;
 use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::pool;
@@ -98,11 +99,16 @@ fn retire<P: Platform>(range: Range<P>, unit: u32) {
         (word.usage() == Use::Shared && free).then_some(word.used_as(Use::Retired))
     });
     if retired.is_none() {
+        // Somebody took a slot: the others stay idle.
+        decay::expect::<P>();
         return;
     }
     if !early && !budget::decommit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
         // The system refuses: the SuperSlab stays, idle.
-        pool::share(range, unit, all);
+        if !P::planted(Fault::RefusedRetirement) {
+            pool::share(range, unit, all);
+            decay::expect::<P>();
+        }
         return;
     }
     forget(range, unit, all);
@@ -118,12 +124,19 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) {
         let touched = superslab.touched.load(Ordering::Relaxed);
         if word.usage() == Use::Shared { word.free_slots() & touched } else { 0 }
     };
-    let taken = superslab.update(|word| match idle(word) {
+    let take = |word: SuperSlabWord| match idle(word) {
         0 => None,
         idle => Some(word.with_slots(word.free_slots() & !idle)),
-    });
+    };
+    let taken = if P::planted(Fault::PurgeWithoutTaking) {
+        let seen = superslab.load();
+        take(seen).map(|new| (seen, new))
+    } else {
+        superslab.update(take)
+    };
     let Some((old, new)) = taken else { return };
     let mine = old.free_slots() & !new.free_slots();
+    let early = P::planted(Fault::OfferBeforePurge).then(|| pool::offer(range, unit, mine));
     let mut fresh = 0;
     let mut left = mine;
     while left != 0 {
@@ -132,13 +145,19 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) {
         let part = pool::slots(first, count);
         let slab = unit * P::GEOMETRY.slabs_per_superslab + first;
         let start = with_exposed_provenance_mut(range.slab_start(slab));
-        if P::reset(start, (count as usize) << P::GEOMETRY.slab_shift) {
+        let reset = P::reset(start, (count as usize) << P::GEOMETRY.slab_shift);
+        if reset || P::planted(Fault::RefusedResetTrusted) {
             fresh |= part;
         }
         left &= !part;
     }
     forget(range, unit, fresh);
-    pool::offer(range, unit, mine);
+    let offered = early.unwrap_or_else(|| pool::offer(range, unit, mine));
+    let is_whole = offered.is_some_and(|word| word.free_slots() == P::GEOMETRY.all_slots());
+    if is_whole || fresh != mine {
+        // Idle still: a SuperSlab whose other slots came back meanwhile, or pages that the system did not take.
+        decay::expect::<P>();
+    }
 }
 
 /// The memory of these slots, which are ours, is fresh again.

@@ -7,17 +7,17 @@ use core::fmt;
 use core::mem::offset_of;
 
 use crate::block;
-use crate::geometry::RETAINED_MAX;
+use crate::geometry::{Geometry, RETAINED_MAX};
 use crate::heap::{Bin, Heap};
 use crate::index_stack::IndexStack;
 use crate::platform::{Atomic, Gauge, Ordering, Plain, Platform};
 use crate::range::{Range, root};
-use crate::retained::Run;
+use crate::retained::{self, Run};
 use crate::root::Root;
 use crate::size_class::{self, CLASSES};
 use crate::slab::{OWNER_LINE, Slab};
 use crate::slot::{OwnerId, SlabState, SlotWord};
-use crate::superslab::{SuperSlab, SuperSlabWord};
+use crate::superslab::{SuperSlab, SuperSlabWord, Use};
 
 /// What lies at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,6 +256,22 @@ pub struct UnitPicture {
     pub claimed: bool,
     /// Bytes that the system refused to take back.
     pub leftover: usize,
+    /// SHARED: the slots whose memory was handed out since the system gave it.
+    pub touched: u32,
+    /// Whether it was idle in the last round of decay already: a SuperSlab's mark, or that of a kept mapping.
+    pub old: bool,
+}
+
+impl UnitPicture {
+    /// Whether something of it is idle: memory that goes back to the system if nobody asks for it.
+    pub fn is_idle(&self, geometry: &Geometry) -> bool {
+        let free = self.word.free_slots();
+        match self.word.usage() {
+            Use::Shared => free == geometry.all_slots() || free & self.touched != 0,
+            Use::Retained => self.kept,
+            Use::Free | Use::Large | Use::Retired => false,
+        }
+    }
 }
 
 /// How many units, from the first one on, were ever put to a use: the others are zeroed memory.
@@ -278,21 +294,30 @@ pub fn units<P: Platform>(range: Range<P>, visit: impl FnMut(UnitPicture)) {
 pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnMut(UnitPicture)) {
     let kept = core::array::from_fn::<_, RETAINED_MAX, _>(|entry| {
         let word = root::<P>().retained[entry].load(Ordering::Relaxed);
-        Run::of(word).map(|run| run.first)
+        Run::of(word).map(|run| (run.first, retained::is_old(word)))
     });
     for index in 0..count {
         let superslab = range.superslab(index);
         let map = range.map_word(index as usize / 64).load(Ordering::Relaxed);
+        let entry = kept.iter().flatten().find(|(first, _)| *first == index);
+        let word = superslab.load();
         visit(UnitPicture {
             index,
-            word: superslab.load(),
+            word,
             bytes: superslab.bytes.load(Ordering::Relaxed),
             run: superslab.run.load(Ordering::Relaxed),
-            kept: kept.contains(&Some(index)),
+            kept: entry.is_some(),
             claimed: map >> (index % 64) & 1 == 1,
             leftover: superslab.leftover.load(Ordering::Relaxed),
+            touched: superslab.touched.load(Ordering::Relaxed),
+            old: entry.map_or(word.is_old(), |(_, old)| *old),
         });
     }
+}
+
+/// Whether a round of decay is to come.
+pub fn is_round_to_come<P: Platform>() -> bool {
+    root::<P>().decay_due.load(Ordering::Relaxed) != 0
 }
 
 /// The slot word of a slab.

@@ -43,7 +43,9 @@ fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> 
     let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
     let end = range.unit_start(run.first) + committed;
     if committed < bytes && !budget::commit::<P>(end, bytes - committed) {
-        release(range, run);
+        if !P::planted(Fault::ReuseFailureLeak) {
+            release(range, run);
+        }
         return None;
     }
     open(range, run, committed.max(bytes));
@@ -83,22 +85,21 @@ pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
     let run = Run { first, count: superslab.run.load(Ordering::Relaxed) };
     let keep = retained::is_worth_it::<P>(run.count as usize);
     let usage = if keep { Use::Retained } else { Use::Free };
+    let early = keep && P::planted(Fault::KeptBeforeClosed) && retained::keep::<P>(run);
     let freed = superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(usage)));
     if freed.is_none() {
         P::misuse(Misuse::DoubleFree, address);
     }
-    if keep {
-        while retained::is_full_for::<P>(run.count as usize) {
-            match retained::take_any::<P>() {
-                Some(older) => release(range, older),
-                None => break,
-            }
+    while keep && !early && retained::is_full_for::<P>(run.count as usize) {
+        match retained::take_any::<P>() {
+            Some(older) => release(range, older),
+            None => break,
         }
-        if retained::keep::<P>(run) {
-            decay::expect::<P>();
-            decay::tick(range);
-            return;
-        }
+    }
+    if early || keep && retained::keep::<P>(run) {
+        decay::expect::<P>();
+        decay::tick(range);
+        return;
     }
     release(range, run);
 }
@@ -114,7 +115,8 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
     if early {
         units::release(range, first, count);
     }
-    if !budget::decommit::<P>(range.unit_start(first), bytes) {
+    let gone = budget::decommit::<P>(range.unit_start(first), bytes);
+    if !gone && !P::planted(Fault::LeftoverForgotten) {
         remember_leftover(range, first, bytes);
     }
     if !early {
@@ -195,7 +197,7 @@ pub(crate) fn resize<P: Platform>(
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);
         superslab.run.store(units.max(run) as u32, Ordering::Relaxed);
-    } else if units > run {
+    } else if units > run && !P::planted(Fault::GrowthFailureLeak) {
         units::release(range, first + run as u32, units - run);
     }
     done

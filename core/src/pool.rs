@@ -142,10 +142,12 @@ const fn runs(free: u32, count: u32, step: u32) -> u32 {
 
 /// Takes just these slots of `unit`, if all of them are free.
 pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
-    let taken = range.superslab(unit).update(|word| {
-        let free = word.free_slots();
-        (word.usage() == Use::Shared && free & slots == slots)
-            .then_some(word.with_slots(free & !slots))
+    let superslab = range.superslab(unit);
+    let are_free =
+        |word: SuperSlabWord| word.usage() == Use::Shared && word.free_slots() & slots == slots;
+    let old_look = P::planted(Fault::GrownOnOldLook) && are_free(superslab.load());
+    let taken = superslab.update(|word| {
+        (old_look || are_free(word)).then_some(word.with_slots(word.free_slots() & !slots))
     });
     taken.is_some()
 }
@@ -153,7 +155,14 @@ pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) ->
 /// Says that the memory of these slots, which are ours, is handed out; whether it is still zero.
 pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
     // Relaxed: the bits of our slots are ours; the slot mask publishes them.
-    let before = range.superslab(unit).touched.fetch_or(slots, Ordering::Relaxed) & slots;
+    let touched = &range.superslab(unit).touched;
+    let before = if P::planted(Fault::TouchLost) {
+        let seen = touched.load(Ordering::Relaxed);
+        touched.store(seen | slots, Ordering::Relaxed);
+        seen
+    } else {
+        touched.fetch_or(slots, Ordering::Relaxed)
+    } & slots;
     idle::count_taken::<P>(slots.count_ones(), before.count_ones());
     before == 0
 }

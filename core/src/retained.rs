@@ -13,6 +13,7 @@
 //! Invariant: who takes an entry out of the table alone decides about its units; their bits in the unit map stay set
 //! meanwhile.
 
+use crate::fault::Fault;
 use crate::geometry::Geometry;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::root;
@@ -26,6 +27,11 @@ pub(crate) struct Run {
 
 /// Set in an entry that was there in the last round of decay already.
 const OLD: u64 = 1 << 31;
+
+/// Whether the entry was there in the last round of decay already.
+pub(crate) const fn is_old(word: u64) -> bool {
+    word & OLD != 0
+}
 
 impl Run {
     const fn word(self) -> u64 {
@@ -74,7 +80,12 @@ pub(crate) fn age<P: Platform>() -> bool {
         if word != 0 {
             some = true;
             // A failure means that somebody took the mapping, and perhaps put another one there.
-            let _ = entry.compare_exchange(word, word | OLD, Ordering::Relaxed, Ordering::Relaxed);
+            let old = word | OLD;
+            if P::planted(Fault::AgedWithoutExchange) {
+                entry.store(old, Ordering::Relaxed);
+            } else {
+                let _ = entry.compare_exchange(word, old, Ordering::Relaxed, Ordering::Relaxed);
+            }
         }
     }
     some
@@ -88,9 +99,15 @@ fn take_if<P: Platform>(fits: impl Fn(Run, bool) -> bool) -> Option<Run> {
     }
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         let word = entry.load(Ordering::Relaxed);
-        let Some(run) = Run::of(word).filter(|run| fits(*run, word & OLD != 0)) else { continue };
-        // Acquire: pairs with `keep`: the last holder's use of the memory is over.
-        if entry.compare_exchange(word, 0, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+        let Some(run) = Run::of(word).filter(|run| fits(*run, is_old(word))) else { continue };
+        let taken = if P::planted(Fault::KeptWithoutExchange) {
+            entry.store(0, Ordering::Relaxed);
+            true
+        } else {
+            // Acquire: pairs with `keep`: the last holder's use of the memory is over.
+            entry.compare_exchange(word, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        };
+        if taken {
             bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
             return Some(run);
         }

@@ -134,7 +134,7 @@ impl SuperSlabWord {
     }
 
     /// Whether no slot was taken or given back since the last round of decay.
-    pub(crate) const fn is_old(self) -> bool {
+    pub const fn is_old(self) -> bool {
         self.0 & OLD != 0
     }
 

@@ -52,6 +52,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["live-block", "assertion", "data-race", "misuse"],
     },
     Row {
+        fault: Fault::ClassLeftBehind,
+        origin: "S6",
+        about: "a slab that goes to the pool keeps its class in the class map",
+        oracles: &["accounting"],
+    },
+    Row {
         fault: Fault::SlabExhaustion,
         origin: "S8",
         about: "the pool does not grow beyond its first SuperSlab",
@@ -136,6 +142,20 @@ pub const FAULTS: &[Row] = &[
         oracles: &["accounting"],
     },
     Row {
+        fault: Fault::AgedWithoutExchange,
+        origin: "D4",
+        about: "a kept mapping is marked as old by a store, though it may be taken meanwhile",
+        oracles: &[
+            "page-state",
+            "released-memory",
+            "data-race",
+            "misuse",
+            "live-block",
+            "transition",
+            "double-hand-out",
+        ],
+    },
+    Row {
         fault: Fault::IdentityReused,
         origin: "D5",
         about: "the next thread of a heap gets the owner identity of the last one",
@@ -178,6 +198,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["transition", "data-race"],
     },
     Row {
+        fault: Fault::OfferBeforePurge,
+        origin: "D11",
+        about: "slots are offered again before their pages were purged",
+        oracles: &["data-race"],
+    },
+    Row {
         fault: Fault::UnmapBeforeRetire,
         origin: "D12",
         about: "a SuperSlab's memory is taken away before the SuperSlab is closed",
@@ -196,9 +222,21 @@ pub const FAULTS: &[Row] = &[
         oracles: &["owner-only"],
     },
     Row {
+        fault: Fault::GrownOnOldLook,
+        origin: "D17",
+        about: "a run grows into slots that were seen free, though they were taken meanwhile",
+        oracles: &["overlap", "data-race", "live-block"],
+    },
+    Row {
         fault: Fault::MissedWakeUp,
         origin: "D20",
         about: "the look at a released slab's remote list is relaxed: releaser and remote free may miss each other",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::RoundMissed,
+        origin: "D20",
+        about: "a round of decay is taken for made behind it: what becomes idle meanwhile has no round to come",
         oracles: &["accounting"],
     },
     Row {
@@ -206,6 +244,12 @@ pub const FAULTS: &[Row] = &[
         origin: "D21",
         about: "whether a SuperSlab is listed is decided by an earlier look, though others list it too",
         oracles: &["accounting", "progress"],
+    },
+    Row {
+        fault: Fault::PurgeWithoutTaking,
+        origin: "D21",
+        about: "pages of slots are purged that were seen free and not taken",
+        oracles: &["data-race", "live-block"],
     },
     Row {
         fault: Fault::OpenBeforeReady,
@@ -220,10 +264,28 @@ pub const FAULTS: &[Row] = &[
         oracles: &["data-race", "page-state"],
     },
     Row {
+        fault: Fault::KeptBeforeClosed,
+        origin: "D23",
+        about: "a freed mapping is there for others before its block was closed",
+        oracles: &["misuse", "accounting"],
+    },
+    Row {
         fault: Fault::MapUpdateLost,
         origin: "D24",
         about: "a unit is given back by a load and a store of the unit map, while others claim",
         oracles: &["data-race", "page-state", "accounting"],
+    },
+    Row {
+        fault: Fault::TouchLost,
+        origin: "D24",
+        about: "which slots were touched is noted by a load and a store, while others touch theirs",
+        oracles: &["content"],
+    },
+    Row {
+        fault: Fault::KeptWithoutExchange,
+        origin: "D24",
+        about: "a kept mapping is taken by a store, not by an exchange",
+        oracles: &["data-race", "live-block", "page-state"],
     },
     Row {
         fault: Fault::ReopenedAtExit,
@@ -242,6 +304,36 @@ pub const FAULTS: &[Row] = &[
         origin: "D30",
         about: "after a failed commit the unit stays claimed",
         oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::ReuseFailureLeak,
+        origin: "D30",
+        about: "a kept mapping that the system refuses to make longer is lost",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::GrowthFailureLeak,
+        origin: "D30",
+        about: "a mapping that cannot grow keeps the units that it was to grow into",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::LeftoverForgotten,
+        origin: "D30",
+        about: "memory of a mapping that the system did not take back is forgotten",
+        oracles: &["page-state"],
+    },
+    Row {
+        fault: Fault::RefusedRetirement,
+        origin: "D30",
+        about: "a SuperSlab whose memory the system did not take back is not opened again",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::RefusedResetTrusted,
+        origin: "D30",
+        about: "pages that the system refused to reset are taken for fresh",
+        oracles: &["content"],
     },
     Row {
         fault: Fault::ListedBeforeAbandoned,

@@ -49,8 +49,12 @@ pub const CHECKS: &[Fault] = &[
     Fault::ReleaseWithoutLook,
     Fault::PushWithoutLook,
     Fault::FlagLost,
+    Fault::AgedWithoutExchange,
     Fault::ClaimWithoutExchange,
+    Fault::GrownOnOldLook,
     Fault::ListedTwice,
+    Fault::PurgeWithoutTaking,
+    Fault::KeptWithoutExchange,
     Fault::ReopenedAtExit,
 ];
 

@@ -1,9 +1,15 @@
 //! The state of the allocator at rest, as text: a line for each unit in use and each slab in it.
 //!
 //! ```text
-//! superslab 0  SHARED gen 1, free slots 1110, listed
+//! superslab 0  SHARED gen 1, free slots 0010, touched 1011, listed
 //!   slab 0  ACTIVE    gen 0  owner heap 0  16 B  used 3 = carved 4 - free 1  capacity 16  remote 2
+//!   slab 1  EMPTY     gen 1
+//!   slab 2  RUN       gen 0  2 slabs
+//!   slab 3  of the run
+//! superslab 1  RETAINED gen 1, 640 bytes, old
 //! ```
+//!
+//! Slots that are free and touched are idle. `old` marks what was idle in the last round of decay already.
 
 use std::fmt::Write;
 
@@ -33,21 +39,33 @@ pub fn draw<G: WorldGeometry>() -> String {
             usage.name(),
             unit.word.generation()
         );
+        let old = if unit.old { ", old" } else { "" };
         if matches!(usage, Use::Large | Use::Retained) {
-            let _ = writeln!(text, ", {} bytes", unit.bytes);
+            let _ = writeln!(text, ", {} bytes{old}", unit.bytes);
             continue;
         }
         let width = slabs as usize;
         let listed = if unit.word.is_listed() { ", listed" } else { "" };
-        let _ = writeln!(text, ", free slots {:0width$b}{listed}", unit.word.free_slots());
+        let _ = writeln!(
+            text,
+            ", free slots {:0width$b}, touched {:0width$b}{listed}{old}",
+            unit.word.free_slots(),
+            unit.touched
+        );
+        let mut run_end = 0;
         for index in unit.index * slabs..(unit.index + 1) * slabs {
-            draw_slab::<G>(&mut text, range, index);
+            if index < run_end {
+                let _ = writeln!(text, "  slab {}  of the run", index % slabs);
+            } else {
+                run_end = index + draw_slab::<G>(&mut text, range, index);
+            }
         }
     }
     if text.is_empty() { "no unit is in use\n".to_owned() } else { text }
 }
 
-fn draw_slab<G: WorldGeometry>(text: &mut String, range: Range<Sim<G>>, index: u32) {
+/// Draws one slab; the slabs of its run, 0 for any other.
+fn draw_slab<G: WorldGeometry>(text: &mut String, range: Range<Sim<G>>, index: u32) -> u32 {
     let number = index % G::GEOMETRY.slabs_per_superslab;
     let slab = match inspect::slab(range, index, &mut |_, _| {}) {
         Ok(slab) => slab,
@@ -56,7 +74,7 @@ fn draw_slab<G: WorldGeometry>(text: &mut String, range: Range<Sim<G>>, index: u
             let state = slot.state().map_or("?", SlabState::name);
             let _ =
                 writeln!(text, "  slab {number}  {state:9} a list is broken: {:?}", broken.home);
-            return;
+            return 0;
         }
     };
     let state = slab.slot.state().map_or("?", SlabState::name);
@@ -75,5 +93,10 @@ fn draw_slab<G: WorldGeometry>(text: &mut String, range: Range<Sim<G>>, index: u
             slab.remote
         );
     }
+    if slab.run != 0 {
+        let plural = if slab.run == 1 { "" } else { "s" };
+        let _ = write!(text, "  {} slab{plural}", slab.run);
+    }
     text.push('\n');
+    slab.run
 }

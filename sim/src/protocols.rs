@@ -4,7 +4,8 @@
 //! SuperSlab, blocks in mailboxes) and ends; then the others begin, ordered behind it. So the search is about the
 //! protocol and not about who reserves memory first. The programs are fixed: seed and schedule change nothing.
 //!
-//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2.
+//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2. A SuperSlab has 4 slabs, a
+//! run at most 2. More than two idle slots are purged; two mappings are kept.
 
 use crate::program::Operation;
 use crate::scenario::{Draw, Scenario};
@@ -13,6 +14,10 @@ use crate::scenario::{Draw, Scenario};
 const LARGE: u32 = 64;
 /// A block of another class.
 const SMALL: u32 = 32;
+/// A run of one slab.
+const RUN: u32 = 256;
+/// A mapping of its own, of one unit.
+const MAPPING: u32 = 1000;
 
 /// All protocols.
 pub const PROTOCOLS: &[Scenario] = &[
@@ -77,6 +82,46 @@ pub const PROTOCOLS: &[Scenario] = &[
         generate: exchange,
     },
     Scenario {
+        name: "prove-run",
+        about: "two threads take runs of slabs in one SuperSlab, make one longer in place and free another",
+        origins: "S9 D17",
+        threads: 3,
+        operations: 2,
+        failing_system_calls: false,
+        prologue: true,
+        generate: run,
+    },
+    Scenario {
+        name: "prove-purge",
+        about: "idle slots of a SuperSlab are purged while another thread takes one of them",
+        origins: "D11 D21",
+        threads: 3,
+        operations: 1,
+        failing_system_calls: false,
+        prologue: true,
+        generate: purge,
+    },
+    Scenario {
+        name: "prove-decay",
+        about: "a round of decay gives back what was idle while another thread asks for it",
+        origins: "D4 D20 D21",
+        threads: 3,
+        operations: 2,
+        failing_system_calls: false,
+        prologue: true,
+        generate: decay,
+    },
+    Scenario {
+        name: "prove-kept",
+        about: "two threads take one mapping that is kept, and free it again",
+        origins: "D23 D24",
+        threads: 3,
+        operations: 2,
+        failing_system_calls: false,
+        prologue: true,
+        generate: kept,
+    },
+    Scenario {
         name: "prove-remote-free-3",
         about: "the owner allocates from a slab to which two others return blocks",
         origins: "S1 S2 D3",
@@ -100,6 +145,14 @@ pub const PROTOCOLS: &[Scenario] = &[
 
 fn allocate(register: u8, size: u32) -> Operation {
     Operation::Allocate { register, size, align_shift: 0, zeroed: false }
+}
+
+fn allocate_zeroed(register: u8, size: u32) -> Operation {
+    Operation::Allocate { register, size, align_shift: 0, zeroed: true }
+}
+
+fn reallocate(register: u8, size: u32) -> Operation {
+    Operation::Reallocate { register, size }
 }
 
 fn free(register: u8) -> Operation {
@@ -163,6 +216,31 @@ fn reuse(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
 
 fn exchange(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     role(thread, operations, &[&[put(0, LARGE)], &[put(0, LARGE), take(0)]])
+}
+
+fn run(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
+    let one = [allocate(0, RUN), reallocate(0, 2 * RUN)];
+    role(thread, operations, &[&[put(0, RUN)], &one, &[take(0), allocate_zeroed(0, RUN)]])
+}
+
+/// Two of four runs are free, and their slots idle; the third one is too much.
+fn purge(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
+    let prepared = [put(0, RUN), put(1, RUN), put(2, RUN), put(3, RUN), take(0), take(1)];
+    role(thread, operations, &[&prepared, &[take(2)], &[allocate_zeroed(0, RUN)]])
+}
+
+/// A slot and a mapping were idle in a first round; when another mapping is freed, the second one is due.
+fn decay(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
+    let idle = [put(0, RUN), put(1, RUN), put(2, MAPPING), take(0), Operation::Wait];
+    let first_round = [put(2, MAPPING), Operation::Wait];
+    let prepared: Vec<_> = idle.into_iter().chain(first_round).collect();
+    let other = [allocate_zeroed(0, RUN), allocate(1, MAPPING)];
+    role(thread, operations, &[&prepared, &[take(2)], &other])
+}
+
+fn kept(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
+    let prepared = [put(0, MAPPING), take(0)];
+    role(thread, operations, &[&prepared, &[allocate(0, MAPPING), free(0)]])
 }
 
 fn remote_free_by_two(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {

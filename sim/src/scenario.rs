@@ -94,6 +94,17 @@ pub const SCENARIOS: &[Scenario] = &[
         generate: decay,
     },
     Scenario {
+        name: "large-blocks",
+        about: "runs of slabs and mappings change hands, grow and shrink in place, must be zero, and are kept and given \
+                back as time passes",
+        origins: "S6 S9 D4 D11 D17 D20 D21 D23 D24",
+        threads: 3,
+        operations: 24,
+        failing_system_calls: false,
+        prologue: false,
+        generate: large_blocks,
+    },
+    Scenario {
         name: "system-calls-fail",
         about: "memory is had and given back while one system call in eight is refused, at any place",
         origins: "D30 S8",
@@ -195,6 +206,18 @@ impl Draw {
             0 => (self.small_max + 1 + self.below(self.small_max * 8)) as u32,
             _ => (self.small_max + 1 + self.below(self.small_max * 48)) as u32,
         }
+    }
+
+    /// A size that takes slabs whole, or units; in every second program runs of slabs only.
+    fn whole_size(&mut self) -> u32 {
+        let only_runs = self.classes[0] as usize == self.small_max;
+        let most = match (self.below(8), only_runs) {
+            (0..=4, true) | (0..=1, false) => 4,
+            (_, true) | (2..=3, false) => 8,
+            (4..=5, false) => 16,
+            (_, false) => 48,
+        };
+        (self.small_max + 1 + self.below(self.small_max * (most - 1))) as u32
     }
 
     fn allocate(&mut self) -> Operation {
@@ -344,20 +367,48 @@ fn decay(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     list
 }
 
+/// Few places, so that blocks of many sizes follow each other in the same memory.
+fn large_blocks(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    (0..operations)
+        .map(|number| {
+            let register = draw.below(4) as u8;
+            match draw.below(16) {
+                0..=3 => Operation::Allocate {
+                    register,
+                    size: draw.whole_size(),
+                    align_shift: 0,
+                    zeroed: draw.below(2) == 0,
+                },
+                4..=5 => Operation::Replace { mailbox: draw.mailbox(), size: draw.whole_size() },
+                6..=7 => draw.take(),
+                8..=10 => Operation::Reallocate { register, size: draw.whole_size() },
+                11..=12 => Operation::Free { register },
+                13 => draw.allocate_small(number % 4),
+                14 => Operation::Wait,
+                _ => draw.rare(),
+            }
+        })
+        .collect()
+}
+
 /// Blocks of all sizes come and go, so that memory is had and given back all the time.
 fn system_calls_fail(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     (0..operations)
-        .map(|number| match draw.below(8) {
-            0 => Operation::Allocate {
-                register: draw.register(),
-                size: draw.large_size(),
+        .map(|number| match draw.below(10) {
+            0..=1 => Operation::Allocate {
+                register: draw.below(4) as u8,
+                size: draw.whole_size(),
                 align_shift: 0,
                 zeroed: true,
             },
-            1 => Operation::Reallocate { register: draw.register(), size: draw.any_size() },
-            2..=3 => draw.allocate_small(number),
-            4 => Operation::Collect,
-            5 => draw.replace(),
+            2 => {
+                let register = draw.below(4) as u8;
+                Operation::Reallocate { register, size: draw.whole_size() }
+            }
+            3 => Operation::Free { register: draw.below(4) as u8 },
+            4..=5 => draw.allocate_small(number),
+            6 => Operation::Collect,
+            7 => draw.replace(),
             _ => draw.free(),
         })
         .collect()

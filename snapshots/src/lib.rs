@@ -23,6 +23,11 @@ pub fn free(register: u8) -> Operation {
     Operation::Free { register }
 }
 
+/// Changes the size of the block in a register.
+pub fn reallocate(register: u8, size: u32) -> Operation {
+    Operation::Reallocate { register, size }
+}
+
 /// Allocates a block into a mailbox.
 pub fn put(mailbox: u8, size: u32) -> Operation {
     Operation::Replace { mailbox, size }

@@ -11,7 +11,8 @@
 //! 5. The slot mask and the slots' states agree; a unit is claimed exactly while it is used or kept; a run, and a mapping of
 //!    its own, has a block that the program holds.
 //! 6. An address outside of the range is nobody's.
-//! 7. When everything was freed and collected, no unit is in use: the memory has gone back.
+//! 7. What lies idle has a round of decay to come, in which it goes back.
+//! 8. When everything was freed and collected, no unit is in use: the memory has gone back.
 
 use std::collections::HashMap;
 use std::ptr::without_provenance;
@@ -280,11 +281,17 @@ impl<P: Platform> Audit<P> {
                 .and_then(|()| self.check_unit(unit, &mut inside, all_freed))
                 .map_err(|message| format!("superslab {}: {message}", unit.index))?;
         }
-        match listed.keys().min() {
-            Some(index) => Err(format!(
+        if let Some(index) = listed.keys().min() {
+            return Err(format!(
                 "superslab {index} is on the stack of available ones and was never opened"
+            ));
+        }
+        match self.units.iter().find(|unit| unit.is_idle(&P::GEOMETRY)) {
+            Some(unit) if !inspect::is_round_to_come::<P>() => Err(format!(
+                "superslab {}: memory lies idle, and no round of decay is to come in which it goes back",
+                unit.index
             )),
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 

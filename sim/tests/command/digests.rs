@@ -11,13 +11,14 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "0e4c703b945aece2", "44fdefe3de906d6f"),
-    ("remote-free", "3bcc0d07a3470514", "0b1b2f6e96f0b3f2"),
-    ("larson", "1059fe5382d6d33e", "b541bf1dee524f40"),
-    ("thread-churn", "556412197331e874", "9cd4fdc53a333dfd"),
-    ("superslab-free", "e21e3571f5b29499", "663a39ed761799df"),
-    ("decay", "c2fe833f80f134d9", "629794e337f1db8d"),
-    ("system-calls-fail", "d05d40140f28bc53", "c15fdf4839219a1e"),
+    ("mixed", "18c0dd081fd07a7d", "18136dd5aab37b17"),
+    ("remote-free", "c8f559458f69614b", "af875cfe51caa4b8"),
+    ("larson", "c032c7ff7292d6bd", "948d9fbdc229c7ba"),
+    ("thread-churn", "c2f580bb56b1ef02", "4e9b33ee418c0627"),
+    ("superslab-free", "1aa1281200ca0b37", "5f8f6dca1ab9c2b0"),
+    ("decay", "3a0cacfddcbb57cc", "a8853c0d03ab11bc"),
+    ("large-blocks", "1145e9db823ea5aa", "20e4bc7a71cb27b1"),
+    ("system-calls-fail", "17f537775b50fc0e", "6d006a1af1425f24"),
 ];
 
 #[test]

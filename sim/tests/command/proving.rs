@@ -2,11 +2,23 @@
 
 use crate::support::Folder;
 
+/// Protocols that are proved in a second or two.
+const TWO_THREADS: &[&str] = &[
+    "prove-remote-free",
+    "prove-release",
+    "prove-adopt",
+    "prove-retire",
+    "prove-reuse",
+    "prove-run",
+    "prove-purge",
+    "prove-decay",
+    "prove-kept",
+];
+
 #[test]
 fn the_protocols_of_two_threads_are_complete_and_the_same_twice() {
     let folder = Folder::new();
-    for name in ["prove-remote-free", "prove-release", "prove-adopt", "prove-retire", "prove-reuse"]
-    {
+    for name in TWO_THREADS {
         let value = folder.expect(0, &format!("prove --scenario {name} --json")).json();
         assert_eq!(value["outcome"], "complete", "{value}");
         assert!(value["states"].as_u64() > Some(300), "{value}");
@@ -21,6 +33,21 @@ fn a_planted_fault_is_found_and_its_trace_replays() {
     folder.expect(1, "prove --scenario prove-release --plant drain-before-claim --trace t.hak");
     let value = folder.expect(1, "replay t.hak --json").json();
     assert_eq!(value["violation"]["oracle"], "owner-only");
+}
+
+#[test]
+fn each_protocol_of_idle_memory_finds_what_it_is_about() {
+    let folder = Folder::new();
+    for (protocol, fault) in [
+        ("run", "grown-on-old-look"),
+        ("purge", "purge-without-taking"),
+        ("purge", "offer-before-purge"),
+        ("decay", "purge-without-taking"),
+        ("kept", "kept-without-exchange"),
+        ("kept", "kept-before-closed"),
+    ] {
+        folder.expect(1, &format!("prove --scenario prove-{protocol} --plant {fault}"));
+    }
 }
 
 #[test]
