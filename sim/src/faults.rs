@@ -285,7 +285,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::KeptWithoutExchange,
         origin: "D24",
         about: "a kept mapping is taken by a store, not by an exchange",
-        oracles: &["data-race", "live-block", "page-state"],
+        oracles: &["data-race", "live-block", "page-state", "released-memory"],
     },
     Row {
         fault: Fault::ReopenedAtExit,
