@@ -139,7 +139,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::FlagLost,
         origin: "D4",
         about: "a flag is changed by load and store while the rest of its word changes",
-        oracles: &["accounting"],
+        oracles: &["accounting", "data-race"],
     },
     Row {
         fault: Fault::AgedWithoutExchange,

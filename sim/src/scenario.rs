@@ -166,8 +166,8 @@ impl Draw {
         key[8..16].copy_from_slice(&schedule.to_le_bytes());
         key[16..24].copy_from_slice(b"programs");
         let mut random = ChaCha8Rng::from_seed(key);
-        // All threads of a program prefer the same two sizes, so that they meet in the same slabs; large ones, of which
-        // few fit into a slab, so that slabs fill up.
+        // All threads of a program prefer the same two sizes, so that they meet in the same slabs: the largest, of which
+        // few fit into a slab, so that slabs fill up, and that or a smaller one.
         let classes = [0, 1].map(|one| (small_max >> (random.next_u32() % (1 + 2 * one))) as u32);
         random.set_stream(thread as u64 + 1);
         random.set_word_pos(0);
@@ -208,9 +208,9 @@ impl Draw {
         }
     }
 
-    /// A size that takes slabs whole, or units; in every second program runs of slabs only.
+    /// A size that takes slabs whole, or units; in every third program runs of slabs only.
     fn whole_size(&mut self) -> u32 {
-        let only_runs = self.classes[0] as usize == self.small_max;
+        let only_runs = self.classes[1] as usize == self.small_max;
         let most = match (self.below(8), only_runs) {
             (0..=4, true) | (0..=1, false) => 4,
             (_, true) | (2..=3, false) => 8,
@@ -266,10 +266,10 @@ fn mixed(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     let mut list = Vec::with_capacity(operations);
     while list.len() < operations {
         let phase = draw.below(4);
-        for _ in 0..6 + draw.below(8) {
+        for _ in 0..6 + draw.below(6) {
             list.push(match (draw.below(8), phase) {
                 (0, _) => draw.rare(),
-                (1 | 2, _) => draw.replace(),
+                (1..=3, _) => draw.replace(),
                 (_, 0) => draw.allocate(),
                 (_, 1) => draw.free(),
                 (_, 2) => draw.replace(),

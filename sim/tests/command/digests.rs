@@ -11,14 +11,14 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "18c0dd081fd07a7d", "18136dd5aab37b17"),
-    ("remote-free", "c8f559458f69614b", "af875cfe51caa4b8"),
-    ("larson", "c032c7ff7292d6bd", "948d9fbdc229c7ba"),
-    ("thread-churn", "c2f580bb56b1ef02", "4e9b33ee418c0627"),
-    ("superslab-free", "1aa1281200ca0b37", "5f8f6dca1ab9c2b0"),
-    ("decay", "3a0cacfddcbb57cc", "a8853c0d03ab11bc"),
-    ("large-blocks", "1145e9db823ea5aa", "20e4bc7a71cb27b1"),
-    ("system-calls-fail", "17f537775b50fc0e", "6d006a1af1425f24"),
+    ("mixed", "90a612b450850211", "de19098892241105"),
+    ("remote-free", "b6c2ced4c96d9551", "b70d24392683cdf9"),
+    ("larson", "67857c80c1fe9acf", "4a2eff4d00e42104"),
+    ("thread-churn", "ee53fedd555f9286", "bd12f62fefc3971c"),
+    ("superslab-free", "ad9afa03ac260738", "56b9986e7b9e005c"),
+    ("decay", "b029e9b7ed5e3993", "4a85113696140c4e"),
+    ("large-blocks", "7cecdefce8a6d71f", "89826af2740c5869"),
+    ("system-calls-fail", "b2a4e147eebe766e", "8d9cf176a0b59b05"),
 ];
 
 #[test]
