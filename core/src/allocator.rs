@@ -336,6 +336,9 @@ impl<P: Platform> Allocator<P> {
         let Some(range) = Range::<P>::get() else { return };
         let Some(heap) = thread::heap::<P>() else { return };
         for class in 1..=size_class::class_of(P::GEOMETRY.small_max) {
+            // First, since what goes to slabs of others may open FULL ones, which are then there to be adopted.
+            // SAFETY: the heap is the running thread's.
+            unsafe { cache::flush(heap, class, 0) };
             let bin = heap.bin(class);
             while let Some(owned) = refill::adopted(range, heap, class) {
                 bin.link_first(range, owned);

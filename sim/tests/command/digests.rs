@@ -11,14 +11,14 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "90a612b450850211", "de19098892241105"),
-    ("remote-free", "b6c2ced4c96d9551", "b70d24392683cdf9"),
-    ("larson", "67857c80c1fe9acf", "4a2eff4d00e42104"),
-    ("thread-churn", "ee53fedd555f9286", "bd12f62fefc3971c"),
-    ("superslab-free", "ad9afa03ac260738", "56b9986e7b9e005c"),
-    ("decay", "b029e9b7ed5e3993", "4a85113696140c4e"),
+    ("mixed", "fb8ed12d94f277f9", "4a37c63973d39ec6"),
+    ("remote-free", "fb61af8ddc17f042", "f84620fb1fb246a7"),
+    ("larson", "40b12468cf2fdada", "2a5aa7b1ba40815f"),
+    ("thread-churn", "21ca0c7e63fd23b4", "ff6822bda2fbe922"),
+    ("superslab-free", "a92d305e7eaf10f1", "0e48cc6c3eb4d838"),
+    ("decay", "55a81e8d49750ef3", "d4628d15bdcb3602"),
     ("large-blocks", "7cecdefce8a6d71f", "89826af2740c5869"),
-    ("system-calls-fail", "b2a4e147eebe766e", "8d9cf176a0b59b05"),
+    ("system-calls-fail", "bcbfee821e4e4925", "2338c1d7e8851283"),
 ];
 
 #[test]
