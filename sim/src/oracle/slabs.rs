@@ -47,7 +47,7 @@ pub enum Change {
 pub struct Counts {
     /// Slabs bound from the pool.
     pub bound: u64,
-    /// Remote frees (chains pushed).
+    /// Remote frees (chains pushed), but for those of the thread that tidies up.
     pub remote_frees: u64,
     /// ACTIVE → FULL.
     pub filled: u64,
@@ -424,7 +424,8 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
                 self.slab_changed(thread, index as u32, SlotWord(old), SlotWord(new), view)
             }
             REMOTE_AT if new != 0 => {
-                self.counts.remote_frees += 1;
+                // Those of the thread that tidies up prove nothing.
+                self.counts.remote_frees += u64::from(!view.is_last(thread));
                 self.keep(thread, Change::RemoteFree(index as u32), view);
                 Verdict::Go
             }

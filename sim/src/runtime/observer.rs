@@ -93,6 +93,11 @@ impl WorldView<'_> {
         self.engine.control.heaps[thread]
     }
 
+    /// Whether the thread begins when all others have ended: what it does meets nobody.
+    pub fn is_last(&self, thread: ThreadId) -> bool {
+        matches!(self.engine.control.starts[thread], super::world::Start::AfterAll)
+    }
+
     /// The digest of the run so far.
     pub fn digest(&self) -> Digest {
         self.engine.control.digest
