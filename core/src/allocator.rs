@@ -15,7 +15,7 @@ use crate::budget;
 use crate::cache;
 use crate::class_map::ClassWord;
 use crate::fault::Fault;
-use crate::heap::{BIN_SIZE, Bin, Heap, cache_capacity, fine_bin_offset};
+use crate::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
 use crate::idle;
 use crate::large;
 use crate::platform::{Misuse, Plain, Platform};
@@ -25,6 +25,7 @@ use crate::run::{self, Fresh};
 use crate::size_class;
 use crate::superslab::Use;
 use crate::thread;
+use crate::tidy;
 
 /// What a block is that shares its slab with no other.
 enum Sole {
@@ -91,6 +92,7 @@ impl<P: Platform> Allocator<P> {
     /// and it is tried again.
     fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
         let heap = thread::heap::<P>()?;
+        tidy::count(heap);
         Self::allocate_from(heap, size, align).or_else(|| {
             let range = heap.range();
             let retry = large::release_retained(range) | idle::collect(range);
@@ -195,13 +197,12 @@ impl<P: Platform> Allocator<P> {
             // SAFETY: the caller's contract.
             return unsafe { cache::free_without_heap(range, address, class) };
         };
+        tidy::count(heap);
         let bin = heap.bin(class);
         bin.open(class);
         if bin.room.get() == 0 {
             // SAFETY: the heap is the running thread's.
-            unsafe {
-                cache::flush(heap, class, cache_capacity::<P>(size_class::size_of(class)) / 2);
-            }
+            unsafe { cache::set_aside(heap, class) };
         }
         // SAFETY: the bin is ours, and by the caller's contract so is the block.
         let pushed = unsafe { bin.push_cached(address) };
@@ -330,21 +331,13 @@ impl<P: Platform> Allocator<P> {
         thread::end::<P>();
     }
 
-    /// Gives back to the system what nobody uses: the running thread's cache and empty slabs, abandoned slabs all of
-    /// whose blocks have come back, wholly free SuperSlabs, and freed mappings that were kept.
+    /// Gives back to the system what nobody uses: the running thread's cache and empty slabs, wholly free SuperSlabs, and
+    /// freed mappings that were kept.
     pub fn collect() {
         let Some(range) = Range::<P>::get() else { return };
-        let Some(heap) = thread::heap::<P>() else { return };
-        for class in 1..=size_class::class_of(P::GEOMETRY.small_max) {
-            // First, since what goes to slabs of others may open FULL ones, which are then there to be adopted.
-            // SAFETY: the heap is the running thread's.
-            unsafe { cache::flush(heap, class, 0) };
-            let bin = heap.bin(class);
-            while let Some(owned) = refill::adopted(range, heap, class) {
-                bin.link_first(range, owned);
-            }
+        if let Some(heap) = thread::existing_heap::<P>() {
+            thread::give_up_all(range, heap);
         }
-        thread::give_up_all(range, heap);
         idle::collect(range);
         large::release_retained(range);
     }

@@ -1,4 +1,9 @@
-//! Flushing a thread cache: freed blocks go back to the slabs that they came from.
+//! The thread cache when it is full, or given up: freed blocks go back to the slabs that they came from.
+//!
+//! A thread cache has two halves. The bin's list takes blocks and hands them out; when it is full it becomes the reserve, and
+//! the reserve that there was goes back to the slabs. Refill takes the reserve first. So whatever a program does, at least half
+//! a cache of allocations or frees lies between two steps that touch slabs (Bonwick and Adams: Magazines and vmem, 2001), and
+//! no list is walked to find where to cut it.
 //!
 //! A block of a slab that this heap owns goes on its freelist (local free); every other one on the remote list of its
 //! slab (remote free), in chains of neighbours of the same slab, so that a batch costs one exchange. A slab whose last
@@ -6,48 +11,52 @@
 
 use crate::block::{self, Chain};
 use crate::fault::Fault;
-use crate::heap::{Bin, Heap, cache_capacity};
+use crate::heap::{Heap, half_capacity};
 use crate::ownership::{self, Owned};
 use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
-use crate::range::{Range, root};
+use crate::range::Range;
 use crate::size_class;
 use crate::slot::OwnerId;
 
-/// Shrinks the thread cache of `class` to `keep` blocks, those that were freed last.
+/// Makes the full list of the thread cache of `class` its reserve, and gives back the reserve that there was.
 ///
 /// # Safety
 /// `heap` is the running thread's.
-pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32, keep: u32) {
+pub(crate) unsafe fn set_aside<P: Platform>(heap: &Heap<P>, class: u32) {
     let bin = heap.bin(class);
-    let mut block = bin.cache.get();
-    if block == 0 {
-        return;
-    }
-    let uncut = P::planted(Fault::FrontCacheBypass);
-    if keep == 0 {
-        if !uncut {
-            bin.cache.set(0);
+    let reserve = heap.reserve(class);
+    let older = reserve.get();
+    reserve.set(bin.cache.get());
+    bin.cache.set(0);
+    bin.room.set(half_capacity::<P>(size_class::size_of(class)));
+    if older != 0 {
+        if P::planted(Fault::FrontCacheBypass) {
+            reserve.set(older);
         }
-    } else {
-        let mut last = block;
-        // SAFETY: blocks in a thread cache are the thread's alone.
-        unsafe {
-            for _ in 1..keep {
-                match block::next::<P>(last) {
-                    0 => return,
-                    next => last = next,
-                }
-            }
-            block = block::next::<P>(last);
-            if !uncut {
-                block::set_next::<P>(last, 0, P::secret());
-            }
+        // SAFETY: the list is in no cache any more: it is ours alone.
+        unsafe { scatter(heap, class, older) };
+    }
+}
+
+/// Gives all blocks of the thread cache of `class` back.
+///
+/// # Safety
+/// `heap` is the running thread's.
+pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
+    let bin = heap.bin(class);
+    let lists = [bin.cache.get(), heap.reserve(class).get()];
+    bin.cache.set(0);
+    heap.reserve(class).set(0);
+    for list in lists {
+        if list != 0 {
+            // SAFETY: as above.
+            unsafe { scatter(heap, class, list) };
         }
     }
-    bin.room.set(cache_capacity::<P>(size_class::size_of(class)) - keep);
-    // SAFETY: the rest of the list was cut off above: it is ours alone.
-    unsafe { scatter(heap, class, block) };
+    if lists != [0, 0] {
+        bin.room.set(half_capacity::<P>(size_class::size_of(class)));
+    }
 }
 
 /// Gives each block of a list (linked, ending in 0) back to its slab.
@@ -101,11 +110,12 @@ unsafe fn give_back<P: Platform>(
             && owner.0 != 0
             && owner.heap().is_some_and(|heap| Some(heap & 1) == me.heap().map(|me| me & 1));
     if mine {
-        let owned = Owned { index, slab };
+        // SAFETY: the slot word names this thread's heap.
+        let owned = unsafe { Owned::assume(range, index) };
         // SAFETY: the slab is ours, and so are the chain's blocks.
         unsafe { slab.push(chain) };
         let bin = heap.bin(class);
-        if slab.is_unused() && !is_only(bin, owned) {
+        if slab.is_unused() && !bin.is_only(owned) {
             if !P::planted(Fault::SlabUsedAfterPurge) {
                 bin.unlink(range, owned);
             }
@@ -119,20 +129,14 @@ unsafe fn give_back<P: Platform>(
     }
 }
 
-fn is_only<P: Platform>(bin: &Bin<P>, owned: Owned<P>) -> bool {
-    bin.slabs.get() == owned.index + 1 && owned.slab.next.get() == 0
-}
-
-/// Finds a place for a slab that a remote free has reopened: the pool if no block is out, our own list if we allocate
-/// from its class, else the stack of abandoned slabs, where whoever needs it adopts it.
+/// Finds a place for a slab that a remote free has reopened: our own list if we allocate from its class, else it is given up
+/// again.
 fn settle<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
     let bin = heap.bin(range.class(owned.index));
-    if owned.slab.is_unused() {
-        pool::give_back(range, owned);
-    } else if bin.slabs.get() != 0 {
-        bin.link_second(range, owned);
+    if bin.slabs.get() != 0 && !owned.slab.is_unused() {
+        bin.link_second(range, owned.unlisted(range));
     } else {
-        abandon(range, owned);
+        give_up(range, heap.owner(), owned);
     }
 }
 
@@ -148,39 +152,31 @@ pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usiz
     let slab = range.slab(index);
     // SAFETY: the caller's contract.
     let opened = unsafe { ownership::free_remote(index, slab, Chain::of(block), OwnerId::GUEST) };
-    match opened {
-        Some(owned) if owned.slab.is_unused() => pool::give_back(range, owned),
-        Some(owned) => abandon(range, owned),
-        None => {}
+    if let Some(owned) = opened {
+        give_up(range, OwnerId::GUEST, owned);
     }
 }
 
-/// Puts an owned slab that has free blocks on the stack of abandoned slabs of its class.
-pub(crate) fn abandon<P: Platform>(range: Range<P>, owned: Owned<P>) {
-    let class = range.class(owned.index);
-    let early = P::planted(Fault::ListedBeforeAbandoned);
-    if !early {
-        owned.abandon();
-    }
-    root::<P>().abandoned[class as usize].push(owned.index, &owned.slab.stack_link);
-    if early {
-        owned.abandon();
-    }
-}
-
-/// Gives up an owned slab that is in no list: to the pool if no block is out, to the stack of abandoned slabs if it has
-/// free blocks, else it becomes FULL.
-pub(crate) fn give_up<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
+/// Gives up an owned slab that is in no list: to the pool if no block is out, else it becomes ABANDONED or FULL.
+pub(crate) fn give_up<P: Platform>(range: Range<P>, me: OwnerId, owned: Owned<P>) {
     owned.slab.drain();
     let mut kept = Some(owned);
     while let Some(owned) = kept {
         if owned.slab.is_unused() {
-            return pool::give_back(range, owned);
-        }
-        if owned.slab.has_free() {
-            return abandon(range, owned);
+            return pool::give_back(range, owned.unlisted(range));
         }
         // A block that was freed at the last moment brings the slab back.
-        kept = owned.release_full(heap.owner()).filter(|_| !P::planted(Fault::ReopenedAtExit));
+        kept = owned.release(range, me).filter(|_| !P::planted(Fault::ReopenedAtExit));
     }
+}
+
+/// Gives up every slab of `class` that the heap owns.
+pub(crate) fn give_up_class<P: Platform>(range: Range<P>, heap: &Heap<P>, class: u32) {
+    let bin = heap.bin(class);
+    while let Some(owned) = bin.first(range) {
+        bin.unlink(range, owned);
+        give_up(range, heap.owner(), owned);
+    }
+    bin.last.set(0);
+    bin.room.set(0);
 }

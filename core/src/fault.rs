@@ -119,8 +119,10 @@ pub enum Fault {
     RefusedRetirement,
     /// D30: pages that the system refused to reset are taken for fresh.
     RefusedResetTrusted,
-    /// R1: an abandoned slab is listed before it is released.
-    ListedBeforeAbandoned,
+    /// R1: an abandoned slab is listed after it was released.
+    ListedAfterRelease,
+    /// R1: a slab's class is looked at before its slot word, so that a slab is adopted that got another class meanwhile.
+    ClassSeenFirst,
 }
 
 impl Fault {
@@ -177,7 +179,8 @@ impl Fault {
         Fault::LeftoverForgotten,
         Fault::RefusedRetirement,
         Fault::RefusedResetTrusted,
-        Fault::ListedBeforeAbandoned,
+        Fault::ListedAfterRelease,
+        Fault::ClassSeenFirst,
     ];
 
     /// The name on the command line and in traces.
@@ -234,7 +237,8 @@ impl Fault {
             Fault::LeftoverForgotten => "leftover-forgotten",
             Fault::RefusedRetirement => "refused-retirement",
             Fault::RefusedResetTrusted => "refused-reset-trusted",
-            Fault::ListedBeforeAbandoned => "listed-before-abandoned",
+            Fault::ListedAfterRelease => "listed-after-release",
+            Fault::ClassSeenFirst => "class-seen-first",
         }
     }
 

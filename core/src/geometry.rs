@@ -20,6 +20,8 @@ pub struct Geometry {
     pub run_slabs_max: u32,
     /// SuperSlabs that are looked at for a run before a new one is taken.
     pub run_probes: u32,
+    /// SuperSlabs that are looked at for an abandoned slab before the pool is asked.
+    pub abandoned_probes: u32,
     /// Freed mappings of their own are kept up to so many bytes,
     pub retained_bytes_max: usize,
     /// and up to this number (at most [`RETAINED_MAX`]).
@@ -42,6 +44,8 @@ pub struct Geometry {
     pub idle_slots_max: usize,
     /// Milliseconds between two rounds of decay: idle memory goes back after one to two of them.
     pub decay_interval: u32,
+    /// After so many slow paths a thread looks whether its heap is to be tidied: it is after each `decay_interval`.
+    pub tidy_slow_paths: u32,
 }
 
 /// The most freed mappings that can be kept.
@@ -59,6 +63,7 @@ impl Geometry {
         small_max: 32 * 1024,
         run_slabs_max: 16,
         run_probes: 32,
+        abandoned_probes: 16,
         retained_bytes_max: 32 << 20,
         retained_max: RETAINED_MAX,
         units_max: 512 * 1024,
@@ -70,6 +75,7 @@ impl Geometry {
         refill_bytes: 4096,
         idle_slots_max: 512,
         decay_interval: 250,
+        tidy_slow_paths: 64,
     }
     .check();
 
@@ -82,17 +88,19 @@ impl Geometry {
         small_max: 64,
         run_slabs_max: 2,
         run_probes: 2,
+        abandoned_probes: 2,
         retained_bytes_max: 2 << 10,
         retained_max: 2,
         units_max: 64,
         units_min: 64,
         heaps_max: 8,
         cache_bytes: 128,
-        cache_blocks_max: 2,
-        cache_blocks_min: 2,
+        cache_blocks_max: 4,
+        cache_blocks_min: 4,
         refill_bytes: 128,
         idle_slots_max: 2,
         decay_interval: 250,
+        tidy_slow_paths: 2,
     }
     .check();
 
@@ -108,7 +116,7 @@ impl Geometry {
         assert!(self.units_max.is_multiple_of(64) && self.units_min >= 1);
         assert!(self.units_min <= self.units_max);
         assert!(self.heaps_max >= 1 && self.heaps_max <= 0xfffe);
-        assert!(self.cache_blocks_min >= 1 && self.cache_blocks_min <= self.cache_blocks_max);
+        assert!(self.cache_blocks_min >= 2 && self.cache_blocks_min <= self.cache_blocks_max);
         assert!(self.run_slabs_max >= 1 && self.run_slabs_max <= self.slabs_per_superslab);
         assert!(self.retained_max <= RETAINED_MAX);
         self

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! bin of a class:   cache ──► block ──► block ──► 0     (thread cache, last in first out)
-//!                   room                                 blocks that the cache still takes
+//!                   room                                 blocks that this list still takes
+//! reserve                ──► block ──► block ──► 0     (the other half of the thread cache: nothing, or a full list)
 //!                   slabs ──► slab ⇄ slab ⇄ slab         (owned; the first one is refilled from)
 //! ```
 //!
@@ -28,7 +29,7 @@ use crate::slot::OwnerId;
 pub struct Bin<P: Platform> {
     /// The thread cache: the address of the block freed last, or 0.
     pub(crate) cache: P::Plain<usize>,
-    /// How many more blocks the thread cache takes.
+    /// How many more blocks this list of the thread cache takes.
     pub(crate) room: P::Plain<u32>,
     /// 2^32 divided by the block size, rounded up; 0 before the heap's first block of the class. See
     /// [`Bin::is_start`].
@@ -79,10 +80,25 @@ pub struct Heap<P: Platform> {
     pub(crate) run_unit: P::Plain<u32>,
     /// The link on the stack of free heaps.
     pub(crate) stack_link: P::AtomicU32,
+    /// Slow paths until the next look at the clock; see the module `tidy`.
+    pub(crate) slow_paths_left: P::Plain<u32>,
+    /// When the heap is to be tidied next; 0 for "not known yet".
+    pub(crate) tidy_due: P::Plain<u32>,
+    /// A bit for each class that was refilled since the heap was tidied last.
+    pub(crate) used: [P::Plain<u64>; (CLASSES + 1).div_ceil(64)],
+    /// Per class: the other half of the thread cache, see the module `cache`; the first block's address, or 0.
+    reserves: [P::Plain<usize>; CLASSES + 1],
+    /// Per class: the first block of the thread cache when the heap was tidied last.
+    pub(crate) seen: [P::Plain<usize>; CLASSES + 1],
+}
+
+/// How many blocks of a class one half of a thread cache holds at most.
+pub(crate) const fn half_capacity<P: Platform>(block_size: usize) -> u32 {
+    cache_capacity::<P>(block_size) / 2
 }
 
 /// How many blocks of a class a thread cache holds at most.
-pub(crate) const fn cache_capacity<P: Platform>(block_size: usize) -> u32 {
+const fn cache_capacity<P: Platform>(block_size: usize) -> u32 {
     let blocks = P::GEOMETRY.cache_bytes / block_size;
     if blocks < P::GEOMETRY.cache_blocks_min as usize {
         P::GEOMETRY.cache_blocks_min
@@ -93,9 +109,9 @@ pub(crate) const fn cache_capacity<P: Platform>(block_size: usize) -> u32 {
     }
 }
 
-/// How many blocks of a class a refill takes at most; never more than the cache holds besides the one handed out.
+/// How many blocks of a class a refill takes at most; never more than half a cache holds.
 pub(crate) const fn refill_count<P: Platform>(block_size: usize) -> u32 {
-    let capacity = cache_capacity::<P>(block_size);
+    let capacity = half_capacity::<P>(block_size);
     let blocks = P::GEOMETRY.refill_bytes / block_size;
     if blocks < 1 {
         1
@@ -129,6 +145,49 @@ impl<P: Platform> Heap<P> {
     pub(crate) fn range(&self) -> Range<P> {
         Range::from_parts(self.base.get(), self.bytes.get())
     }
+
+    /// The other half of the thread cache of `class`.
+    pub(crate) fn reserve(&self, class: u32) -> &P::Plain<usize> {
+        &self.reserves[class as usize]
+    }
+
+    /// Remembers that blocks of `class` are asked for.
+    pub(crate) fn note_used(&self, class: u32) {
+        let word = &self.used[class as usize / 64];
+        word.set(word.get() | 1 << (class % 64));
+    }
+
+    /// Whether blocks of `class` were asked for since [`Heap::forget_used`].
+    pub(crate) fn was_used(&self, class: u32) -> bool {
+        self.used[class as usize / 64].get() >> (class % 64) & 1 == 1
+    }
+
+    /// Begins anew to remember what is used.
+    pub(crate) fn forget_used(&self) {
+        for word in &self.used {
+            word.set(0);
+        }
+    }
+
+    /// Blocks of `class` in the thread cache.
+    pub(crate) fn cached(&self, class: u32) -> u32 {
+        let half = half_capacity::<P>(size_class::size_of(class));
+        let bin = self.bin(class);
+        let first = if bin.cache.get() == 0 { 0 } else { half - bin.room.get() };
+        first + self.in_reserve(class)
+    }
+
+    /// Of these, the ones in the reserve.
+    pub(crate) fn in_reserve(&self, class: u32) -> u32 {
+        let half = half_capacity::<P>(size_class::size_of(class));
+        if self.reserve(class).get() == 0 { 0 } else { half }
+    }
+
+    /// Where the tables of a word for each class lie in a heap, besides the bins, and what their words are.
+    pub(crate) const TABLES: [(usize, &str); 2] = [
+        (core::mem::offset_of!(Heap<P>, reserves), "reserve of the thread cache"),
+        (core::mem::offset_of!(Heap<P>, seen), "thread cache when tidied last"),
+    ];
 
     #[inline(always)]
     pub(crate) fn bin(&self, class: u32) -> &Bin<P> {
@@ -169,11 +228,6 @@ pub(crate) const fn reciprocal(block_size: usize) -> u32 {
 }
 
 impl<P: Platform> Bin<P> {
-    /// Blocks in the thread cache, for a bin of that block size.
-    pub(crate) fn cached(&self, block_size: usize) -> u32 {
-        if self.cache.get() == 0 { 0 } else { cache_capacity::<P>(block_size) - self.room.get() }
-    }
-
     /// Puts `room` right after [`Bin::push_cached`] took no block, and makes room for the first block of this class.
     pub(crate) fn open(&self, class: u32) {
         if self.room.get() == u32::MAX {
@@ -181,7 +235,7 @@ impl<P: Platform> Bin<P> {
         }
         if self.room.get() == 0 && self.cache.get() == 0 {
             let size = size_class::size_of(class);
-            self.room.set(cache_capacity::<P>(size));
+            self.room.set(half_capacity::<P>(size));
             self.reciprocal.set(reciprocal(size));
             self.secret.set(P::secret());
         }
@@ -238,6 +292,17 @@ impl<P: Platform> Bin<P> {
     pub(crate) fn first(&self, range: Range<P>) -> Option<Owned<P>> {
         // SAFETY: invariant 2 of the module.
         self.slabs.get().checked_sub(1).map(|index| unsafe { Owned::assume(range, index) })
+    }
+
+    /// The owned slab behind this one.
+    pub(crate) fn after(&self, range: Range<P>, owned: Owned<P>) -> Option<Owned<P>> {
+        // SAFETY: invariant 2 of the module.
+        owned.slab.next.get().checked_sub(1).map(|index| unsafe { Owned::assume(range, index) })
+    }
+
+    /// Whether this owned slab is the only one of the class.
+    pub(crate) fn is_only(&self, owned: Owned<P>) -> bool {
+        self.slabs.get() == owned.index + 1 && owned.slab.next.get() == 0
     }
 
     /// Binds a slab as the one to refill from.

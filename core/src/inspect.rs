@@ -6,6 +6,7 @@
 use core::fmt;
 use core::mem::offset_of;
 
+use crate::abandoned::Directory;
 use crate::block;
 use crate::geometry::{Geometry, RETAINED_MAX};
 use crate::heap::{Bin, Heap};
@@ -24,8 +25,8 @@ use crate::superslab::{SuperSlab, SuperSlabWord, Use};
 pub enum Place {
     /// A word of the root.
     Root(&'static str),
-    /// The head of the stack of abandoned slabs of a class.
-    AbandonedStack(u32),
+    /// A word of the directory of abandoned slabs of a class.
+    Abandoned(u32, &'static str),
     /// A word of a heap.
     Heap(u32, &'static str),
     /// A word of a heap's bin: heap, class, word.
@@ -48,7 +49,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Place::Root(word) => write!(f, "root: {word}"),
-            Place::AbandonedStack(class) => write!(f, "root: abandoned stack of class {class}"),
+            Place::Abandoned(class, word) => write!(f, "root: {word} of class {class}"),
             Place::Heap(heap, word) => write!(f, "heap {heap}: {word}"),
             Place::Bin(heap, class, word) => write!(f, "heap {heap}, class {class}: {word}"),
             Place::UnitMap(word) => write!(f, "unit map: word {word}"),
@@ -104,20 +105,29 @@ fn within(address: usize, start: usize, bytes: usize) -> Option<usize> {
 }
 
 fn element<T>(address: usize, table: usize, count: usize) -> Option<(u32, usize)> {
-    let offset = within(address, table, count * size_of::<T>())?;
-    Some(((offset / size_of::<T>()) as u32, offset % size_of::<T>()))
+    within(address, table, count * size_of::<T>()).map(split::<T>)
+}
+
+/// The element of a table at `offset`, and the offset in it.
+const fn split<T>(offset: usize) -> (u32, usize) {
+    ((offset / size_of::<T>()) as u32, offset % size_of::<T>())
 }
 
 fn place_in_root<P: Platform>(offset: usize) -> Place {
-    let stacks = offset_of!(Root<P>, abandoned);
+    let directory = offset_of!(Root<P>, abandoned);
     if within(offset, offset_of!(Root<P>, retained), RETAINED_MAX * 8).is_some() {
         return Place::Root("kept mapping");
     }
     if offset >= offset_of!(Root<P>, nobody) {
         return Place::Root("nobody's heap");
     }
-    if offset >= stacks {
-        return Place::AbandonedStack(((offset - stacks) / size_of::<u64>()) as u32);
+    if offset >= directory {
+        let (class, offset) = split::<Directory<P>>(offset - directory);
+        let words = [
+            (offset_of!(Directory<P>, count), "number of abandoned slabs"),
+            (offset_of!(Directory<P>, unit), "unit with abandoned slabs"),
+        ];
+        return Place::Abandoned(class, named(offset, &words));
     }
     Place::Root(named(
         offset,
@@ -140,7 +150,7 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
 
 fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
     if offset < (CLASSES + 1) * size_of::<Bin<P>>() {
-        let class = (offset / size_of::<Bin<P>>()) as u32;
+        let (class, offset) = split::<Bin<P>>(offset);
         let words = [
             (offset_of!(Bin<P>, cache), "thread cache"),
             (offset_of!(Bin<P>, room), "room in the thread cache"),
@@ -149,7 +159,12 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
             (offset_of!(Bin<P>, slabs), "list of slabs"),
             (offset_of!(Bin<P>, last), "slab used last"),
         ];
-        return Place::Bin(heap, class, named(offset % size_of::<Bin<P>>(), &words));
+        return Place::Bin(heap, class, named(offset, &words));
+    }
+    for (table, word) in Heap::<P>::TABLES {
+        if let Some(offset) = within(offset, table, (CLASSES + 1) * size_of::<usize>()) {
+            return Place::Bin(heap, split::<usize>(offset).0, word);
+        }
     }
     let words = [
         (offset_of!(Heap<P>, base), "base"),
@@ -159,6 +174,10 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
         (offset_of!(Heap<P>, generation), "generation"),
         (offset_of!(Heap<P>, run_unit), "unit of the last run"),
         (offset_of!(Heap<P>, stack_link), "link of free heaps"),
+        (offset_of!(Heap<P>, slow_paths_left), "slow paths until a look at the clock"),
+        (offset_of!(Heap<P>, tidy_due), "time to tidy"),
+        (offset_of!(Heap<P>, used), "classes in use, first word"),
+        (offset_of!(Heap<P>, used) + 8, "classes in use, second word"),
     ];
     Place::Heap(heap, named(offset, &words))
 }
@@ -174,7 +193,6 @@ fn slab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(Slab<P>, previous), "previous slab of the heap"),
         (offset_of!(Slab<P>, slot), "slot word"),
         (offset_of!(Slab<P>, remote), "remote list"),
-        (offset_of!(Slab<P>, stack_link), "link of abandoned slabs"),
         (offset_of!(Slab<P>, run), "slabs of the run"),
     ];
     named(offset, &words)
@@ -187,6 +205,7 @@ fn superslab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(SuperSlab<P>, run), "units of the mapping"),
         (offset_of!(SuperSlab<P>, bytes), "bytes of the mapping"),
         (offset_of!(SuperSlab<P>, touched), "touched slots"),
+        (offset_of!(SuperSlab<P>, abandoned), "abandoned slabs"),
         (offset_of!(SuperSlab<P>, leftover), "leftover bytes"),
     ];
     named(offset, &words)
@@ -339,8 +358,7 @@ pub fn idle_slots<P: Platform>() -> u32 {
 
 /// Blocks of a class in the running thread's cache.
 pub fn cached_here<P: Platform>(class: u32) -> u32 {
-    let bin = |heap: &'static Heap<P>| heap.bin(class).cached(size_class::size_of(class));
-    crate::thread::existing_heap::<P>().map_or(0, bin)
+    crate::thread::existing_heap::<P>().map_or(0, |heap| heap.cached(class))
 }
 
 /// The owner identity of a heap; `None` if it has no thread.
@@ -406,19 +424,24 @@ pub fn caches<P: Platform>(
             continue;
         }
         for class in 1..=size_class::class_of(P::GEOMETRY.small_max) {
-            let bin = heap.bin(class);
-            let cached = bin.cached(size_class::size_of(class));
-            walk::<P>(range, bin.cache.get(), cached, Home::Cache(index), visit)?;
+            let (cache, reserve) = (heap.bin(class).cache.get(), heap.reserve(class).get());
+            let in_reserve = heap.in_reserve(class);
+            let cached = heap.cached(class) - in_reserve;
+            walk::<P>(range, cache, cached, Home::Cache(index), visit)?;
+            walk::<P>(range, reserve, in_reserve, Home::Cache(index), visit)?;
         }
     }
     Ok(())
 }
 
-/// The slabs on the stack of abandoned slabs of a class, top first.
-pub fn abandoned<P: Platform>(range: Range<P>, class: u32, visit: impl FnMut(u32)) {
-    let most = range.units() as u32 * P::GEOMETRY.slabs_per_superslab;
-    let stack = &root::<P>().abandoned[class as usize];
-    nodes(stack, most, |index| &range.slab(index).stack_link, visit);
+/// The slabs of a SuperSlab that are in the directory of abandoned slabs, a bit each.
+pub fn abandoned_in<P: Platform>(range: Range<P>, unit: u32) -> u32 {
+    range.superslab(unit).abandoned.load(Ordering::Relaxed)
+}
+
+/// How many slabs of a class the directory of abandoned slabs counts.
+pub fn abandoned_of<P: Platform>(class: u32) -> u32 {
+    root::<P>().abandoned[class as usize].count.load(Ordering::Relaxed)
 }
 
 /// The units on the stack of available SuperSlabs, top first.

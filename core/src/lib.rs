@@ -26,6 +26,7 @@
 //! | [`platform`], [`fault`] | the boundary                                                         |
 #![no_std]
 
+pub mod abandoned;
 pub mod allocator;
 mod block;
 mod budget;
@@ -53,6 +54,7 @@ pub mod slab;
 pub mod slot;
 pub mod superslab;
 mod thread;
+mod tidy;
 mod units;
 
 pub use allocator::Allocator;

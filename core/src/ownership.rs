@@ -8,19 +8,23 @@
 //! take     the remote list with one exchange, onto the freelist
 //! bind     into the heap's list of the class (see `heap`), and only then: pop
 //!
-//! release  ACTIVE ──► FULL;   then look at the remote list again and, if it is not empty, claim the slab again
-//! push     a remote free: onto the remote list;   then look at the slot word and, if the slab is FULL, claim it
+//! release  ACTIVE ──► FULL | ABANDONED;   then look at the remote list again and, if it is not empty, claim the slab again
+//! push     a remote free: onto the remote list;   then look at the slot word and, if nobody owns the slab, claim it
 //! ```
 //!
 //! The last two are a store-buffering pair: the releaser writes the slot word and reads the remote list, the pusher
 //! writes the remote list and reads the slot word. All four are sequentially consistent, so that at least one of the two
-//! sees the other, and no FULL slab keeps a block on its remote list that nobody knows of. If both see each other, the
+//! sees the other, and no slab without an owner keeps a block on its remote list. If both see each other, the
 //! compare-and-swap of the claim decides.
+//!
+//! So blocks wait on a remote list only while somebody owns the slab, and whoever frees the last block of a slab that nobody owns
+//! knows it, and gives the slab back to the pool: a thread that only frees strands nothing.
 //!
 //! Invariants:
 //! 1. An [`Owned`] exists only on the thread whose heap the slot word names.
 //! 2. Nobody but an `Owned` drains a remote list.
 
+use crate::abandoned;
 use crate::block::Chain;
 use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
@@ -35,6 +39,8 @@ pub(crate) struct Owned<P: Platform> {
     pub(crate) index: u32,
     /// Its descriptor.
     pub(crate) slab: &'static Slab<P>,
+    /// Whether it is in the directory of abandoned slabs still.
+    listed: bool,
 }
 
 impl<P: Platform> Clone for Owned<P> {
@@ -50,7 +56,7 @@ impl<P: Platform> Owned<P> {
     /// # Safety
     /// The slot word names the running thread's heap as the owner: it is in one of that heap's lists.
     pub(crate) unsafe fn assume(range: Range<P>, index: u32) -> Owned<P> {
-        Owned { index, slab: range.slab(index) }
+        Owned { index, slab: range.slab(index), listed: false }
     }
 
     /// Makes a slot of the shared pool the slab of `owner`, for blocks of `class`.
@@ -69,19 +75,37 @@ impl<P: Platform> Owned<P> {
         slab.slot.store(word.0, Ordering::Relaxed);
         slab.bind(size_class::size_of(class));
         range.class_word(index).set(class);
-        Owned { index, slab }
+        Owned { index, slab, listed: false }
     }
 
     fn word(&self) -> SlotWord {
         self.slab.slot_hint()
     }
 
-    /// Gives up a slab that has no free block. If somebody freed one at the last moment, and nobody else noticed,
-    /// the slab is ours again, drained.
-    pub(crate) fn release_full(self, me: OwnerId) -> Option<Owned<P>> {
-        let word = self.word().unowned(SlabState::Full);
+    /// The slab, not in the directory of abandoned slabs any more. Before it goes into a heap's list or to the pool.
+    pub(crate) fn unlisted(self, range: Range<P>) -> Owned<P> {
+        if self.listed {
+            abandoned::unlist(range, self.index);
+        }
+        Owned { listed: false, ..self }
+    }
+
+    /// Gives up a slab that is in no heap's list: ABANDONED if it has free blocks, else FULL. If somebody freed a block at
+    /// the last moment, and nobody else noticed, the slab is ours again, drained.
+    pub(crate) fn release(self, range: Range<P>, me: OwnerId) -> Option<Owned<P>> {
+        let state = if self.slab.has_free() { SlabState::Abandoned } else { SlabState::Full };
+        debug_assert!(!self.listed || state == SlabState::Abandoned);
+        let late = P::planted(Fault::ListedAfterRelease);
+        let list = state == SlabState::Abandoned && !self.listed;
+        if list && !late {
+            abandoned::list(range, self.index);
+        }
+        let word = self.word().unowned(state);
         // SeqCst: before the look below, see the module. Release (part of it): pairs with the Acquire of a claim.
         self.slab.slot.store(word.0, Ordering::SeqCst);
+        if list && late {
+            abandoned::list(range, self.index);
+        }
         if P::planted(Fault::ReleaseWithoutLook) || self.slab.remote.is_empty() {
             None
         } else {
@@ -89,16 +113,9 @@ impl<P: Platform> Owned<P> {
         }
     }
 
-    /// Gives up a slab that has free blocks: ABANDONED. The caller pushes it on the stack of its class.
-    pub(crate) fn abandon(self) {
-        let word = self.word().unowned(SlabState::Abandoned);
-        // Relaxed: nobody claims the slab before its node was popped, and the push of the node publishes it.
-        self.slab.slot.store(word.0, Ordering::Relaxed);
-    }
-
     /// Gives up a slab no block of which is out: EMPTY. The caller puts its bit into the slot mask.
     pub(crate) fn empty(self, range: Range<P>) {
-        debug_assert!(self.slab.is_unused());
+        debug_assert!(!self.listed);
         if !P::planted(Fault::ClassLeftBehind) {
             range.class_word(self.index).set(0);
         }
@@ -122,25 +139,45 @@ pub(crate) fn open<P: Platform>(
     Some(owned)
 }
 
+/// As [`open`], for a slab that may be anything: if it is of `class` and nobody's.
+pub(crate) fn open_of_class<P: Platform>(
+    range: Range<P>,
+    index: u32,
+    class: u32,
+    me: OwnerId,
+) -> Option<Owned<P>> {
+    let slab = range.slab(index);
+    let seen_first = P::planted(Fault::ClassSeenFirst).then(|| range.class(index));
+    // Acquire: pairs with the Release in `release`: the class is that of this slot word. The claim succeeds only if the word
+    // is still the same, with its generation; so the class is still the same then, too.
+    let seen = SlotWord(slab.slot.load(Ordering::Acquire));
+    if !seen.is_claimable() || seen_first.unwrap_or_else(|| range.class(index)) != class {
+        return None;
+    }
+    let owned = open(index, slab, seen, me)?;
+    assert!(range.class(index) == class, "a slab keeps its class while a block is out");
+    Some(owned)
+}
+
 fn claim<P: Platform>(
     index: u32,
     slab: &'static Slab<P>,
     seen: SlotWord,
     me: OwnerId,
 ) -> Option<Owned<P>> {
+    let owned = Owned { index, slab, listed: seen.is(SlabState::Abandoned) };
     if P::planted(Fault::ClaimWithoutExchange) {
         slab.slot.store(seen.owned_by(me).0, Ordering::SeqCst);
-        return Some(Owned { index, slab });
+        return Some(owned);
     }
-    // Acquire: pairs with the Release in `release_full`: the owner-only words are as the last owner left them. (Those
-    // of an ABANDONED slab are known by the pop of its node.)
+    // Acquire: pairs with the Release in `release`: the owner-only words are as the last owner left them.
     slab.slot
         .compare_exchange(seen.0, seen.owned_by(me).0, Ordering::Acquire, Ordering::Relaxed)
         .is_ok()
-        .then_some(Owned { index, slab })
+        .then_some(owned)
 }
 
-/// Frees a chain of blocks of a slab that somebody else owns, or nobody. If the slab was FULL, it may be ours then.
+/// Frees a chain of blocks of a slab that somebody else owns, or nobody. If nobody owns it, it may be ours then.
 ///
 /// # Safety
 /// The blocks are in this slab, and the caller alone holds them.
@@ -150,13 +187,22 @@ pub(crate) unsafe fn free_remote<P: Platform>(
     chain: Chain,
     me: OwnerId,
 ) -> Option<Owned<P>> {
+    // Relaxed: a look; the claim checks it.
+    let seen = slab.slot_hint();
+    if seen.is_claimable()
+        && let Some(owned) = open(index, slab, seen, me)
+    {
+        // SAFETY: the slab is ours now, and by the caller's contract so are the blocks.
+        unsafe { slab.push(chain) };
+        return Some(owned);
+    }
     // SAFETY: the caller's contract.
     unsafe { slab.remote.push(chain.first, chain.last) };
     // SeqCst: after the push, see the module. From here on the blocks may be anybody's and the slab may be reused;
     // the descriptor stays readable, and a claim fails if the word changed.
     let seen = SlotWord(slab.slot.load(Ordering::SeqCst));
-    if P::planted(Fault::PushWithoutLook) {
-        return None;
+    if seen.is_claimable() && !P::planted(Fault::PushWithoutLook) {
+        return open(index, slab, seen, me);
     }
-    if seen.is(SlabState::Full) { open(index, slab, seen, me) } else { None }
+    None
 }

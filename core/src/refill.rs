@@ -4,20 +4,22 @@
 //!
 //! | Source    | What it is                                                                                      |
 //! |-----------|-------------------------------------------------------------------------------------------------|
+//! | reserve   | the other half of the thread cache                                                               |
 //! | own       | the heap's own slabs of the class: freelist, then remote list, then blocks never cut; an exhausted one is released |
-//! | sticky    | FULL slabs of the class in the SuperSlab that was used last, to which a block has just come back |
-//! | adopted   | a slab without an owner that has free blocks, from the stack of abandoned slabs of the class     |
+//! | sticky    | slabs of the class without an owner in the SuperSlab that was used last, to which a block has come back |
+//! | adopted   | a slab without an owner that has free blocks, from the directory of abandoned slabs (see `abandoned`) |
 //! | pool      | a slot of the shared pool (its stages 1 to 3)                                                    |
+//! | adopted   | again, with a look at every SuperSlab, before there is said to be no memory                       |
 
+use crate::abandoned;
 use crate::block::{self, Chain};
 use crate::fault::Fault;
-use crate::heap::{Bin, Heap, refill_count};
+use crate::heap::{Bin, Heap, half_capacity, refill_count};
 use crate::ownership::{self, Owned};
 use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
-use crate::range::{Range, root};
+use crate::range::Range;
 use crate::size_class;
-use crate::slot::SlabState;
 
 /// Fills the empty thread cache of `class` and returns one more block; `None` if there is no memory.
 ///
@@ -34,20 +36,33 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
             block => return block,
         }
     }
+    let reserve = heap.reserve(class);
+    if reserve.get() != 0 {
+        bin.cache.set(reserve.get());
+        bin.room.set(0);
+        reserve.set(0);
+        // SAFETY: as above.
+        match unsafe { bin.pop_cached() } {
+            None => P::misuse(Misuse::CorruptedLink, bin.cache.get()),
+            block => return block,
+        }
+    }
+    heap.note_used(class);
     loop {
         if let Some(chain) = from_own(range, heap, bin, class) {
             return Some(stock(bin, class, chain));
         }
         let found = sticky(range, heap, bin, class)
-            .or_else(|| adopted(range, heap, class))
-            .or_else(|| pool::acquire(range, class, heap.owner()))?;
+            .or_else(|| abandoned::adopt(range, class, heap.owner(), P::GEOMETRY.abandoned_probes))
+            .or_else(|| pool::acquire(range, class, heap.owner()))
+            .or_else(|| abandoned::adopt(range, class, heap.owner(), u32::MAX))?;
         bin.link_first(range, found);
     }
 }
 
 /// Hands out the first block of the chain and puts the rest into the empty thread cache.
 fn stock<P: Platform>(bin: &Bin<P>, class: u32, chain: Chain) -> usize {
-    let capacity = crate::heap::cache_capacity::<P>(size_class::size_of(class));
+    let capacity = half_capacity::<P>(size_class::size_of(class));
     let rest = chain.count - 1;
     let cache = if rest == 0 {
         0
@@ -82,24 +97,11 @@ fn from_own<P: Platform>(
             return Some(chain);
         }
         bin.unlink(range, owned);
-        if let Some(owned) = owned.release_full(heap.owner()) {
-            bin.link_first(range, owned);
+        if let Some(owned) = owned.release(range, heap.owner()) {
+            bin.link_first(range, owned.unlisted(range));
         }
     }
     None
-}
-
-/// Source "adopted".
-pub(crate) fn adopted<P: Platform>(
-    range: Range<P>,
-    heap: &Heap<P>,
-    class: u32,
-) -> Option<Owned<P>> {
-    let index = root::<P>().abandoned[class as usize].pop(|index| &range.slab(index).stack_link)?;
-    let slab = range.slab(index);
-    let owned = ownership::open(index, slab, slab.slot_hint(), heap.owner());
-    assert!(owned.is_some(), "an abandoned slab is claimed by whoever popped it");
-    owned
 }
 
 /// Source "sticky".
@@ -112,19 +114,16 @@ fn sticky<P: Platform>(
     let last = bin.last.get().checked_sub(1)?;
     let first = last & !(P::GEOMETRY.slabs_per_superslab - 1);
     for index in first..first + P::GEOMETRY.slabs_per_superslab {
-        let slab = range.slab(index);
-        if range.class(index) != class || slab.remote.first() == 0 {
+        if range.class(index) != class || range.slab(index).remote.first() == 0 {
             continue;
         }
         if P::planted(Fault::UnownedDrain) {
-            slab.drain();
+            range.slab(index).drain();
             continue;
         }
-        let seen = slab.slot_hint();
-        if seen.is(SlabState::Full)
-            && let Some(owned) = ownership::open(index, slab, seen, heap.owner())
-        {
-            return Some(owned);
+        let owned = ownership::open_of_class(range, index, class, heap.owner());
+        if let Some(owned) = owned {
+            return Some(owned.unlisted(range));
         }
     }
     None

@@ -2,6 +2,7 @@
 
 use core::mem::MaybeUninit;
 
+use crate::abandoned::Directory;
 use crate::geometry::RETAINED_MAX;
 use crate::heap::Heap;
 use crate::index_stack::IndexStack;
@@ -36,8 +37,8 @@ pub struct Root<P: Platform> {
     pub(crate) limit: P::AtomicUsize,
     /// SuperSlabs with free slots.
     pub(crate) available: IndexStack<P>,
-    /// Per class: slabs without an owner that have free blocks.
-    pub(crate) abandoned: [IndexStack<P>; CLASSES + 1],
+    /// Per class: slabs without an owner that have free blocks; see the module `abandoned`.
+    pub(crate) abandoned: [Directory<P>; CLASSES + 1],
     /// The heap of threads that have none: zero for ever. Not a `Heap`, which has words that are not for sharing.
     pub(crate) nobody: Nobody<P>,
     /// The heap of threads that have ended, as `nobody`.

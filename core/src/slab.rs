@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! line 0, owner only      freelist | used | carved | capacity | block size | next | previous
-//! line 1, shared          slot word | remote list | link on a stack | slabs of a run
+//! line 1, shared          slot word | remote list | slabs of a run
 //!
 //! the slab's memory       | block | block | block | ... | never cut            |
 //!                          0 ............... carved ...... capacity
@@ -44,8 +44,6 @@ pub struct Slab<P: Platform> {
     pub(crate) slot: P::AtomicU64,
     /// Blocks freed by others.
     pub(crate) remote: RemoteList<P>,
-    /// The link on the stack of abandoned slabs.
-    pub(crate) stack_link: P::AtomicU32,
     /// RUN: the slabs of the run.
     pub(crate) run: P::AtomicU32,
 }

@@ -33,7 +33,7 @@ pub enum SlabState {
     Active = 1,
     /// Nobody's, and every block was handed out: the first remote free claims it.
     Full = 2,
-    /// Nobody's, with free blocks: on the stack of abandoned slabs of its class.
+    /// Nobody's, with free blocks: who needs some, or frees one, claims it. In the directory of the module `abandoned`.
     Abandoned = 3,
     /// In the shared pool, no block is out.
     Empty = 4,
@@ -133,6 +133,11 @@ impl SlotWord {
     /// Whether the state is `state`.
     pub const fn is(self, state: SlabState) -> bool {
         self.0 as u8 == state as u8
+    }
+
+    /// Whether blocks of the slab may be out and nobody owns it: FULL or ABANDONED. Whoever likes may claim it.
+    pub const fn is_claimable(self) -> bool {
+        self.is(SlabState::Full) || self.is(SlabState::Abandoned)
     }
 
     /// How often the slab became EMPTY, modulo 2^24.

@@ -1,7 +1,7 @@
 //! A thread's heap: how a thread gets one, and what becomes of everything when the thread ends.
 //!
-//! At the end, the thread cache is flushed and every owned slab given up: to the pool, to the stack of abandoned slabs
-//! of its class (from which other heaps adopt it), or FULL. Then the heap itself goes on the stack of free heaps. Its
+//! At the end, the thread cache is flushed and every owned slab given up: to the pool, ABANDONED
+//! (other heaps adopt it then), or FULL. Then the heap itself goes on the stack of free heaps. Its
 //! next thread gets a new owner identity, so nothing that remembers the old one mistakes the new thread for it.
 //!
 //! A thread that allocates again after that (from a destructor that runs late) simply gets a heap again.
@@ -114,16 +114,10 @@ pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
             || P::planted(Fault::FreeOnlyStrand) && heap.bin(class).last.get() == 0;
         if !strand {
             // SAFETY: the heap is the running thread's.
-            unsafe { cache::flush(heap, class, 0) };
+            unsafe { cache::flush(heap, class) };
         }
     }
     for class in 1..=classes {
-        let bin = heap.bin(class);
-        while let Some(owned) = bin.first(range) {
-            bin.unlink(range, owned);
-            cache::give_up(range, heap, owned);
-        }
-        bin.last.set(0);
-        bin.room.set(0);
+        cache::give_up_class(range, heap, class);
     }
 }

@@ -189,7 +189,6 @@ fn short(place: Place) -> String {
         }
         Place::Memory(unit, slab, byte) => format!("slab {unit}.{slab} + {byte:#x}"),
         Place::SuperSlab(unit, "slot mask and use") => format!("superslab {unit} mask"),
-        Place::AbandonedStack(class) => format!("abandoned stack {class}"),
         Place::Elsewhere => String::new(),
         other => other.to_string().trim_start_matches("root: ").to_owned(),
     }
@@ -217,8 +216,7 @@ fn value(event: &Event, bits: u64, named: Place) -> String {
                 other => other.name().to_owned(),
             }
         }
-        Place::AbandonedStack(_)
-        | Place::Root("stack of free heaps" | "stack of available superslabs") => {
+        Place::Root("stack of free heaps" | "stack of available superslabs") => {
             (bits as u32).checked_sub(1).map_or("empty".to_owned(), |node| format!("top {node}"))
         }
         _ if bits < 1 << 16 => bits.to_string(),

@@ -336,10 +336,16 @@ pub const FAULTS: &[Row] = &[
         oracles: &["content"],
     },
     Row {
-        fault: Fault::ListedBeforeAbandoned,
+        fault: Fault::ListedAfterRelease,
         origin: "R1",
-        about: "an abandoned slab is listed before it is released",
-        oracles: &["transition", "assertion"],
+        about: "an abandoned slab is listed after it was released, when others may have claimed it",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::ClassSeenFirst,
+        origin: "R1",
+        about: "a slab's class is looked at before its slot word: it is adopted for a class that it had before",
+        oracles: &["assertion"],
     },
 ];
 

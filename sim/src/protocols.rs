@@ -4,7 +4,7 @@
 //! SuperSlab, blocks in mailboxes) and ends; then the others begin, ordered behind it. So the search is about the
 //! protocol and not about who reserves memory first. The programs are fixed: seed and schedule change nothing.
 //!
-//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2. A SuperSlab has 4 slabs, a
+//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds twice 2. A SuperSlab has 4 slabs, a
 //! run at most 2. More than two idle slots are purged; two mappings are kept.
 
 use crate::program::Operation;
@@ -50,6 +50,16 @@ pub const PROTOCOLS: &[Scenario] = &[
         failing_system_calls: false,
         prologue: true,
         generate: adopt,
+    },
+    Scenario {
+        name: "prove-readopt",
+        about: "an abandoned slab is emptied by a remote free and abandoned again in another class, while it is adopted",
+        origins: "H9 D10 R1",
+        threads: 3,
+        operations: 4,
+        failing_system_calls: false,
+        prologue: true,
+        generate: readopt,
     },
     Scenario {
         name: "prove-retire",
@@ -200,6 +210,11 @@ fn adopt(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
         operations,
         &[&[put(0, LARGE)], &[put(1, LARGE), Operation::Exit], &[allocate(0, LARGE), take(1)]],
     )
+}
+
+fn readopt(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
+    let again = [take(0), Operation::Exit, put(1, SMALL), Operation::Exit];
+    role(thread, operations, &[&[put(0, LARGE)], &again, &[allocate(0, LARGE)]])
 }
 
 fn retire(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {

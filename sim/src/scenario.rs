@@ -74,6 +74,17 @@ pub const SCENARIOS: &[Scenario] = &[
         generate: thread_churn,
     },
     Scenario {
+        name: "adoption",
+        about: "threads that have little and end often: slabs are abandoned and adopted, emptied by others, and used again for \
+                another class",
+        origins: "H9 D2 D5 D10 R1",
+        threads: 3,
+        operations: 24,
+        failing_system_calls: false,
+        prologue: false,
+        generate: adoption,
+    },
+    Scenario {
         name: "superslab-free",
         about: "everything is freed and the memory goes back to the system while others allocate again",
         origins: "S4 S6 S8 S9 S10 H5 D1 D4 D8 D12 D17 D21 D23 D24",
@@ -304,6 +315,21 @@ fn thread_churn(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Opera
             3 => draw.free(),
             4..=6 => draw.replace(),
             _ => draw.take(),
+        })
+        .collect()
+}
+
+/// A few blocks of two classes, which change hands; whoever ends leaves a slab behind for the next one.
+fn adoption(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    (0..operations)
+        .map(|_| {
+            let mailbox = draw.below(3) as u8;
+            let size = (draw.small_max >> draw.below(2)) as u32;
+            match draw.below(8) {
+                0..=2 => Operation::Exit,
+                3..=4 => Operation::Take { mailbox },
+                _ => Operation::Replace { mailbox, size },
+            }
         })
         .collect()
 }

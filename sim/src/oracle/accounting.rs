@@ -50,7 +50,7 @@ pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<()
         audit.add_live(address, bytes)?;
     }
     audit.add_found(found)?;
-    audit.check_stacks()?;
+    audit.check_directory()?;
     audit.check_slabs()?;
     audit.check_units(all_freed)
 }
@@ -186,30 +186,33 @@ impl<P: Platform> Audit<P> {
         Ok(())
     }
 
-    fn check_stacks(&self) -> Result<(), String> {
-        let mut listed = HashMap::new();
-        for class in 1..=inspect::classes::<P>() {
-            inspect::abandoned(self.range, class, |index| {
-                *listed.entry((index, class)).or_insert(0) += 1;
-            });
-        }
+    /// The directory of abandoned slabs: a bit for each one that is, and right counts.
+    fn check_directory(&self) -> Result<(), String> {
+        let mut counts = vec![0; inspect::classes::<P>() as usize + 1];
         for slab in &self.slabs {
-            let times = listed.remove(&(slab.index, slab.class)).unwrap_or(0);
-            let expected = i32::from(slab.slot.is(SlabState::Abandoned));
-            if times != expected {
+            let per_unit = P::GEOMETRY.slabs_per_superslab;
+            let bits = inspect::abandoned_in(self.range, slab.index / per_unit);
+            let listed = bits >> (slab.index % per_unit) & 1 == 1;
+            let abandoned = slab.slot.is(SlabState::Abandoned);
+            if listed != abandoned {
+                let (is, not) =
+                    if listed { ("is", "not ABANDONED") } else { ("is not", "ABANDONED") };
                 let name = Self::slab_name(slab.index);
+                return Err(format!("{name} {is} in the directory of abandoned slabs, but {not}"));
+            }
+            if abandoned {
+                counts[slab.class as usize] += 1;
+            }
+        }
+        for (class, expected) in counts.into_iter().enumerate().skip(1) {
+            let count = inspect::abandoned_of::<P>(class as u32);
+            if count != expected {
                 return Err(format!(
-                    "{name} is {times} times on the stack of abandoned slabs, not {expected}"
+                    "the directory counts {count} abandoned slabs of class {class}, there are {expected}"
                 ));
             }
         }
-        match listed.keys().min() {
-            Some((index, class)) => Err(format!(
-                "{} is on the stack of abandoned slabs of class {class}, which is not its own",
-                Self::slab_name(*index)
-            )),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn check_slabs(&self) -> Result<(), String> {

@@ -24,8 +24,8 @@ fn any_number_of_jobs_finds_the_same() {
         (1, "--plant stale-slot --all --schedules 400"),
         (0, "--failures --spurious --exit --kill --schedules 130 --memory weak"),
         (0, "--kill=each --schedules 3"),
-        (1, "--kill=each --schedules 4 --plant listed-before-abandoned"),
-        (1, "--kill=each --schedules 4 --plant listed-before-abandoned --all"),
+        (1, "--kill=each --schedules 4 --plant listed-after-release"),
+        (1, "--kill=each --schedules 4 --plant listed-after-release --all"),
     ] {
         let one = search(&folder, code, &format!("{arguments} --jobs 1"));
         for jobs in [2, 3] {
@@ -242,8 +242,7 @@ fn a_thread_stops_once_at_each_of_its_steps() {
 #[test]
 fn a_violation_that_needs_a_stop_is_reproduced_with_it() {
     let folder = Folder::new();
-    let arguments =
-        "explore --kill=each --schedules 4 --plant listed-before-abandoned --trace t.hak";
+    let arguments = "explore --kill=each --schedules 4 --plant listed-after-release --trace t.hak";
     let value = folder.expect(1, &format!("{arguments} --json")).json();
     let failure = &value["failure"];
     assert!(failure["strategy"].as_str().is_some_and(|name| name.contains("+kill:")), "{failure}");
