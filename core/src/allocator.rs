@@ -92,6 +92,13 @@ impl<P: Platform> Allocator<P> {
     /// and it is tried again.
     fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
         let heap = thread::heap::<P>()?;
+        if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
+            // SAFETY: the heap is the running thread's.
+            let reserve = unsafe { cache::take_reserve(heap, class) };
+            if let Some(block) = reserve {
+                return Some(Fresh::small(block));
+            }
+        }
         tidy::count(heap);
         Self::allocate_from(heap, size, align).or_else(|| {
             let range = heap.range();
@@ -103,8 +110,7 @@ impl<P: Platform> Allocator<P> {
     fn allocate_from(heap: &Heap<P>, size: usize, align: usize) -> Option<Fresh> {
         if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
             // SAFETY: the heap is the running thread's.
-            let address = unsafe { refill::refill(heap, class) }?;
-            return Some(Fresh { address, is_zero: false });
+            return unsafe { refill::refill(heap, class) }.map(Fresh::small);
         }
         match run::slabs_for::<P>(size, align) {
             Some(count) => run::allocate(heap, count, align),
@@ -116,7 +122,7 @@ impl<P: Platform> Allocator<P> {
     #[inline]
     pub fn allocate_zeroed(size: usize, align: usize) -> *mut u8 {
         let new = match Self::allocate_fast(size, align) {
-            Some(block) => Some(Fresh { address: block.expose_provenance(), is_zero: false }),
+            Some(block) => Some(Fresh::small(block.expose_provenance())),
             None => Self::allocate_new(size, align),
         };
         let Some(new) = new else { return null_mut() };
@@ -166,6 +172,24 @@ impl<P: Platform> Allocator<P> {
         false
     }
 
+    /// The most frequent reason for the slow path: the fast path found everything right but the thread cache full. If there is
+    /// no reserve yet, the full list becomes the reserve and the block begins a new one.
+    ///
+    /// # Safety
+    /// As [`Allocator::free`]; the fast path was tried right before.
+    unsafe fn free_beside_reserve(address: usize) -> bool {
+        let heap = thread::as_ref(P::thread_heap());
+        let offset = address.wrapping_sub(heap.base.get());
+        if offset >= heap.bytes.get() {
+            return false;
+        }
+        // SAFETY: the heap's copies are those of the range, in which the slab lies.
+        let class =
+            unsafe { ClassWord::<P>::at(heap.class_map.get(), offset >> P::GEOMETRY.slab_shift) };
+        // SAFETY: the heap is the running thread's; the rest is the caller's contract.
+        unsafe { cache::push_beside_reserve(heap, class.class(), address) }
+    }
+
     /// The rest of [`Allocator::free`], after the fast path did not take the block.
     ///
     /// # Safety
@@ -174,7 +198,8 @@ impl<P: Platform> Allocator<P> {
     #[inline(never)]
     pub unsafe fn free_slow(block: *mut u8) {
         let address = block.expose_provenance();
-        if address == 0 {
+        // SAFETY: the caller's contract; the fast path was just tried.
+        if unsafe { Self::free_beside_reserve(address) } || address == 0 {
             return;
         }
         // The range's own word, not a copy: a thread that frees before it allocates has none.
@@ -202,7 +227,7 @@ impl<P: Platform> Allocator<P> {
         bin.open(class);
         if bin.room.get() == 0 {
             // SAFETY: the heap is the running thread's.
-            unsafe { cache::set_aside(heap, class) };
+            unsafe { cache::make_room(heap, class) };
         }
         // SAFETY: the bin is ours, and by the caller's contract so is the block.
         let pushed = unsafe { bin.push_cached(address) };

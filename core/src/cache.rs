@@ -1,9 +1,10 @@
 //! The thread cache when it is full, or given up: freed blocks go back to the slabs that they came from.
 //!
-//! A thread cache has two halves. The bin's list takes blocks and hands them out; when it is full it becomes the reserve, and
-//! the reserve that there was goes back to the slabs. Refill takes the reserve first. So whatever a program does, at least half
-//! a cache of allocations or frees lies between two steps that touch slabs (Bonwick and Adams: Magazines and vmem, 2001), and
-//! no list is walked to find where to cut it.
+//! The bin's list takes blocks and hands them out. When it is full, some blocks stay, those that were freed last, and the others
+//! leave. Of small blocks the list is long: there, most of it leaves at once, without a walk to find where to cut it, and waits
+//! as the reserve; what goes back to the slabs is the reserve that there was. An empty list takes the reserve over. So whatever
+//! a program does, nearly half a cache of allocations or frees lies between two steps that touch slabs (after the magazines of
+//! Bonwick and Adams: Magazines and vmem, 2001).
 //!
 //! A block of a slab that this heap owns goes on its freelist (local free); every other one on the remote list of its
 //! slab (remote free), in chains of neighbours of the same slab, so that a batch costs one exchange. A slab whose last
@@ -11,7 +12,7 @@
 
 use crate::block::{self, Chain};
 use crate::fault::Fault;
-use crate::heap::{Heap, half_capacity};
+use crate::heap::{Heap, has_reserve, list_capacity, stay_count};
 use crate::ownership::{self, Owned};
 use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
@@ -19,24 +20,77 @@ use crate::range::Range;
 use crate::size_class;
 use crate::slot::OwnerId;
 
-/// Makes the full list of the thread cache of `class` its reserve, and gives back the reserve that there was.
+/// Makes room in the full list of the thread cache of `class`: a few blocks stay, the others become the reserve, and the
+/// reserve that there was goes back.
+///
+/// # Safety
+/// `heap` is the running thread's, and the list is full.
+pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
+    let (bin, reserve) = (heap.bin(class), heap.reserve(class));
+    let size = size_class::size_of(class);
+    let stay = stay_count::<P>(size);
+    let mut last = bin.cache.get();
+    // SAFETY: blocks in a thread cache are the thread's alone, and there are more than these.
+    let rest = unsafe {
+        for _ in 1..stay {
+            last = block::next::<P>(last);
+        }
+        let rest = block::next::<P>(last);
+        if !P::planted(Fault::FrontCacheBypass) {
+            block::set_next::<P>(last, 0, P::secret());
+        }
+        rest
+    };
+    bin.room.set(list_capacity::<P>(size) - stay);
+    let leaves = if has_reserve::<P>(size) {
+        let older = reserve.get();
+        reserve.set(rest);
+        older
+    } else {
+        rest
+    };
+    if leaves != 0 {
+        // SAFETY: the list is in no cache any more: it is ours alone.
+        unsafe { scatter(heap, class, leaves) };
+    }
+}
+
+/// Right after [`Bin::push_cached`](crate::heap::Bin::push_cached) found the thread cache of `class` full, and nothing else wrong: if there is no reserve, the
+/// list becomes it, and the block the first one of a new list. Whether that was the case.
+///
+/// # Safety
+/// `heap` is the running thread's; the block is of `class`, and the caller alone holds it.
+pub(crate) unsafe fn push_beside_reserve<P: Platform>(
+    heap: &Heap<P>,
+    class: u32,
+    block: usize,
+) -> bool {
+    let bin = heap.bin(class);
+    let has_reserve = has_reserve::<P>(size_class::size_of(class));
+    if !has_reserve || !bin.was_full() || heap.reserve(class).get() != 0 {
+        return false;
+    }
+    // SAFETY: the caller's contract.
+    unsafe {
+        make_room(heap, class);
+        bin.push_cached(block)
+    }
+}
+
+/// The first block of the reserve of `class`, whose other blocks become the list of the thread cache, if that is empty.
 ///
 /// # Safety
 /// `heap` is the running thread's.
-pub(crate) unsafe fn set_aside<P: Platform>(heap: &Heap<P>, class: u32) {
-    let bin = heap.bin(class);
-    let reserve = heap.reserve(class);
-    let older = reserve.get();
-    reserve.set(bin.cache.get());
-    bin.cache.set(0);
-    bin.room.set(half_capacity::<P>(size_class::size_of(class)));
-    if older != 0 {
-        if P::planted(Fault::FrontCacheBypass) {
-            reserve.set(older);
-        }
-        // SAFETY: the list is in no cache any more: it is ours alone.
-        unsafe { scatter(heap, class, older) };
+pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Option<usize> {
+    let (bin, reserve) = (heap.bin(class), heap.reserve(class));
+    if reserve.get() == 0 || bin.cache.get() != 0 {
+        return None;
     }
+    bin.cache.set(reserve.get());
+    bin.room.set(stay_count::<P>(size_class::size_of(class)));
+    reserve.set(0);
+    // SAFETY: the heap is the running thread's. If the first block is not as it was left, refill says so.
+    unsafe { bin.pop_cached() }
 }
 
 /// Gives all blocks of the thread cache of `class` back.
@@ -55,7 +109,7 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
         }
     }
     if lists != [0, 0] {
-        bin.room.set(half_capacity::<P>(size_class::size_of(class)));
+        bin.room.set(list_capacity::<P>(size_class::size_of(class)));
     }
 }
 

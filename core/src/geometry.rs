@@ -38,6 +38,8 @@ pub struct Geometry {
     pub cache_blocks_max: u32,
     /// but so many blocks it may hold in any case.
     pub cache_blocks_min: u32,
+    /// Thread caches of classes that may hold so many blocks have a reserve.
+    pub reserve_blocks_min: u32,
     /// Refill takes at most so many bytes at once.
     pub refill_bytes: usize,
     /// So many slots may lie idle (free, with pages that were touched) before some go back to the system at once.
@@ -72,6 +74,7 @@ impl Geometry {
         cache_bytes: 32 * 1024,
         cache_blocks_max: 256,
         cache_blocks_min: 8,
+        reserve_blocks_min: 64,
         refill_bytes: 4096,
         idle_slots_max: 512,
         decay_interval: 250,
@@ -96,7 +99,8 @@ impl Geometry {
         heaps_max: 8,
         cache_bytes: 128,
         cache_blocks_max: 4,
-        cache_blocks_min: 4,
+        cache_blocks_min: 2,
+        reserve_blocks_min: 4,
         refill_bytes: 128,
         idle_slots_max: 2,
         decay_interval: 250,
@@ -116,6 +120,7 @@ impl Geometry {
         assert!(self.units_max.is_multiple_of(64) && self.units_min >= 1);
         assert!(self.units_min <= self.units_max);
         assert!(self.heaps_max >= 1 && self.heaps_max <= 0xfffe);
+        assert!(self.reserve_blocks_min >= 4);
         assert!(self.cache_blocks_min >= 2 && self.cache_blocks_min <= self.cache_blocks_max);
         assert!(self.run_slabs_max >= 1 && self.run_slabs_max <= self.slabs_per_superslab);
         assert!(self.retained_max <= RETAINED_MAX);

@@ -3,7 +3,7 @@
 //! ```text
 //! bin of a class:   cache ──► block ──► block ──► 0     (thread cache, last in first out)
 //!                   room                                 blocks that this list still takes
-//! reserve                ──► block ──► block ──► 0     (the other half of the thread cache: nothing, or a full list)
+//! reserve                ──► block ──► block ──► 0     (the other half of the thread cache: nothing, or a nearly full list)
 //!                   slabs ──► slab ⇄ slab ⇄ slab         (owned; the first one is refilled from)
 //! ```
 //!
@@ -92,9 +92,27 @@ pub struct Heap<P: Platform> {
     pub(crate) seen: [P::Plain<usize>; CLASSES + 1],
 }
 
-/// How many blocks of a class one half of a thread cache holds at most.
-pub(crate) const fn half_capacity<P: Platform>(block_size: usize) -> u32 {
-    cache_capacity::<P>(block_size) / 2
+/// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting the list is quick.
+pub(crate) const fn has_reserve<P: Platform>(block_size: usize) -> bool {
+    cache_capacity::<P>(block_size) >= P::GEOMETRY.reserve_blocks_min
+}
+
+/// How many blocks the list of a thread cache holds at most.
+pub(crate) const fn list_capacity<P: Platform>(block_size: usize) -> u32 {
+    let blocks = cache_capacity::<P>(block_size);
+    if has_reserve::<P>(block_size) { blocks / 2 } else { blocks }
+}
+
+/// How many blocks stay in the list when it was full.
+pub(crate) const fn stay_count<P: Platform>(block_size: usize) -> u32 {
+    let blocks = list_capacity::<P>(block_size);
+    if !has_reserve::<P>(block_size) {
+        blocks / 2
+    } else if blocks < 16 {
+        1
+    } else {
+        blocks / 8
+    }
 }
 
 /// How many blocks of a class a thread cache holds at most.
@@ -109,9 +127,9 @@ const fn cache_capacity<P: Platform>(block_size: usize) -> u32 {
     }
 }
 
-/// How many blocks of a class a refill takes at most; never more than half a cache holds.
+/// How many blocks of a class a refill takes at most; never more than the list holds.
 pub(crate) const fn refill_count<P: Platform>(block_size: usize) -> u32 {
-    let capacity = half_capacity::<P>(block_size);
+    let capacity = list_capacity::<P>(block_size);
     let blocks = P::GEOMETRY.refill_bytes / block_size;
     if blocks < 1 {
         1
@@ -171,16 +189,17 @@ impl<P: Platform> Heap<P> {
 
     /// Blocks of `class` in the thread cache.
     pub(crate) fn cached(&self, class: u32) -> u32 {
-        let half = half_capacity::<P>(size_class::size_of(class));
+        let full = list_capacity::<P>(size_class::size_of(class));
         let bin = self.bin(class);
-        let first = if bin.cache.get() == 0 { 0 } else { half - bin.room.get() };
+        let first = if bin.cache.get() == 0 { 0 } else { full - bin.room.get() };
         first + self.in_reserve(class)
     }
 
     /// Of these, the ones in the reserve.
     pub(crate) fn in_reserve(&self, class: u32) -> u32 {
-        let half = half_capacity::<P>(size_class::size_of(class));
-        if self.reserve(class).get() == 0 { 0 } else { half }
+        let size = size_class::size_of(class);
+        let some = list_capacity::<P>(size) - stay_count::<P>(size);
+        if self.reserve(class).get() == 0 { 0 } else { some }
     }
 
     /// Where the tables of a word for each class lie in a heap, besides the bins, and what their words are.
@@ -235,10 +254,15 @@ impl<P: Platform> Bin<P> {
         }
         if self.room.get() == 0 && self.cache.get() == 0 {
             let size = size_class::size_of(class);
-            self.room.set(half_capacity::<P>(size));
+            self.room.set(list_capacity::<P>(size));
             self.reciprocal.set(reciprocal(size));
             self.secret.set(P::secret());
         }
+    }
+
+    /// Whether [`Bin::push_cached`] has just found the list full, and nothing wrong with the block.
+    pub(crate) fn was_full(&self) -> bool {
+        self.room.get() == u32::MAX && self.cache.get() != 0
     }
 
     /// Takes the block that was freed last out of the thread cache. `None` if there is none, or if its link was

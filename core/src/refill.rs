@@ -1,10 +1,9 @@
-//! Refill: where blocks come from when the thread cache of a class is empty.
+//! Refill: where blocks come from when the thread cache of a class is empty, its reserve too.
 //!
 //! The sources, in their order, each through the door of [`crate::ownership`]:
 //!
 //! | Source    | What it is                                                                                      |
 //! |-----------|-------------------------------------------------------------------------------------------------|
-//! | reserve   | the other half of the thread cache                                                               |
 //! | own       | the heap's own slabs of the class: freelist, then remote list, then blocks never cut; an exhausted one is released |
 //! | sticky    | slabs of the class without an owner in the SuperSlab that was used last, to which a block has come back |
 //! | adopted   | a slab without an owner that has free blocks, from the directory of abandoned slabs (see `abandoned`) |
@@ -14,7 +13,7 @@
 use crate::abandoned;
 use crate::block::{self, Chain};
 use crate::fault::Fault;
-use crate::heap::{Bin, Heap, half_capacity, refill_count};
+use crate::heap::{Bin, Heap, list_capacity, refill_count};
 use crate::ownership::{self, Owned};
 use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
@@ -36,17 +35,6 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
             block => return block,
         }
     }
-    let reserve = heap.reserve(class);
-    if reserve.get() != 0 {
-        bin.cache.set(reserve.get());
-        bin.room.set(0);
-        reserve.set(0);
-        // SAFETY: as above.
-        match unsafe { bin.pop_cached() } {
-            None => P::misuse(Misuse::CorruptedLink, bin.cache.get()),
-            block => return block,
-        }
-    }
     heap.note_used(class);
     loop {
         if let Some(chain) = from_own(range, heap, bin, class) {
@@ -62,7 +50,7 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
 
 /// Hands out the first block of the chain and puts the rest into the empty thread cache.
 fn stock<P: Platform>(bin: &Bin<P>, class: u32, chain: Chain) -> usize {
-    let capacity = half_capacity::<P>(size_class::size_of(class));
+    let capacity = list_capacity::<P>(size_class::size_of(class));
     let rest = chain.count - 1;
     let cache = if rest == 0 {
         0

@@ -30,6 +30,13 @@ pub(crate) struct Fresh {
     pub(crate) is_zero: bool,
 }
 
+impl Fresh {
+    /// A block of a slab: nobody knows what is in it.
+    pub(crate) const fn small(address: usize) -> Fresh {
+        Fresh { address, is_zero: false }
+    }
+}
+
 /// Slabs of a run for `size` bytes at a multiple of `align`; `None` if a run cannot be that.
 pub(crate) fn slabs_for<P: Platform>(size: usize, align: usize) -> Option<u32> {
     let fits = size <= P::GEOMETRY.run_max() && align <= P::GEOMETRY.unit_size();

@@ -4,7 +4,7 @@
 //! SuperSlab, blocks in mailboxes) and ends; then the others begin, ordered behind it. So the search is about the
 //! protocol and not about who reserves memory first. The programs are fixed: seed and schedule change nothing.
 //!
-//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds twice 2. A SuperSlab has 4 slabs, a
+//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2. A SuperSlab has 4 slabs, a
 //! run at most 2. More than two idle slots are purged; two mappings are kept.
 
 use crate::program::Operation;
