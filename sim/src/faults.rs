@@ -270,6 +270,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["misuse", "accounting"],
     },
     Row {
+        fault: Fault::OfferBeforeMove,
+        origin: "D23",
+        about: "a mapping's units are free for others before its pages were moved away",
+        oracles: &["page-state", "data-race"],
+    },
+    Row {
         fault: Fault::MapUpdateLost,
         origin: "D24",
         about: "a unit is given back by a load and a store of the unit map, while others claim",
@@ -315,6 +321,12 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::GrowthFailureLeak,
         origin: "D30",
         about: "a mapping that cannot grow keeps the units that it was to grow into",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::MoveFailureLeak,
+        origin: "D30",
+        about: "a mapping whose pages the system refuses to move keeps the units that they were to be moved to",
         oracles: &["accounting"],
     },
     Row {
