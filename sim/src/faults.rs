@@ -225,7 +225,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::GrownOnOldLook,
         origin: "D17",
         about: "a run grows into slots that were seen free, though they were taken meanwhile",
-        oracles: &["overlap", "data-race", "live-block"],
+        oracles: &["overlap", "data-race", "live-block", "double-hand-out"],
     },
     Row {
         fault: Fault::MissedWakeUp,
