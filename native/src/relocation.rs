@@ -1,8 +1,9 @@
 //! Moving pages: a large block grows to another place, and its contents are not touched.
 //!
 //! On Linux since 5.7, `mremap` with `MREMAP_DONTUNMAP` hands the pages of one range to another one, in time that does not
-//! depend on what they hold, and leaves the old range mapped, reading as zero: there is no moment at which another
-//! thread's `mmap` could get a part of the reserved range. Other systems refuse, and the core copies.
+//! depend on what they hold, and leaves the old range mapped, reading as zero: there is no hole that another thread's
+//! `mmap` could get. (Only a call that fails for want of kernel memory may leave one, at the target; it is closed at once.)
+//! Other systems refuse, and the core copies.
 //!
 //! # What it costs
 //!
