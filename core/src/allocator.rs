@@ -234,7 +234,7 @@ impl<P: Platform> Allocator<P> {
         debug_assert!(pushed, "flushing makes room");
     }
 
-    /// Gives the block `new_size` bytes, in place or in a new block with the old contents. Null if there is no memory:
+    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there is no memory:
     /// the old block stays as it was.
     ///
     /// # Safety
@@ -253,10 +253,13 @@ impl<P: Platform> Allocator<P> {
                     run::usable_size(range, index, address),
                 ),
                 (Sole::Run, ..) => (false, run::usable_size(range, index, address)),
-                (Sole::Mapping(unit), None, None) => (
-                    large::resize(range, unit, address, new_size),
-                    large::usable_size(range, unit, address),
-                ),
+                (Sole::Mapping(unit), None, None) => {
+                    let resized = large::resize(range, unit, address, new_size);
+                    if !resized && let Some(moved) = large::relocate(range, unit, new_size, align) {
+                        return with_exposed_provenance_mut(moved);
+                    }
+                    (resized, large::usable_size(range, unit, address))
+                }
                 (Sole::Mapping(unit), ..) => (false, large::usable_size(range, unit, address)),
             };
             if resized {

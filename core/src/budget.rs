@@ -8,18 +8,56 @@ use core::ptr::with_exposed_provenance_mut;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::root;
 
-/// Gives a range memory; `false` if the system refuses, or if that would exceed the limit.
+/// Counts bytes that are about to be committed; `false` if that would exceed the limit.
 #[track_caller]
-pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
+fn count<P: Platform>(bytes: usize) -> bool {
     // Relaxed, here and below: a count, nothing is published by it.
     let before = root::<P>().committed.fetch_add(bytes, Ordering::Relaxed);
     let limit = root::<P>().limit.load(Ordering::Relaxed);
     let within = limit == 0 || before.saturating_add(bytes) <= limit;
-    if within && P::commit(with_exposed_provenance_mut(start), bytes) {
-        return true;
+    if !within {
+        uncount::<P>(bytes);
     }
+    within
+}
+
+#[track_caller]
+fn uncount<P: Platform>(bytes: usize) {
     root::<P>().committed.fetch_sub(bytes, Ordering::Relaxed);
-    false
+}
+
+/// Gives a range memory; `false` if the system refuses, or if that would exceed the limit.
+#[track_caller]
+pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
+    if !count::<P>(bytes) {
+        return false;
+    }
+    let done = P::commit(with_exposed_provenance_mut(start), bytes);
+    if !done {
+        uncount::<P>(bytes);
+    }
+    done
+}
+
+/// Moves the memory of a range to a longer one; `false` if the system refuses, or if what it is longer by would exceed the
+/// limit. What moves is counted once all the time.
+#[track_caller]
+pub(crate) fn relocate<P: Platform>(
+    from: usize,
+    old_bytes: usize,
+    to: usize,
+    new_bytes: usize,
+) -> bool {
+    let more = new_bytes - old_bytes;
+    if !count::<P>(more) {
+        return false;
+    }
+    let (from, to) = (with_exposed_provenance_mut(from), with_exposed_provenance_mut(to));
+    let done = P::relocate(from, old_bytes, to, new_bytes);
+    if !done {
+        uncount::<P>(more);
+    }
+    done
 }
 
 /// Takes the memory of a range away; `false` if the system refuses.
@@ -27,7 +65,7 @@ pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
 pub(crate) fn decommit<P: Platform>(start: usize, bytes: usize) -> bool {
     let done = P::decommit(with_exposed_provenance_mut(start), bytes);
     if done {
-        root::<P>().committed.fetch_sub(bytes, Ordering::Relaxed);
+        uncount::<P>(bytes);
     }
     done
 }

@@ -97,6 +97,8 @@ pub enum Fault {
     ReleaseBeforeUnmap,
     /// D23: a mapping is in the table of kept ones before its block was closed.
     KeptBeforeClosed,
+    /// D23: the units of a mapping are free for others before its pages were moved away.
+    OfferBeforeMove,
     /// D24: units are given back with a load and a store of the unit map.
     MapUpdateLost,
     /// D24: touched slots are noted with a load and a store.
@@ -113,6 +115,8 @@ pub enum Fault {
     ReuseFailureLeak,
     /// D30: after a failed commit the units stay claimed that a mapping was to grow into.
     GrowthFailureLeak,
+    /// D30: after a refused move the units stay claimed that a mapping's pages were to be moved to.
+    MoveFailureLeak,
     /// D30: memory that the system did not take back is forgotten.
     LeftoverForgotten,
     /// D30: a SuperSlab whose memory the system did not take back is not opened again.
@@ -168,6 +172,7 @@ impl Fault {
         Fault::OpenBeforeReady,
         Fault::ReleaseBeforeUnmap,
         Fault::KeptBeforeClosed,
+        Fault::OfferBeforeMove,
         Fault::MapUpdateLost,
         Fault::TouchLost,
         Fault::KeptWithoutExchange,
@@ -176,6 +181,7 @@ impl Fault {
         Fault::CommitFailureLeak,
         Fault::ReuseFailureLeak,
         Fault::GrowthFailureLeak,
+        Fault::MoveFailureLeak,
         Fault::LeftoverForgotten,
         Fault::RefusedRetirement,
         Fault::RefusedResetTrusted,
@@ -226,6 +232,7 @@ impl Fault {
             Fault::OpenBeforeReady => "open-before-ready",
             Fault::ReleaseBeforeUnmap => "release-before-unmap",
             Fault::KeptBeforeClosed => "kept-before-closed",
+            Fault::OfferBeforeMove => "offer-before-move",
             Fault::MapUpdateLost => "map-update-lost",
             Fault::TouchLost => "touch-lost",
             Fault::KeptWithoutExchange => "kept-without-exchange",
@@ -234,6 +241,7 @@ impl Fault {
             Fault::CommitFailureLeak => "commit-failure-leak",
             Fault::ReuseFailureLeak => "reuse-failure-leak",
             Fault::GrowthFailureLeak => "growth-failure-leak",
+            Fault::MoveFailureLeak => "move-failure-leak",
             Fault::LeftoverForgotten => "leftover-forgotten",
             Fault::RefusedRetirement => "refused-retirement",
             Fault::RefusedResetTrusted => "refused-reset-trusted",

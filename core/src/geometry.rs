@@ -26,6 +26,10 @@ pub struct Geometry {
     pub retained_bytes_max: usize,
     /// and up to this number (at most [`RETAINED_MAX`]).
     pub retained_max: usize,
+    /// A mapping of its own of at least so many bytes that cannot grow in place has its pages moved to a longer run of
+    /// units, if the system can do that; a smaller one is copied. For a few pages, copying costs less than the calls, and
+    /// what was moved may cost the process a mapping more.
+    pub relocate_min: usize,
     /// SuperSlab-sized units in the reserved range, at most (a multiple of 64).
     pub units_max: usize,
     /// The least number of units with which the allocator still starts.
@@ -68,6 +72,7 @@ impl Geometry {
         abandoned_probes: 16,
         retained_bytes_max: 32 << 20,
         retained_max: RETAINED_MAX,
+        relocate_min: 4 << 20,
         units_max: 512 * 1024,
         units_min: 64,
         heaps_max: 32 * 1024,
@@ -94,6 +99,7 @@ impl Geometry {
         abandoned_probes: 2,
         retained_bytes_max: 2 << 10,
         retained_max: 2,
+        relocate_min: 1 << 9,
         units_max: 64,
         units_min: 64,
         heaps_max: 8,

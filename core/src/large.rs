@@ -4,6 +4,9 @@
 //! finds them like any slab. The block begins where its first unit begins. A freed one is kept for the next (see
 //! [`crate::retained`]) or goes back to the system.
 //!
+//! One that is to grow does so in place if the units behind it are free. Otherwise, from some size on, its pages are moved
+//! to a longer run of units ([`relocate`]); if the system cannot do that either, the block is copied like any other.
+//!
 //! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever changes it to something
 //! else frees the block.
 
@@ -201,4 +204,46 @@ pub(crate) fn resize<P: Platform>(
         units::release(range, first + run as u32, units - run);
     }
     done
+}
+
+/// Makes a block longer that cannot grow in place, by moving its pages to other units; its new address. `None` if that
+/// cannot be done, or is not worth it, and nothing is changed then.
+pub(crate) fn relocate<P: Platform>(
+    range: Range<P>,
+    first: u32,
+    size: usize,
+    align: usize,
+) -> Option<usize> {
+    let superslab = range.superslab(first);
+    // Relaxed, here and below: as in `resize`.
+    let old = superslab.bytes.load(Ordering::Relaxed);
+    let new = P::GEOMETRY.round_to_pages(size.max(1))?;
+    if new <= old || old < P::GEOMETRY.relocate_min {
+        return None;
+    }
+    let count = new.div_ceil(P::GEOMETRY.unit_size());
+    let to = claim_aligned(range, count, align)?;
+    let run = superslab.run.load(Ordering::Relaxed) as usize;
+    // Closed first, as by `free`: a second thread that frees the block meanwhile learns that it has none.
+    let closed =
+        superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(Use::Free)));
+    if closed.is_none() {
+        P::misuse(Misuse::DoubleFree, range.unit_start(first));
+    }
+    let early = P::planted(Fault::OfferBeforeMove);
+    if early {
+        units::release(range, first, run);
+    }
+    if !budget::relocate::<P>(range.unit_start(first), old, range.unit_start(to), new) {
+        superslab.update(|word| Some(word.again(Use::Large)));
+        if !P::planted(Fault::MoveFailureLeak) {
+            units::release(range, to, count);
+        }
+        return None;
+    }
+    open(range, Run { first: to, count: count as u32 }, new);
+    if !early {
+        units::release(range, first, run);
+    }
+    Some(range.unit_start(to))
 }

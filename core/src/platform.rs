@@ -176,6 +176,16 @@ pub trait Platform: Copy + 'static {
     #[track_caller]
     fn reset(start: *mut u8, bytes: usize) -> bool;
 
+    /// Moves the memory of a committed range to a longer reserved one, instead of copying what it holds. Addresses and
+    /// lengths are multiples of the page size, the ranges are apart, and `new_bytes` is more than `old_bytes`.
+    ///
+    /// `true`: the `new_bytes` bytes at `to` are committed; the first `old_bytes` of them hold what was at `from`, the
+    /// others read as zero. The range at `from` is reserved and has no memory, as after [`Platform::decommit`].
+    ///
+    /// `false`, if the system refuses or has no such call: both ranges are as they were, contents included.
+    #[track_caller]
+    fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: usize) -> bool;
+
     /// Milliseconds since some moment, wrapping around. May be coarse.
     #[track_caller]
     fn now() -> u32;

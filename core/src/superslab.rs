@@ -152,6 +152,11 @@ impl SuperSlabWord {
         SuperSlabWord(self.0 & !LISTED)
     }
 
+    /// Put back to `usage`, which was interrupted and did not end: its generation is the same.
+    pub(crate) const fn again(self, usage: Use) -> SuperSlabWord {
+        SuperSlabWord(self.0 & !USE_MASK | usage as u64)
+    }
+
     /// Put to `usage`, without free slots; a use that begins anew gets the next generation.
     pub(crate) const fn used_as(self, usage: Use) -> SuperSlabWord {
         let generation = match usage {

@@ -18,7 +18,7 @@ pub(crate) fn kept<R>(calls: impl FnOnce() -> R) -> R {
 }
 
 /// Where `errno` of the running thread is. The name of the function is the C library's choice.
-fn location() -> *mut c_int {
+pub(crate) fn location() -> *mut c_int {
     #[cfg(any(target_os = "solaris", target_os = "illumos"))]
     use libc::___errno as errno_location;
     #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]

@@ -55,6 +55,8 @@ extern crate std;
 mod errno;
 mod memory;
 mod platform;
+#[cfg(target_os = "linux")]
+mod relocation;
 mod report;
 mod secret;
 mod spot;

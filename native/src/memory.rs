@@ -17,7 +17,8 @@
 //! rights away as well, or mapping fresh pages over the old ones, would promise no more, but it would cut the mapping
 //! in pieces: each hole costs two of the 65,530 mappings that a process may have (so that `decommit` itself could fail
 //! for lack of *bookkeeping*), needs the process-wide lock for writing, and loses the advice against huge pages. Where
-//! `MADV_DONTNEED` is only a hint (all other systems), fresh inaccessible pages are mapped over the range instead.
+//! `MADV_DONTNEED` is only a hint (all other systems), fresh inaccessible pages are mapped over the range instead. Pages
+//! that were moved are the exception: see [`crate::relocation`].
 //!
 //! # Why whole units
 //!
@@ -38,26 +39,31 @@ use core::ptr;
 use hak_core::Platform;
 use libc::{MAP_ANON, MAP_FAILED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, c_int};
 
+#[cfg(target_os = "linux")]
+use crate::relocation;
 use crate::{Native, errno};
 
 /// `MAP_NORESERVE` where it means something: the reserved range is not counted as memory.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON | libc::MAP_NORESERVE;
+pub(crate) const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON | libc::MAP_NORESERVE;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON;
+pub(crate) const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON;
 
 /// What reserved ranges are rounded to, and what access is given to at once. See the module's documentation.
 const UNIT: usize = Native::GEOMETRY.unit_size();
 
+const PAGE: usize = Native::GEOMETRY.page_size;
+
 /// See [`hak_core::Platform::reserve`].
 ///
 /// The system aligns to its pages only, which may be smaller than ours: the mapping is made larger by the
-/// alignment, and what sticks out on both sides is given back.
+/// alignment, and what sticks out on both sides is given back, but for a page behind the range. Nobody touches that one: it
+/// keeps the range's last mapping from ever growing in place, which `relocation` relies on.
 pub(crate) fn reserve(bytes: usize, align: usize) -> *mut u8 {
     debug_assert!(align.is_power_of_two());
     let align = align.max(UNIT);
     let Some(bytes) = bytes.checked_next_multiple_of(UNIT) else { return ptr::null_mut() };
-    let Some(total) = bytes.checked_add(align) else { return ptr::null_mut() };
+    let Some(total) = bytes.checked_add(align + PAGE) else { return ptr::null_mut() };
     errno::kept(|| {
         // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
         let start = unsafe { libc::mmap(ptr::null_mut(), total, PROT_NONE, MAP_RESERVED, -1, 0) };
@@ -68,7 +74,7 @@ pub(crate) fn reserve(bytes: usize, align: usize) -> *mut u8 {
         let head = start.addr().wrapping_neg() & (align - 1);
         let aligned = start.wrapping_add(head);
         unmap(start, head);
-        unmap(aligned.wrapping_add(bytes), align - head);
+        unmap(aligned.wrapping_add(bytes + PAGE), align - head);
         avoid_huge_pages(aligned, bytes);
         aligned
     })
@@ -91,8 +97,14 @@ fn give_access(start: *mut u8, bytes: usize) -> bool {
 /// See [`hak_core::Platform::decommit`], and this module's documentation for the choice of call.
 pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made.
-    return errno::kept(|| unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) == 0 });
+    return errno::kept(|| {
+        #[cfg(target_os = "linux")]
+        if relocation::replace(start, bytes) {
+            return true;
+        }
+        // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made.
+        unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) == 0 }
+    });
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made: what
     // `MAP_FIXED` replaces is the caller's.
@@ -154,7 +166,7 @@ pub(crate) fn resident_bytes() -> usize {
 
 /// See [`hak_core::Platform::release`].
 pub(crate) fn release(start: *mut u8, bytes: usize) {
-    errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT)));
+    errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT) + PAGE));
 }
 
 /// Unmaps a range of our own; an empty one is fine.
@@ -169,7 +181,7 @@ fn unmap(start: *mut u8, bytes: usize) {
 }
 
 /// Advises against transparent huge pages, where there are such; refusal is fine.
-fn avoid_huge_pages(start: *mut u8, bytes: usize) {
+pub(crate) fn avoid_huge_pages(start: *mut u8, bytes: usize) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: advice about a mapping of our own: it changes no contents.
     unsafe {
@@ -181,11 +193,7 @@ fn avoid_huge_pages(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{UNIT, commit, decommit, release, reserve};
-    use crate::Native;
-    use hak_core::Platform;
-
-    const PAGE: usize = Native::GEOMETRY.page_size;
+    use super::{PAGE, UNIT, commit, decommit, release, reserve};
 
     /// How many mappings this process has.
     fn mappings() -> usize {

@@ -1,7 +1,7 @@
 //! [`Native`]: the core's platform on real threads and real memory.
 //!
 //! This file only connects; each part of the contract of [`Platform`] has its own file: `words`, `thread`, `memory`,
-//! `report`. What the core asks on a fast path is `inline(always)` and leaves nothing behind but the instruction:
+//! `relocation`, `report`. What the core asks on a fast path is `inline(always)` and leaves nothing behind but the instruction:
 //! [`Native::thread_heap`], the words, and [`Native::planted`], whose constant `false` removes the question and
 //! the faulty path. `tests/machine_code.rs` looks at the machine code to see that this is so.
 
@@ -83,6 +83,17 @@ impl Platform for Native {
     #[inline(always)]
     fn reset(start: *mut u8, bytes: usize) -> bool {
         memory::reset(start, bytes)
+    }
+
+    #[inline(always)]
+    fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: usize) -> bool {
+        #[cfg(target_os = "linux")]
+        return crate::relocation::relocate(from, old_bytes, to, new_bytes);
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = (from, old_bytes, to, new_bytes);
+            false
+        }
     }
 
     #[inline(always)]

@@ -102,6 +102,18 @@ fn freeing_a_large_block_twice_is_reported() {
 }
 
 #[test]
+fn freeing_the_old_address_of_a_block_that_was_moved_is_reported() {
+    let name = "freeing_the_old_address_of_a_block_that_was_moved_is_reported";
+    ends_with(name, "double free", || {
+        let (block, _blocker) = (allocate(64 << 20), allocate(2 << 20));
+        // SAFETY: the block is ours; that it is freed at its old address is the misuse.
+        let moved = unsafe { Hak::reallocate(block, 128 << 20, 16) };
+        assert!(!moved.is_null() && moved != block);
+        block
+    });
+}
+
+#[test]
 fn freeing_the_middle_of_a_small_block_is_reported() {
     ends_with("freeing_the_middle_of_a_small_block_is_reported", "interior pointer", || {
         let first = allocate(112);

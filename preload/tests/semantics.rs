@@ -16,6 +16,11 @@ fn the_edges_of_every_c_function_hold() {
 }
 
 #[test]
+fn blocks_that_grow_keep_their_contents_wherever_they_go() {
+    assert_eq!(run(&compiled("grow.c"), &[]).well(), "grown\n");
+}
+
+#[test]
 fn every_form_of_new_and_delete_holds() {
     assert_eq!(run(&compiled("forms.cc"), &[]).well(), "all forms hold\n");
 }

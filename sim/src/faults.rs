@@ -225,7 +225,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::GrownOnOldLook,
         origin: "D17",
         about: "a run grows into slots that were seen free, though they were taken meanwhile",
-        oracles: &["overlap", "data-race", "live-block"],
+        oracles: &["overlap", "data-race", "live-block", "double-hand-out"],
     },
     Row {
         fault: Fault::MissedWakeUp,
@@ -268,6 +268,12 @@ pub const FAULTS: &[Row] = &[
         origin: "D23",
         about: "a freed mapping is there for others before its block was closed",
         oracles: &["misuse", "accounting"],
+    },
+    Row {
+        fault: Fault::OfferBeforeMove,
+        origin: "D23",
+        about: "a mapping's units are free for others before its pages were moved away",
+        oracles: &["page-state", "data-race"],
     },
     Row {
         fault: Fault::MapUpdateLost,
@@ -315,6 +321,12 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::GrowthFailureLeak,
         origin: "D30",
         about: "a mapping that cannot grow keeps the units that it was to grow into",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::MoveFailureLeak,
+        origin: "D30",
+        about: "a mapping whose pages the system refuses to move keeps the units that they were to be moved to",
         oracles: &["accounting"],
     },
     Row {

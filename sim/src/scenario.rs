@@ -106,8 +106,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "large-blocks",
-        about: "runs of slabs and mappings change hands, grow and shrink in place, must be zero, and are kept and given \
-                back as time passes",
+        about: "runs of slabs and mappings change hands, grow and shrink in place or move, must be zero, and are kept and \
+                given back as time passes",
         origins: "S6 S9 D4 D11 D17 D20 D21 D23 D24",
         threads: 3,
         operations: 24,
@@ -229,6 +229,26 @@ impl Draw {
             (_, false) => 48,
         };
         (self.small_max + 1 + self.below(self.small_max * (most - 1))) as u32
+    }
+
+    /// As [`Draw::whole_size`]; in every third program, mappings of their own only, of one to three units of the tiny
+    /// geometry.
+    fn large_or_whole_size(&mut self) -> u32 {
+        if self.classes[1] as usize * 4 == self.small_max {
+            (self.small_max * 8 + 1 + self.below(self.small_max * 40)) as u32
+        } else {
+            self.whole_size()
+        }
+    }
+
+    /// A size to grow or shrink to: runs grow from one slab to two.
+    fn new_size(&mut self) -> u32 {
+        let only_runs = self.classes[1] as usize == self.small_max;
+        if only_runs && self.below(2) == 0 {
+            (self.small_max * 4 + 1 + self.below(self.small_max * 4)) as u32
+        } else {
+            self.large_or_whole_size()
+        }
     }
 
     fn allocate(&mut self) -> Operation {
@@ -401,13 +421,13 @@ fn large_blocks(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Opera
             match draw.below(16) {
                 0..=3 => Operation::Allocate {
                     register,
-                    size: draw.whole_size(),
+                    size: draw.large_or_whole_size(),
                     align_shift: 0,
                     zeroed: draw.below(2) == 0,
                 },
                 4..=5 => Operation::Replace { mailbox: draw.mailbox(), size: draw.whole_size() },
                 6..=7 => draw.take(),
-                8..=10 => Operation::Reallocate { register, size: draw.whole_size() },
+                8..=10 => Operation::Reallocate { register, size: draw.new_size() },
                 11..=12 => Operation::Free { register },
                 13 => draw.allocate_small(number % 4),
                 14 => Operation::Wait,

@@ -319,7 +319,8 @@ impl<G: WorldGeometry> SlabObserver<G> {
         }
         self.keep(thread, Change::SuperSlab(index, old, new), view);
         self.counts.retired += u64::from(to == Use::Retired);
-        self.counts.large += u64::from(to == Use::Large);
+        let begins = new.generation() != old.generation();
+        self.counts.large += u64::from(to == Use::Large && begins);
         let all = G::GEOMETRY.all_slots();
         let message = if !from.may_become(to) {
             format!("{} → {} is no step of its life", from.name(), to.name())

@@ -69,6 +69,8 @@ pub enum Kind {
     Misuse,
     /// Pages lose their memory and get fresh memory.
     Reset,
+    /// Pages are moved to other ones, which are more.
+    Relocate,
 }
 
 impl Kind {
@@ -99,6 +101,7 @@ impl Kind {
         Kind::Check,
         Kind::Misuse,
         Kind::Reset,
+        Kind::Relocate,
     ];
 
     /// The kind with this number, which there is.
@@ -134,12 +137,13 @@ impl Kind {
             Kind::Check => "check by the program",
             Kind::Misuse => "misuse",
             Kind::Reset => "reset",
+            Kind::Relocate => "relocate",
         }
     }
 
     /// Whether the scheduler chooses in front of it.
     pub const fn is_choice(self) -> bool {
-        (self as u8) < (Kind::PlainGet as u8) || matches!(self, Kind::Reset)
+        (self as u8) < (Kind::PlainGet as u8) || matches!(self, Kind::Reset | Kind::Relocate)
     }
 
     /// Whether it is an operation on a shared word.

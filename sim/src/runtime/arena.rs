@@ -131,6 +131,15 @@ impl Arena {
         unsafe { self.pointer(offset).write_bytes(0, bytes) };
     }
 
+    /// Copies a range inside the arena to another one that does not overlap it.
+    #[inline]
+    pub(crate) fn copy(&self, from: usize, to: usize, bytes: usize) {
+        assert!(self.contains(from, bytes) && self.contains(to, bytes));
+        assert!(from.abs_diff(to) >= bytes);
+        // SAFETY: as in `write`; the ranges are apart.
+        unsafe { self.pointer(from).copy_to_nonoverlapping(self.pointer(to), bytes) };
+    }
+
     /// Makes the whole arena zero, giving the memory back.
     pub(crate) fn clear(&mut self) {
         // SAFETY: the range is a private anonymous mapping that this arena owns; afterwards it reads as zero.

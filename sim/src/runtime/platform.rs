@@ -12,6 +12,7 @@ use hak_core::{
 use super::access::{Access, Kind};
 use super::engine::{self, borrow, halt};
 use super::memory::Operation;
+use super::system::Detail;
 use super::violation::{Finding, oracle};
 use super::{current, plain, system};
 
@@ -307,23 +308,30 @@ impl<G: WorldGeometry> Platform for Sim<G> {
     }
 
     fn reserve(bytes: usize, align: usize) -> *mut u8 {
-        let address = system::call(Kind::Reserve, 0, bytes, align, Location::caller());
+        let detail = Detail::Align(align);
+        let address = system::call(Kind::Reserve, 0, bytes, detail, Location::caller());
         address.map_or(std::ptr::null_mut(), std::ptr::with_exposed_provenance_mut)
     }
 
     fn commit(start: *mut u8, bytes: usize) -> bool {
         let address = start.expose_provenance();
-        system::call(Kind::Commit, address, bytes, 0, Location::caller()).is_some()
+        system::call(Kind::Commit, address, bytes, Detail::None, Location::caller()).is_some()
     }
 
     fn decommit(start: *mut u8, bytes: usize) -> bool {
         let address = start.expose_provenance();
-        system::call(Kind::Decommit, address, bytes, 0, Location::caller()).is_some()
+        system::call(Kind::Decommit, address, bytes, Detail::None, Location::caller()).is_some()
     }
 
     fn reset(start: *mut u8, bytes: usize) -> bool {
         let address = start.expose_provenance();
-        system::call(Kind::Reset, address, bytes, 0, Location::caller()).is_some()
+        system::call(Kind::Reset, address, bytes, Detail::None, Location::caller()).is_some()
+    }
+
+    fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: usize) -> bool {
+        let detail = Detail::Target(to.expose_provenance(), new_bytes);
+        let from = from.expose_provenance();
+        system::call(Kind::Relocate, from, old_bytes, detail, Location::caller()).is_some()
     }
 
     fn now() -> u32 {
@@ -331,7 +339,8 @@ impl<G: WorldGeometry> Platform for Sim<G> {
     }
 
     fn release(start: *mut u8, bytes: usize) {
-        system::call(Kind::Release, start.expose_provenance(), bytes, 0, Location::caller());
+        let address = start.expose_provenance();
+        system::call(Kind::Release, address, bytes, Detail::None, Location::caller());
     }
 
     unsafe fn zero(start: *mut u8, bytes: usize) {

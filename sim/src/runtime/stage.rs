@@ -205,7 +205,9 @@ impl Stage {
         let access = pending[thread];
         let spared = starts[thread] == Start::AfterAll;
         match access.kind {
-            Kind::Reserve | Kind::Commit | Kind::Decommit => events.failures > 0 && !spared,
+            Kind::Reserve | Kind::Commit | Kind::Decommit | Kind::Relocate => {
+                events.failures > 0 && !spared
+            }
             Kind::CompareExchangeWeak if events.spurious > 0 && !spared => true,
             kind => kind.is_atomic() && engine.weak.on && engine.may_read_several(thread, &access),
         }

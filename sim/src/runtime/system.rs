@@ -1,4 +1,4 @@
-//! System calls: reserve, commit, decommit, reset and release, which may fail where the chooser says so.
+//! System calls: reserve, commit, decommit, reset, relocate and release, which may fail where the chooser says so.
 
 use std::panic::Location;
 
@@ -7,12 +7,24 @@ use super::current;
 use super::engine::{Engine, Trouble, borrow, halt, turn};
 use super::footprint::Manner;
 
-/// Does a system call in its turn. `Some` is success: for `Reserve` the address, else the one that was given.
+/// What a system call is told beside a range.
+#[derive(Clone, Copy)]
+pub(crate) enum Detail {
+    /// Nothing.
+    None,
+    /// `Reserve`: the alignment.
+    Align(usize),
+    /// `Relocate`: where to, address and bytes.
+    Target(usize, usize),
+}
+
+/// Does a system call in its turn. `Some` is success: for `Reserve` the address, for `Relocate` the new one, else the one that
+/// was given.
 pub(crate) fn call(
     kind: Kind,
     address: usize,
     bytes: usize,
-    align: usize,
+    detail: Detail,
     site: &'static Location<'static>,
 ) -> Option<usize> {
     let engine = current::live();
@@ -23,14 +35,14 @@ pub(crate) fn call(
     let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
     turn(engine, access);
     // SAFETY: between two suspensions, in simulated code of this engine's world.
-    match unsafe { borrow(engine) }.system(&access, align) {
+    match unsafe { borrow(engine) }.system(&access, detail) {
         Ok(result) => result.map(|offset| base + offset),
         Err(trouble) => halt(engine, &access, trouble),
     }
 }
 
 impl Engine {
-    fn system(&mut self, access: &Access, align: usize) -> Result<Option<usize>, Trouble> {
+    fn system(&mut self, access: &Access, detail: Detail) -> Result<Option<usize>, Trouble> {
         self.before(access)?;
         let me = self.control.current;
         let fails = access.kind != Kind::Release
@@ -44,6 +56,7 @@ impl Engine {
                 let released = self.pages.released;
                 self.clocks[me].now.join(&released);
                 self.weak.fences.take_up(me);
+                let Detail::Align(align) = detail else { unreachable!("a range has an alignment") };
                 self.pages.reserve(access.bytes, align)
             }
             Kind::Commit if fails => None,
@@ -72,6 +85,26 @@ impl Engine {
                     Some(access.offset)
                 }
             }
+            Kind::Relocate => {
+                self.pages.check_decommit(now, access, true)?;
+                let Detail::Target(to, bytes) = detail else {
+                    unreachable!("pages move somewhere")
+                };
+                let target = Access { offset: self.arena.offset_of(to), bytes, ..*access };
+                if self.stepwise {
+                    self.footprint.note(target.offset, target.bytes, true, Manner::System);
+                }
+                if fails {
+                    None
+                } else {
+                    self.pages.commit(me, now, &target)?;
+                    // What a page without memory held stays in the arena until the next commit.
+                    self.pages.decommit(me, now, access);
+                    self.clear_dirty(&target);
+                    self.copy_dirty(access, &target);
+                    Some(target.offset)
+                }
+            }
             Kind::Release => {
                 self.pages.check_decommit(now, access, false)?;
                 self.pages.release(access)?;
@@ -95,6 +128,18 @@ impl Engine {
         self.control.note(access.kind, access.offset, shown);
         self.after(access, 0, shown)?;
         Ok(result)
+    }
+
+    /// Copies what was written to pages to others, which are clear. What came before the move is in the pages' change
+    /// then: who looks at a moved word next is to be ordered after the mover.
+    fn copy_dirty(&mut self, from: &Access, to: &Access) {
+        let shift = self.pages.shift;
+        for (from, to) in self.pages.pages_of(from).zip(self.pages.pages_of(to)) {
+            if self.pages.is_dirty(from) {
+                self.pages.mark_dirty(to);
+                self.arena.copy(from << shift, to << shift, 1 << shift);
+            }
+        }
     }
 
     fn clear_dirty(&mut self, access: &Access) {

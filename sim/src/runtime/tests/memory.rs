@@ -144,6 +144,66 @@ fn accesses_outside_of_the_arena_are_found() {
     finds(oracle::FOREIGN_ACCESS, &[at_once(&elsewhere)]);
 }
 
+/// Two pages with something in them are moved to three others, eight pages behind them.
+fn moved(then: fn(*mut u8, *mut u8)) -> impl Fn() {
+    move || {
+        let from = Platform64::reserve(1024, 64);
+        let to = from.wrapping_add(512);
+        assert!(Platform64::commit(from, 128));
+        // What is there from an earlier life of the pages does not come back.
+        assert!(Platform64::commit(to, 192));
+        word(to.wrapping_add(128)).store(3, Relaxed);
+        assert!(Platform64::decommit(to, 192));
+        word(from.wrapping_add(64)).store(7, Relaxed);
+        assert!(Platform64::relocate(from, 128, to, 192));
+        then(from, to);
+    }
+}
+
+#[test]
+fn what_is_moved_is_elsewhere_and_the_rest_is_zero() {
+    finds_nothing(&[at_once(&moved(|from, to| {
+        let read = |place| word(to.wrapping_add(place)).load(Relaxed);
+        assert_eq!([read(0), read(64), read(128)], [0, 7, 0]);
+        assert!(Platform64::commit(from, 128));
+        assert_eq!(word(from.wrapping_add(64)).load(Relaxed), 0);
+    }))]);
+    let old = |from, _| _ = word(from).load(Relaxed);
+    finds(oracle::RELEASED_MEMORY, &[at_once(&moved(old))]);
+    let wrong: [fn(*mut u8, *mut u8); 4] = [
+        |from, _| _ = Platform64::decommit(from, 64),
+        |from, to| _ = Platform64::relocate(from, 64, to.wrapping_add(192), 64),
+        |_, to| _ = Platform64::relocate(to, 64, to.wrapping_add(128), 64),
+        |_, to| _ = Platform64::relocate(to, 64, to.wrapping_add(192), 1024),
+    ];
+    for then in wrong {
+        finds(oracle::PAGE_STATE, &[at_once(&moved(then))]);
+    }
+}
+
+#[test]
+fn a_use_that_nothing_orders_with_a_move_is_a_race() {
+    let owner = || {
+        let from = Platform64::reserve(128, 64);
+        assert!(Platform64::commit(from, 64));
+        atomic_word(0).store(from.expose_provenance() as u64, Release);
+        assert!(Platform64::relocate(from, 64, from.wrapping_add(64), 64));
+        atomic_word(1).store(1, Release);
+    };
+    let user = |order| {
+        move || {
+            let start = atomic_word(0).load(Acquire);
+            if start != 0 && atomic_word(1).load(order) == 1 {
+                let address = start as usize + 64;
+                word(std::ptr::with_exposed_provenance_mut(address)).load(Relaxed);
+            }
+        }
+    };
+    finds_nothing(&[at_once(&owner), at_once(&user(Acquire))]);
+    let violation = finds(oracle::DATA_RACE, &[at_once(&owner), at_once(&user(Relaxed))]);
+    assert!(violation.message.contains("relocate"), "{violation}");
+}
+
 #[test]
 fn system_calls_fail_where_the_chooser_says_so() {
     struct Refuse;
@@ -153,14 +213,20 @@ fn system_calls_fail_where_the_chooser_says_so() {
             crate::runtime::Choice::Stop
         }
         fn system_call_fails(&mut self, _: usize, access: &crate::runtime::Access) -> bool {
-            access.kind == crate::runtime::Kind::Commit
+            use crate::runtime::Kind;
+            matches!(access.kind, Kind::Relocate | Kind::Commit if access.bytes == 64)
         }
     }
     let body = || {
-        let start = Platform64::reserve(64, 64);
+        let start = Platform64::reserve(256, 64);
         assert!(!start.is_null());
         assert!(!Platform64::commit(start, 64));
-        Platform64::release(start, 64);
+        assert!(Platform64::commit(start, 128));
+        word(start).store(7, Relaxed);
+        assert!(!Platform64::relocate(start, 64, start.wrapping_add(128), 128));
+        assert_eq!(word(start).load(Relaxed), 7);
+        assert!(Platform64::commit(start.wrapping_add(128), 128));
+        Platform64::release(start, 256);
     };
     let run = world().run(&Plan::default(), &[at_once(&body)], &mut Refuse, &mut ());
     assert!(matches!(run.end, End::Finished), "{:?}", run.end);
