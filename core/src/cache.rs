@@ -66,8 +66,9 @@ pub(crate) unsafe fn push_beside_reserve<P: Platform>(
     block: usize,
 ) -> bool {
     let bin = heap.bin(class);
-    let has_reserve = has_reserve::<P>(size_class::size_of(class));
-    if !has_reserve || !bin.was_full() || heap.reserve(class).get() != 0 {
+    let has_reserve = |class| has_reserve::<P>(size_class::size_of(class));
+    // In this order: the bin of class 0, which stands for "no slab", was never full.
+    if !bin.was_full() || !has_reserve(class) || heap.reserve(class).get() != 0 {
         return false;
     }
     // SAFETY: the caller's contract.
