@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::access::{Access, Kind, Ordering};
+use super::access::{Access, Kind};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt, turn};
 use super::footprint::Manner;
@@ -20,7 +20,7 @@ pub(crate) fn call(
     // SAFETY: reading one field, which never changes.
     let base = unsafe { (*engine).arena.base };
     let offset = if kind == Kind::Reserve { 0 } else { address.wrapping_sub(base) };
-    let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
+    let access = Access::plain(kind, offset, bytes, site);
     turn(engine, access);
     // SAFETY: between two suspensions, in simulated code of this engine's world.
     match unsafe { borrow(engine) }.system(&access, align) {
