@@ -1,4 +1,7 @@
 //! System calls: reserve, commit, decommit, reset and release, which may fail where the chooser says so.
+//!
+//! A decommit or a reset that fails has done the first half of its pages: those read as zero, the others are as they were.
+//! The boundary promises no more, and a system that goes from page to page does no better.
 
 use std::panic::Location;
 
@@ -55,6 +58,7 @@ impl Engine {
             Kind::Decommit => {
                 self.pages.check_decommit(now, access, true)?;
                 if fails {
+                    self.give_fresh(&self.first_half(access))?;
                     None
                 } else {
                     self.pages.decommit(me, now, access);
@@ -64,11 +68,10 @@ impl Engine {
             Kind::Reset => {
                 self.pages.check_decommit(now, access, true)?;
                 if fails {
+                    self.give_fresh(&self.first_half(access))?;
                     None
                 } else {
-                    self.pages.decommit(me, now, access);
-                    self.pages.commit(me, now, access)?;
-                    self.clear_dirty(access);
+                    self.give_fresh(access)?;
                     Some(access.offset)
                 }
             }
@@ -83,7 +86,7 @@ impl Engine {
             }
             other => unreachable!("{} is no system call", other.name()),
         };
-        if result.is_some() {
+        if result.is_some() || matches!(access.kind, Kind::Decommit | Kind::Reset) {
             self.control.changed();
         }
         if self.stepwise {
@@ -95,6 +98,22 @@ impl Engine {
         self.control.note(access.kind, access.offset, shown);
         self.after(access, 0, shown)?;
         Ok(result)
+    }
+
+    /// Takes the memory of pages away and gives them fresh memory, after `check_decommit`.
+    fn give_fresh(&mut self, access: &Access) -> Result<(), Trouble> {
+        let me = self.control.current;
+        let now = &self.clocks[me].now;
+        self.pages.decommit(me, now, access);
+        self.pages.commit(me, now, access)?;
+        self.clear_dirty(access);
+        Ok(())
+    }
+
+    /// The part that a call has done which fails: half of the pages, and nothing of a single one.
+    fn first_half(&self, access: &Access) -> Access {
+        let pages = self.pages.pages_of(access).len() / 2;
+        Access { bytes: pages << self.pages.shift, ..*access }
     }
 
     fn clear_dirty(&mut self, access: &Access) {
