@@ -1,9 +1,9 @@
 //! Planted faults: the bugs that the simulator must be able to find.
 //!
 //! A planted fault takes away, or reorders, one line of the core that protects against a known bug, or makes one of its
-//! orderings relaxed. The core asks [`Platform::planted`] at that line. The native platform answers with a constant
-//! `false`, so that neither the question nor the faulty path is in the shipped machine code; the simulator answers as the
-//! run was configured.
+//! orderings relaxed; where no single line protects, it breaks the promise itself (S5, D5). The core asks
+//! [`Platform::planted`] at that line. The native platform answers with a constant `false`, so that neither the question nor
+//! the faulty path is in the shipped machine code; the simulator answers as the run was configured.
 
 use crate::platform::{Ordering, Platform};
 

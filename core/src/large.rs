@@ -203,7 +203,9 @@ pub(crate) fn resize<P: Platform>(
     } else if units > run && !P::planted(Fault::GrowthFailureLeak) {
         units::release(range, first + run as u32, units - run);
     }
-    done
+    // A block whose end the system does not take back has shrunk, and only its memory stays: what is behind the new size
+    // may be zero already, so that the old block is no more.
+    done || new < old
 }
 
 /// Makes a block longer that cannot grow in place, by moving its pages to other units; its new address. `None` if that

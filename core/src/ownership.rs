@@ -116,6 +116,7 @@ impl<P: Platform> Owned<P> {
     /// Gives up a slab no block of which is out: EMPTY. The caller puts its bit into the slot mask.
     pub(crate) fn empty(self, range: Range<P>) {
         debug_assert!(!self.listed);
+        // No assertion looks again: a look is an access, and debug builds make the accesses of release builds.
         if !P::planted(Fault::ClassLeftBehind) {
             range.class_word(self.index).set(0);
         }

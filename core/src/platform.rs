@@ -167,12 +167,12 @@ pub trait Platform: Copy + 'static {
     fn commit(start: *mut u8, bytes: usize) -> bool;
 
     /// Takes the memory of a committed range away; the range stays reserved and its contents are lost. `false` if the
-    /// system refuses: the range is then still committed, with its contents undefined.
+    /// system refuses: the range is then still committed, and each of its pages is as it was or reads as zero.
     #[track_caller]
     fn decommit(start: *mut u8, bytes: usize) -> bool;
 
     /// Takes the memory of a committed range away and gives it fresh memory: it stays committed and reads as zero. `false`
-    /// if the system refuses: its contents are then undefined.
+    /// if the system refuses: each of its pages is then as it was or reads as zero.
     #[track_caller]
     fn reset(start: *mut u8, bytes: usize) -> bool;
 

@@ -1,5 +1,8 @@
 //! The list of planted faults: where each comes from, what it does, and which oracle finds it.
 //!
+//! Most faults take a line away that protects against the bug, or put it in another place. Where the core is built so that no
+//! single line protects, a fault breaks the promise itself (S5, D5); its sentence says so.
+//!
 //! The list is for people. No oracle reads it, and none knows which fault is planted. The rows of the acceptance list
 //! that nothing can be planted for stand in [`crate::absent`].
 
@@ -13,9 +16,9 @@ pub struct Row {
     pub fault: Fault,
     /// Its row in the acceptance list.
     pub origin: &'static str,
-    /// What is taken away, in one sentence.
+    /// What is taken away or broken, in one sentence.
     pub about: &'static str,
-    /// The oracles that find it.
+    /// The oracles that are the first to find it, in one search or another; a run that goes on may break other rules.
     pub oracles: &'static [&'static str],
 }
 
@@ -42,7 +45,8 @@ pub const FAULTS: &[Row] = &[
     Row {
         fault: Fault::RegistryUninit,
         origin: "S5",
-        about: "a free asks its thread's copy of the registry, which a thread that never allocated does not have",
+        about: "the promise that any thread may free is broken: a free asks its thread's heap for the range, and a \
+                thread that never allocated has no heap",
         oracles: &["misuse"],
     },
     Row {
@@ -158,7 +162,8 @@ pub const FAULTS: &[Row] = &[
     Row {
         fault: Fault::IdentityReused,
         origin: "D5",
-        about: "the next thread of a heap gets the owner identity of the last one",
+        about: "the promise that an owner identity has one life is broken: the next thread of a heap gets that of the \
+                last one",
         oracles: &["transition"],
     },
     Row {
@@ -236,7 +241,8 @@ pub const FAULTS: &[Row] = &[
     Row {
         fault: Fault::RoundMissed,
         origin: "D20",
-        about: "a round of decay is taken for made behind it: what becomes idle meanwhile has no round to come",
+        about: "a round of decay is noted as made at its end, not at its beginning: what becomes idle meanwhile has no \
+                round to come",
         oracles: &["accounting"],
     },
     Row {

@@ -230,12 +230,12 @@ fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
     new.expose_provenance()
 }
 
-/// Puts a block (or 0) into a mailbox; what was there.
-fn exchange(mailbox: usize, block: usize) -> usize {
-    debug_assert!(mailbox < MAILBOXES);
+/// Puts a block (or 0) into the mailbox of this number; what was there.
+fn exchange(number: usize, block: usize) -> usize {
+    debug_assert!(number < MAILBOXES);
     // AcqRel: the block changes hands with everything that was done to it; the partner is every other exchange of the
     // same mailbox.
-    user::atomic_word(mailbox).swap(block as u64, Ordering::AcqRel) as usize
+    user::address_word(number).swap(block, Ordering::AcqRel)
 }
 
 /// A register: a word that only its thread touches, and the epilogue once all threads have ended. Not to be kept across a

@@ -72,7 +72,7 @@ impl States {
             (old, new) = (self.held, view.read(access.offset, access.bytes));
         }
         if old != new {
-            let word = |value| term(!(access.offset as u64), view.normalise(value));
+            let word = |value| term(!(access.offset as u64), view.normalise(access, value));
             self.sum = self.sum.wrapping_add(word(new)).wrapping_sub(word(old));
         }
     }

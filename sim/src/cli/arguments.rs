@@ -31,6 +31,10 @@ pub(super) struct Arguments {
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
     /// Searches many schedules for a violation.
+    ///
+    /// Ends at the first one, shrinks it, explains it, and prints the command that shows it again.
+    ///
+    /// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage, or nothing could be found.
     Explore(Explore),
     /// Searches all schedules of a small scenario.
     Prove(Prove),
@@ -151,7 +155,9 @@ pub(super) struct Run {
     pub(super) scenario: String,
     /// Who goes next.
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio; +kill and the like as by flag.
+    /// random, pct[:DEPTH], pos, surw, round-robin, or portfolio, which takes them in turn.
+    ///
+    /// +failures, +spurious, +exit, +kill behind it are the flags; +events draws among them.
     #[arg(long, value_name = "NAME", value_parser = strategy, default_value = "random")]
     pub(super) strategy: (StrategyName, Events),
     #[command(flatten)]
@@ -166,6 +172,8 @@ pub(super) struct Run {
 #[derive(Args, Debug)]
 pub(super) struct Explore {
     /// What happens: a scenario's name, or all.
+    ///
+    /// All are those whose programs are drawn from the seed: see `hak-sim scenarios`.
     #[arg(long, value_name = "NAME|all", default_value = "all")]
     pub(super) scenario: String,
     /// The seed of the search.
@@ -183,12 +191,14 @@ pub(super) struct Explore {
     /// Search only the K-th of N parts.
     #[arg(long, value_name = "K/N", value_parser = shard)]
     pub(super) shard: Option<(u64, u64)>,
-    /// Run all schedules, and count the violations by kind.
+    /// Do not end at the first violation: run all, and count them by kind.
     #[arg(long)]
     pub(super) all: bool,
     /// Who goes next [default: portfolio+events, or portfolio with flags].
     ///
-    /// random, pct[:DEPTH], pos, surw, round-robin or portfolio; +kill and the like as by flag.
+    /// random, pct[:DEPTH], pos, surw, round-robin, or portfolio, which takes them in turn.
+    ///
+    /// +failures, +spurious, +exit, +kill behind it are the flags; +events draws among them.
     #[arg(long, value_name = "NAME", value_parser = strategy)]
     pub(super) strategy: Option<(StrategyName, Events)>,
     #[command(flatten)]
@@ -360,6 +370,13 @@ impl Common {
 /// The scenario of that name.
 pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
     scenario::find(name).ok_or_else(|| {
+        if name == "all" {
+            return Refusal(
+                "'all' is for a search: use `hak-sim explore --scenario all`, or name one scenario; see \
+                 `hak-sim scenarios`"
+                    .to_owned(),
+            );
+        }
         let names: Vec<&str> =
             SCENARIOS.iter().chain(PROTOCOLS).map(|scenario| scenario.name).collect();
         Refusal(format!("there is no scenario '{name}'; there are {}", names.join(", ")))
@@ -395,21 +412,6 @@ fn stand_in(name: &str) -> Result<Flaw, String> {
             Err(format!("there is no such stand-in; there are {}", names.join(", ")))
         }
     }
-}
-
-/// What is wrong with a command line, in one line.
-pub(super) fn usage_sentence(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let paragraphs = text
-        .split("\n\n")
-        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|paragraph| {
-            let skipped = ["Usage:", "For more information"];
-            !paragraph.is_empty() && !skipped.iter().any(|begin| paragraph.starts_with(begin))
-        })
-        .collect::<Vec<_>>()
-        .join("; ");
-    format!("{}; see `hak-sim --help`", paragraphs.trim_start_matches("error: "))
 }
 
 fn shard(text: &str) -> Result<(u64, u64), String> {

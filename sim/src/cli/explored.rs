@@ -158,7 +158,7 @@ fn other_memory(options: &Explore) -> String {
 
 fn bound_text(bound: &Bound) -> String {
     let mut text = format!(
-        "pct:{} promises: {} of {} ({}, {} steps) had met a bug of depth {} that is in all of them with a \
+        "pct:{} promises: {} of {} ({}, {} steps) would have met a bug of depth {} that is in all of them with a \
          probability of at least {}",
         bound.depth,
         counted(bound.schedules, "schedule", "schedules"),

@@ -9,9 +9,19 @@ use super::{Exit, Refusal, print};
 use crate::absent::{ABSENT, Absent};
 use crate::faults::{self, FAULTS};
 use crate::protocols::PROTOCOLS;
-use crate::report::folded;
+use crate::report::{counted, folded};
 use crate::scenario::{SCENARIOS, Scenario};
 use crate::settings::MemoryModel;
+
+/// What stands in front of the scenarios.
+const SCENARIOS_INTRODUCTION: &str = "Run one with --scenario NAME. The programs of the first ones are drawn from the \
+    seed: they are for one run, and for `hak-sim explore`. Those called prove-... are small and always the same: they are \
+    for `hak-sim prove`, which searches all of their schedules. What they are about are rows of `hak-sim faults`.";
+
+/// What stands in front of the faults.
+const FAULTS_INTRODUCTION: &str = "Known bugs: rows S and H are those of the allocator that hak descends from, rows D and \
+    R those that other allocators shipped. A bug with a name can be planted: --plant NAME, or --plant ROW where the row \
+    has one name. The sentence says what is wrong then, and below it stand the oracles that are the first to find it.";
 
 /// Everything that can be run: what is drawn, and what is fixed.
 fn all() -> impl Iterator<Item = &'static Scenario> {
@@ -22,7 +32,7 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
     print(
         options.json,
         || {
-            let mut text = String::new();
+            let mut text = folded(SCENARIOS_INTRODUCTION, 0, 0) + "\n\n";
             let indent = 2 + longest(all().map(|scenario| scenario.name));
             for scenario in all() {
                 let _ = writeln!(
@@ -32,8 +42,10 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
                     folded(scenario.about, indent, indent)
                 );
                 let sizes = format!(
-                    "{} threads of {} operations; about {}",
-                    scenario.threads, scenario.operations, scenario.origins
+                    "{} threads of {}; about {}",
+                    scenario.threads,
+                    counted(scenario.operations as u64, "operation", "operations"),
+                    scenario.origins
                 );
                 let _ = writeln!(text, "{:indent$}{}", "", folded(&sizes, indent, indent));
             }
@@ -76,7 +88,7 @@ impl Row {
                 }
                 (row.fault.name(), row.about, found)
             }
-            Row::Absent(row) => ("-", row.about, format!("{}: {}", row.reason.name(), row.why)),
+            Row::Absent(row) => ("-", row.about, format!("no counterpart: {}", row.why)),
         }
     }
 }
@@ -93,7 +105,7 @@ pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
     print(
         options.json,
         || {
-            let mut text = String::new();
+            let mut text = folded(FAULTS_INTRODUCTION, 0, 0) + "\n\n";
             let rows = rows();
             let names = 2 + longest(FAULTS.iter().map(|row| row.fault.name()));
             let indent = names + 2 + longest(rows.iter().map(Row::origin));
@@ -119,7 +131,6 @@ pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
                 "absent": ABSENT.iter().map(|row| json!({
                     "origin": row.origin,
                     "about": row.about,
-                    "reason": row.reason.name(),
                     "why": row.why,
                 })).collect::<Vec<_>>(),
             })

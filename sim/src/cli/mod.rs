@@ -21,6 +21,7 @@ mod prove;
 mod replay;
 mod run;
 mod stress;
+mod usage;
 
 use std::io::{self, Write};
 
@@ -69,7 +70,7 @@ pub fn main() -> u8 {
                 let _ = error.print();
                 return Exit::Passed as u8;
             }
-            return refuse(&arguments::usage_sentence(&error));
+            return refuse(&usage::sentence(&error));
         }
     };
     let result = match &arguments.command {

@@ -156,6 +156,9 @@ impl<G: WorldGeometry> SlabObserver<G> {
         } else {
             Place::Elsewhere
         };
+        let named = |value: u64| {
+            if access.may_be_address { place(value as usize) } else { Place::Elsewhere }
+        };
         events.push(Event {
             step: view.step(),
             thread,
@@ -166,7 +169,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
             site: access.site,
             old,
             new,
-            named: (place(old as usize), place(new as usize)),
+            named: (named(old), named(new)),
         });
     }
 

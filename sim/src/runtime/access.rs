@@ -173,19 +173,26 @@ pub struct Access {
     pub kind: Kind,
     /// With which ordering; relaxed where it has none.
     pub order: Ordering,
+    /// Whether it is an operation on a shared word of a type that may hold an address.
+    pub may_be_address: bool,
 }
 
 impl Access {
     /// The access that every thread begins with.
     #[track_caller]
     pub fn start() -> Access {
-        Access {
-            offset: 0,
-            bytes: 0,
-            site: Location::caller(),
-            kind: Kind::Start,
-            order: Ordering::Relaxed,
-        }
+        Access::plain(Kind::Start, 0, 0, Location::caller())
+    }
+
+    /// An access without an ordering: everything but operations on shared words and fences.
+    #[inline]
+    pub(crate) fn plain(
+        kind: Kind,
+        offset: usize,
+        bytes: usize,
+        site: &'static Location<'static>,
+    ) -> Access {
+        Access { offset, bytes, site, kind, order: Ordering::Relaxed, may_be_address: false }
     }
 
     /// Whether the two touch a common word and at least one of them may write: their order then matters.

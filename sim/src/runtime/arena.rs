@@ -11,6 +11,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::access::Access;
 use super::buffer::map;
 
 const BASE: usize = 0x2000_0000_0000;
@@ -148,10 +149,15 @@ impl Arena {
         assert_eq!(result, 0, "private anonymous memory can be given back");
     }
 
-    /// A value with the arena's place taken out of it: the low 48 bits, if they are an address in the arena's slot,
-    /// become the offset, marked in the top bit. So digests of the same run are equal in every slot.
+    /// A value of the accessed word with the arena's place taken out of it. If the word may hold an address, and the low
+    /// 48 bits are one in the arena's slot, they become the offset, marked in the top bit. So digests of the same run are
+    /// equal in every slot. What is no address stays as it is, whatever it looks like: a tag that grows passes by the
+    /// addresses of one slot after another.
     #[inline]
-    pub(crate) fn normalise(&self, value: u64) -> u64 {
+    pub(crate) fn normalise(&self, access: &Access, value: u64) -> u64 {
+        if !access.may_be_address {
+            return value;
+        }
         const LOW: u64 = (1 << 48) - 1;
         let offset = (value & LOW).wrapping_sub(self.base as u64);
         if offset < 1 << SLOT_SHIFT { value & !LOW ^ 1 << 63 | offset } else { value }

@@ -17,7 +17,7 @@ impl Engine {
         offset: usize,
     ) -> Result<u32, Box<Finding>> {
         if !offset.is_multiple_of(BYTES) {
-            return Err(misaligned(access));
+            return Err(self.misaligned(access));
         }
         let generation = self.check_page(access, offset)?;
         let granule = offset >> GRANULE_SHIFT;
@@ -199,17 +199,21 @@ impl Engine {
             ),
         )
     }
-}
 
-#[cold]
-fn misaligned(access: &Access) -> Box<Finding> {
-    Finding::new(
-        oracle::ALIGNMENT,
-        format!(
-            "{} of {} bytes at {:#x}, which is not aligned",
-            access.kind.name(),
-            access.bytes,
-            access.offset
-        ),
-    )
+    #[cold]
+    fn misaligned(&self, access: &Access) -> Box<Finding> {
+        if !self.arena.contains(access.offset, 1) {
+            // Its offset would say where the arena lies.
+            return self.foreign(access);
+        }
+        Finding::new(
+            oracle::ALIGNMENT,
+            format!(
+                "{} of {} bytes at {:#x}, which is not aligned",
+                access.kind.name(),
+                access.bytes,
+                access.offset
+            ),
+        )
+    }
 }

@@ -40,7 +40,8 @@ pub trait Chooser {
     /// Picks the thread that goes next.
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice;
 
-    /// Whether this system call (reserve, commit, decommit) fails.
+    /// Whether this system call (reserve, commit, decommit, reset) fails. A decommit or reset that fails has done half of
+    /// its pages.
     fn system_call_fails(&mut self, _thread: ThreadId, _access: &Access) -> bool {
         false
     }

@@ -98,7 +98,8 @@ pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
     // A load has its ordering in both places.
     let failure = if kind == Kind::Load { order } else { operation.failure };
     let operation = Operation { order, failure, ..operation };
-    let access = || Access { offset, bytes: BYTES, site, kind, order };
+    let may_be_address = operation.may_be_address;
+    let access = || Access { offset, bytes: BYTES, site, kind, order, may_be_address };
     turn(engine, access());
     // Made again: a copy of what was just written in small pieces would wait for them.
     let access = access();
@@ -130,7 +131,7 @@ pub(crate) fn mark(kind: Kind, order: Ordering, site: &'static Location<'static>
     if engine.is_null() {
         return;
     }
-    let access = Access { offset: 0, bytes: 0, site, kind, order };
+    let access = Access { order, ..Access::plain(kind, 0, 0, site) };
     turn(engine, access);
     // SAFETY: between two suspensions, in simulated code of this engine's world.
     let result = unsafe { borrow(engine) }.pass(&access);
@@ -382,7 +383,7 @@ impl Engine {
             }
         }
         let value = new.unwrap_or(old);
-        self.control.note(kind, offset, self.arena.normalise(value));
+        self.control.note(kind, offset, self.arena.normalise(access, value));
         if self.stepwise {
             self.footprint.note(offset, BYTES, new.is_some(), Manner::Shared);
             self.histories.atomic(me, kind, old, new.is_some());

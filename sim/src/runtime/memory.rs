@@ -10,6 +10,8 @@ use super::access::{Kind, Ordering};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub(crate) kind: Kind,
+    /// Whether the word's type may hold an address.
+    pub(crate) may_be_address: bool,
     pub(crate) order: Ordering,
     /// The ordering of a compare-exchange that does not write.
     pub(crate) failure: Ordering,

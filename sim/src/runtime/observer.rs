@@ -109,9 +109,9 @@ impl WorldView<'_> {
         self.engine.arena.read(offset, bytes)
     }
 
-    /// A value with the arena's place taken out of it, as digests see it.
-    pub fn normalise(&self, value: u64) -> u64 {
-        self.engine.arena.normalise(value)
+    /// A value of the word that is accessed, with the arena's place taken out of it, as digests see it.
+    pub fn normalise(&self, access: &Access, value: u64) -> u64 {
+        self.engine.arena.normalise(access, value)
     }
 
     /// What the thread is about to do, or has done last.

@@ -4,7 +4,7 @@
 
 use std::panic::Location;
 
-use super::access::{Access, Kind, Ordering};
+use super::access::{Access, Kind};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
 use super::footprint::Manner;
@@ -26,7 +26,7 @@ pub(crate) fn word(
     // SAFETY: in simulated code of this engine's world, and nothing here suspends but `halt`.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(address);
-    let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
+    let access = Access::plain(kind, offset, bytes, site);
     match here.plain(&access) {
         Ok(watched) => watched,
         Err(trouble) => halt(engine, &access, trouble),
@@ -45,7 +45,7 @@ pub(crate) fn word_written(
     // SAFETY: as in `word`.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(address);
-    let access = Access { offset, bytes, site, kind: Kind::PlainSet, order: Ordering::Relaxed };
+    let access = Access::plain(Kind::PlainSet, offset, bytes, site);
     let new = here.arena.read(offset, bytes);
     if let Err(trouble) = here.after(&access, old, new) {
         halt(engine, &access, trouble);
@@ -61,7 +61,7 @@ pub(crate) fn range(kind: Kind, address: usize, bytes: usize, site: &'static Loc
     // SAFETY: as in `word`.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(address);
-    let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
+    let access = Access::plain(kind, offset, bytes, site);
     let result = here.plain(&access).and_then(|watched| match watched {
         Some(_) => here.after(&access, 0, 0),
         None => Ok(()),

@@ -46,6 +46,9 @@ pub struct Sim<G: WorldGeometry>(PhantomData<G>);
 
 /// Words that simulated threads can share.
 pub trait Word: Copy + 'static {
+    /// Whether it may be an address: then digests and reports see it with the arena's place taken out. A number of another
+    /// type may look like an address, and is none.
+    const MAY_BE_ADDRESS: bool;
     /// The word in 64 bits.
     fn to_bits(self) -> u64;
     /// The word from its bits.
@@ -53,6 +56,8 @@ pub trait Word: Copy + 'static {
 }
 
 impl Word for u32 {
+    const MAY_BE_ADDRESS: bool = false;
+
     #[inline]
     fn to_bits(self) -> u64 {
         u64::from(self)
@@ -65,6 +70,8 @@ impl Word for u32 {
 }
 
 impl Word for u64 {
+    const MAY_BE_ADDRESS: bool = false;
+
     #[inline]
     fn to_bits(self) -> u64 {
         self
@@ -77,6 +84,8 @@ impl Word for u64 {
 }
 
 impl Word for usize {
+    const MAY_BE_ADDRESS: bool = true;
+
     #[inline]
     fn to_bits(self) -> u64 {
         self as u64
@@ -107,7 +116,9 @@ impl<T: Word> SimAtomic<T> {
         site: &'static Location<'static>,
     ) -> (T, bool) {
         const { assert!(size_of::<T>() == 4 || size_of::<T>() == 8) };
-        let operation = Operation { kind: Kind::numbered(KIND), order, failure, first, second };
+        let kind = Kind::numbered(KIND);
+        let may_be_address = T::MAY_BE_ADDRESS;
+        let operation = Operation { kind, may_be_address, order, failure, first, second };
         let address = self.0.get().expose_provenance();
         let outcome = match size_of::<T>() {
             4 => engine::atomic::<KIND, 4>(address, operation, site),
@@ -377,8 +388,7 @@ impl<G: WorldGeometry> Platform for Sim<G> {
         let site = Location::caller();
         // SAFETY: reading one field, which never changes.
         let offset = address.wrapping_sub(unsafe { (*engine).arena.base });
-        let access =
-            Access { offset, bytes: 0, site, kind: Kind::Misuse, order: Ordering::Relaxed };
+        let access = Access::plain(Kind::Misuse, offset, 0, site);
         let message = format!("the allocator says {} at {offset:#x}", what.name());
         halt(engine, &access, Finding::new(oracle::MISUSE, message).into())
     }

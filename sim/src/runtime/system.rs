@@ -1,8 +1,11 @@
 //! System calls: reserve, commit, decommit, reset, relocate and release, which may fail where the chooser says so.
+//!
+//! A decommit or a reset that fails has done the first half of its pages: those read as zero, the others are as they were.
+//! The boundary promises no more, and a system that goes from page to page does no better.
 
 use std::panic::Location;
 
-use super::access::{Access, Kind, Ordering};
+use super::access::{Access, Kind};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt, turn};
 use super::footprint::Manner;
@@ -32,7 +35,7 @@ pub(crate) fn call(
     // SAFETY: reading one field, which never changes.
     let base = unsafe { (*engine).arena.base };
     let offset = if kind == Kind::Reserve { 0 } else { address.wrapping_sub(base) };
-    let access = Access { offset, bytes, site, kind, order: Ordering::Relaxed };
+    let access = Access::plain(kind, offset, bytes, site);
     turn(engine, access);
     // SAFETY: between two suspensions, in simulated code of this engine's world.
     match unsafe { borrow(engine) }.system(&access, detail) {
@@ -68,6 +71,7 @@ impl Engine {
             Kind::Decommit => {
                 self.pages.check_decommit(now, access, true)?;
                 if fails {
+                    self.give_fresh(&self.first_half(access))?;
                     None
                 } else {
                     self.pages.decommit(me, now, access);
@@ -77,11 +81,10 @@ impl Engine {
             Kind::Reset => {
                 self.pages.check_decommit(now, access, true)?;
                 if fails {
+                    self.give_fresh(&self.first_half(access))?;
                     None
                 } else {
-                    self.pages.decommit(me, now, access);
-                    self.pages.commit(me, now, access)?;
-                    self.clear_dirty(access);
+                    self.give_fresh(access)?;
                     Some(access.offset)
                 }
             }
@@ -116,7 +119,7 @@ impl Engine {
             }
             other => unreachable!("{} is no system call", other.name()),
         };
-        if result.is_some() {
+        if result.is_some() || matches!(access.kind, Kind::Decommit | Kind::Reset) {
             self.control.changed();
         }
         if self.stepwise {
@@ -140,6 +143,22 @@ impl Engine {
                 self.arena.copy(from << shift, to << shift, 1 << shift);
             }
         }
+    }
+
+    /// Takes the memory of pages away and gives them fresh memory, after `check_decommit`.
+    fn give_fresh(&mut self, access: &Access) -> Result<(), Trouble> {
+        let me = self.control.current;
+        let now = &self.clocks[me].now;
+        self.pages.decommit(me, now, access);
+        self.pages.commit(me, now, access)?;
+        self.clear_dirty(access);
+        Ok(())
+    }
+
+    /// The part that a call has done which fails: half of the pages, and nothing of a single one.
+    fn first_half(&self, access: &Access) -> Access {
+        let pages = self.pages.pages_of(access).len() / 2;
+        Access { bytes: pages << self.pages.shift, ..*access }
     }
 
     fn clear_dirty(&mut self, access: &Access) {

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::Location;
 
-use super::access::{Access, Kind, Ordering};
+use super::access::{Access, Kind};
 use super::blocks::Pattern;
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
@@ -90,7 +90,7 @@ pub fn returning(block: *mut u8) -> Pattern {
     // SAFETY: in simulated code of this engine's world.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(block.addr());
-    let mut access = access(Kind::Check, offset, 0, Location::caller());
+    let mut access = Access::plain(Kind::Check, offset, 0, Location::caller());
     match here.give_back(&mut access) {
         Ok(pattern) => pattern,
         Err(trouble) => halt(engine, &access, trouble),
@@ -112,7 +112,7 @@ pub fn fail(oracle: &'static str, message: String) -> ! {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
     let offset = unsafe { borrow(engine) }.user_offset;
-    let access = access(Kind::Check, offset, 0, Location::caller());
+    let access = Access::plain(Kind::Check, offset, 0, Location::caller());
     halt(engine, &access, Finding::new(oracle, message).into())
 }
 
@@ -147,6 +147,11 @@ pub const fn atomic_word(index: usize) -> UserWord<SimAtomic<u64>> {
     UserWord { index, word: PhantomData }
 }
 
+/// The same, for addresses: it is one in digests too, which must not see where the world lies.
+pub const fn address_word(index: usize) -> UserWord<SimAtomic<usize>> {
+    UserWord { index, word: PhantomData }
+}
+
 /// The 8-byte word of the user area with this index, as a plain word.
 pub const fn plain_word(index: usize) -> UserWord<SimPlain<u64>> {
     UserWord { index, word: PhantomData }
@@ -163,7 +168,7 @@ impl<T> Deref for UserWord<T> {
             unsafe { ((*engine).user_offset, (*engine).user_bytes, &(*engine).arena) };
         assert!(self.index < bytes / 8, "the user area is too small");
         // SAFETY: the word lies in the user area, which is mapped as long as the world lives; the types made by the
-        // two functions above are valid for any bytes and have interior mutability.
+        // three functions above are valid for any bytes and have interior mutability.
         unsafe { &*arena.pointer(offset + self.index * 8).cast::<T>() }
     }
 }
@@ -197,10 +202,6 @@ fn simulated() -> *mut Engine {
     engine
 }
 
-fn access(kind: Kind, offset: usize, bytes: usize, site: &'static Location<'static>) -> Access {
-    Access { offset, bytes, site, kind, order: Ordering::Relaxed }
-}
-
 fn receive(
     block: *mut u8,
     bytes: usize,
@@ -211,7 +212,7 @@ fn receive(
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
     let here = unsafe { borrow(engine) };
-    let access = access(Kind::Fill, here.arena.offset_of(block.addr()), bytes, site);
+    let access = Access::plain(Kind::Fill, here.arena.offset_of(block.addr()), bytes, site);
     if let Err(trouble) = here.hand_out(&access, align, contents) {
         halt(engine, &access, trouble);
     }

@@ -325,11 +325,6 @@ impl World {
         self.engine().arena.read(offset, bytes)
     }
 
-    /// A value with the arena's place taken out of it, as digests see it.
-    pub fn normalise(&self, value: u64) -> u64 {
-        self.engine().arena.normalise(value)
-    }
-
     /// Whether the page at this offset has memory.
     pub fn is_committed(&self, offset: usize) -> bool {
         self.engine().pages.is_committed(offset)

@@ -34,7 +34,8 @@ fn unknown_names_are_refused_with_the_names_that_are_known() {
         folder.run(command).refused("tiny, production");
     }
     folder.run("--memory leaky").refused("sc");
-    folder.run("--scenario all").refused("'all'");
+    folder.run("--scenario all").refused("`hak-sim explore --scenario all`");
+    folder.run("prove --scenario all").refused("`hak-sim explore --scenario all`");
 }
 
 #[test]
@@ -68,7 +69,9 @@ fn numbers_out_of_bounds_are_refused_with_the_bounds() {
     }
     for arguments in ["--seed", "--seed -1", "--seed many", "--seed 18446744073709551616"] {
         folder.run(arguments).refused("see `hak-sim --help`");
+        folder.run(&format!("explore {arguments}")).refused("see `hak-sim explore --help`");
     }
+    folder.run("explore --schedules 1e5").refused("give a whole number, in digits only");
 }
 
 #[test]
@@ -89,6 +92,16 @@ fn unknown_commands_and_options_are_refused() {
     folder.run("--sed 42").refused("--seed");
     folder.run("replay").refused("<FILE>");
     folder.run("diff one.hak").refused("<SECOND>");
+    let other = folder.run("explore --schedule 5");
+    other.refused("no --schedule for `hak-sim explore`: it is for `hak-sim` without a command");
+    let other = folder.run("--schedules 5");
+    other.refused(
+        "no --schedules without a command: it is for `hak-sim explore` and `hak-sim mutants`",
+    );
+    folder.run("explore mixed").refused("write --scenario mixed");
+    folder.run("explore --kill each").refused("write --kill=each");
+    folder.run("mixed --seed 3").refused("write --scenario mixed");
+    folder.run("--kill 1:17").refused("write --kill=1:17");
     folder.run("replay t.hak --until soon").refused("--until");
     folder.run("show t.hak --last few").refused("--last");
 }

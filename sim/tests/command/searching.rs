@@ -22,6 +22,9 @@ fn any_number_of_jobs_finds_the_same() {
         (1, "--plant unowned-drain --scenario all --shard 2/3"),
         (1, "--plant drain-before-claim"),
         (1, "--plant stale-slot --all --schedules 400"),
+        (1, "--plant listed-twice --all --schedules 309"),
+        // One of its runs goes in a circle, until the tags of a stack look like addresses.
+        (1, "--plant listed-twice --all --schedules 276 --scenario mixed --seed 4"),
         (0, "--failures --spurious --exit --kill --schedules 130 --memory weak"),
         (0, "--kill=each --schedules 3"),
         (1, "--kill=each --schedules 4 --plant listed-after-release"),

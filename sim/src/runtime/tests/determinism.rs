@@ -1,6 +1,7 @@
 //! The same choices give the same run, everywhere.
 
 use super::super::SimAtomic;
+use super::user::address_word;
 use super::*;
 
 /// Threads that push to and pop from a stack of memory that they reserve: addresses are among the values.
@@ -11,18 +12,18 @@ fn stack() {
             let node = Platform64::reserve(64, 64);
             assert!(Platform64::commit(node, 64));
             // SAFETY: the word is committed and lives as long as the world.
-            let link: &SimAtomic<u64> = unsafe { &*node.cast() };
-            let mut top = atomic_word(0).load(Relaxed);
+            let link: &SimAtomic<usize> = unsafe { &*node.cast() };
+            let mut top = address_word(0).load(Relaxed);
             loop {
                 link.store(top, Relaxed);
-                let new = node.expose_provenance() as u64;
-                match atomic_word(0).compare_exchange_weak(top, new, Release, Relaxed) {
+                let new = node.expose_provenance();
+                match address_word(0).compare_exchange_weak(top, new, Release, Relaxed) {
                     Ok(_) => break,
                     Err(seen) => top = seen,
                 }
             }
         } else {
-            atomic_word(0).swap(0, Acquire);
+            address_word(0).swap(0, Acquire);
         }
     }
 }
@@ -59,6 +60,28 @@ fn runs_are_the_same_on_any_thread_and_in_any_build() {
     assert_eq!(here, there);
     let all = here.iter().fold(0_u64, |all, one| all.rotate_left(1) ^ one);
     assert_eq!(format!("{all:016x}"), "9a7227ea5a31b102");
+}
+
+#[test]
+fn a_number_that_looks_like_an_address_is_a_number() {
+    let mut worlds = [world(), world(), world()];
+    let bases = worlds.each_ref().map(World::base);
+    // Tags in the upper half of a word that grow past the places of all three, and an address of the world's own.
+    let tags = || {
+        for base in bases {
+            let number = base as u64 - (2 << 32);
+            atomic_word(0).store(number | 1, Relaxed);
+            (0..4).for_each(|_| _ = atomic_word(0).fetch_add(1 << 32, Relaxed));
+            let word = address_word(1);
+            word.store(std::ptr::from_ref(&*word).addr(), Relaxed);
+        }
+    };
+    let [first, second, third] = worlds.each_mut().map(|world| {
+        let bodies = [at_once(&tags), at_once(&tags)];
+        (0..20).map(|schedule| run(world, &bodies, schedule).digest).collect::<Vec<_>>()
+    });
+    assert_eq!(first, second);
+    assert_eq!(first, third);
 }
 
 #[test]

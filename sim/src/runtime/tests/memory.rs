@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use super::super::SimAtomic;
+use super::super::{Access, Choice, ChoicePoint, Chooser, Kind, SimAtomic};
 use super::*;
 
 /// The shared word at an address.
@@ -204,19 +204,23 @@ fn a_use_that_nothing_orders_with_a_move_is_a_race() {
     assert!(violation.message.contains("relocate"), "{violation}");
 }
 
+/// Refuses system calls of some kind; one thread after the other comes to its end.
+struct Refuse<F>(F);
+
+impl<F: FnMut(&Access) -> bool> Chooser for Refuse<F> {
+    fn begin(&mut self, _: usize) {}
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        Choice::Run(point.runnable.first())
+    }
+
+    fn system_call_fails(&mut self, _: usize, access: &Access) -> bool {
+        self.0(access)
+    }
+}
+
 #[test]
 fn system_calls_fail_where_the_chooser_says_so() {
-    struct Refuse;
-    impl crate::runtime::Chooser for Refuse {
-        fn begin(&mut self, _: usize) {}
-        fn choose(&mut self, _: &crate::runtime::ChoicePoint<'_>) -> crate::runtime::Choice {
-            crate::runtime::Choice::Stop
-        }
-        fn system_call_fails(&mut self, _: usize, access: &crate::runtime::Access) -> bool {
-            use crate::runtime::Kind;
-            matches!(access.kind, Kind::Relocate | Kind::Commit if access.bytes == 64)
-        }
-    }
     let body = || {
         let start = Platform64::reserve(256, 64);
         assert!(!start.is_null());
@@ -228,6 +232,73 @@ fn system_calls_fail_where_the_chooser_says_so() {
         assert!(Platform64::commit(start.wrapping_add(128), 128));
         Platform64::release(start, 256);
     };
-    let run = world().run(&Plan::default(), &[at_once(&body)], &mut Refuse, &mut ());
+    let mut refuse = Refuse(
+        |access: &Access| matches!(access.kind, Kind::Relocate | Kind::Commit if access.bytes == 64),
+    );
+    let run = world().run(&Plan::default(), &[at_once(&body)], &mut refuse, &mut ());
     assert!(matches!(run.end, End::Finished), "{:?}", run.end);
+}
+
+#[test]
+fn a_decommit_or_reset_that_fails_has_done_half_of_its_pages() {
+    for kind in [Kind::Decommit, Kind::Reset] {
+        let body = || {
+            let start = Platform64::reserve(256, 64);
+            assert!(Platform64::commit(start, 256));
+            let words = [0, 64, 128, 192].map(|at| word(start.wrapping_add(at)));
+            let set = || words.iter().for_each(|word| word.store(7, Relaxed));
+            let held = || words.map(|word| word.load(Relaxed));
+            let refused = |bytes| match kind {
+                Kind::Decommit => !Platform64::decommit(start, bytes),
+                _ => !Platform64::reset(start, bytes),
+            };
+            set();
+            assert!(refused(256));
+            assert_eq!(held(), [0, 0, 7, 7]);
+            set();
+            assert!(refused(192));
+            assert_eq!(held(), [0, 7, 7, 7], "of three pages one");
+            set();
+            assert!(refused(64));
+            assert_eq!(held(), [7; 4], "of one page nothing");
+        };
+        let run = world().run(
+            &Plan::default(),
+            &[at_once(&body)],
+            &mut Refuse(|access: &Access| access.kind == kind),
+            &mut (),
+        );
+        assert!(matches!(run.end, End::Finished), "{kind:?}: {:?}", run.end);
+    }
+}
+
+#[test]
+fn a_call_that_fails_is_to_be_ordered_with_what_it_has_done() {
+    let owner = || {
+        let start = Platform64::reserve(128, 64);
+        assert!(Platform64::commit(start, 128));
+        atomic_word(0).store(start.expose_provenance() as u64, Release);
+        assert!(!Platform64::reset(start, 128));
+    };
+    let reader = |page: usize| {
+        move || {
+            let start = atomic_word(0).load(Acquire);
+            if start != 0 {
+                word(std::ptr::with_exposed_provenance_mut(start as usize + 64 * page))
+                    .load(Relaxed);
+            }
+        }
+    };
+    // The owner comes to its end first.
+    for (page, expected) in [(0, Some(oracle::DATA_RACE)), (1, None)] {
+        let reader = reader(page);
+        let bodies = [at_once(&owner), at_once(&reader)];
+        let run = world().run(
+            &Plan::default(),
+            &bodies,
+            &mut Refuse(|access: &Access| access.kind == Kind::Reset),
+            &mut (),
+        );
+        assert_eq!(run.violation().map(|violation| violation.oracle), expected, "{:?}", run.end);
+    }
 }

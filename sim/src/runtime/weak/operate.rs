@@ -78,7 +78,7 @@ impl Engine {
             }
         }
         let value = new.unwrap_or(old);
-        self.control.note(access.kind, access.offset, self.arena.normalise(value));
+        self.control.note(access.kind, access.offset, self.arena.normalise(access, value));
         if self.stepwise {
             self.footprint.note(access.offset, access.bytes, new.is_some(), Manner::Shared);
             if [access.order, operation.failure].contains(&Ordering::SeqCst) {
