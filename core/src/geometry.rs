@@ -83,7 +83,7 @@ impl Geometry {
         refill_bytes: 4096,
         idle_slots_max: 512,
         decay_interval: 250,
-        tidy_slow_paths: 64,
+        tidy_slow_paths: 16,
     }
     .check();
 

@@ -25,8 +25,9 @@
 //!
 //! # Memory goes back
 //!
-//! Empty memory is kept in reserve, within bounds, since it will probably be asked for again. [`Hak::collect`] gives
-//! it back to the system now.
+//! Empty memory is kept in reserve, within bounds, since it will probably be asked for again. What stays unused goes back to
+//! the system after a quarter to half a second, while the program goes on to call the allocator; [`Hak::collect`] gives it back
+//! now. [`Hak::set_limit`] bounds what is had from the system at all, and [`stats()`] says what is in use.
 //!
 //! # `errno`
 //!
@@ -49,7 +50,7 @@
 
 #![no_std]
 
-#[cfg(any(test, not(all(target_arch = "x86_64", target_os = "linux"))))]
+#[cfg(any(test, not(all(target_arch = "x86_64", target_os = "linux", not(hak_portable)))))]
 extern crate std;
 
 mod errno;

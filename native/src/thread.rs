@@ -40,7 +40,7 @@ use libc::pthread_key_t;
 
 use crate::{Native, errno};
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(hak_portable)))]
 mod word {
     use core::arch::{asm, global_asm};
 
@@ -109,8 +109,11 @@ mod word {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(hak_portable))))]
 mod word {
+    use core::cell::Cell;
+    use core::ptr;
+    use std::thread_local;
 
     use hak_core::Heap;
 

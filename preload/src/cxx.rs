@@ -43,8 +43,10 @@ extern "C" fn new_step(size: size_t, align: size_t) -> Step {
     }
     // SAFETY: a power of two.
     let block: *mut c_void = unsafe { Hak::allocate(size, align.max(ALIGN)) }.cast();
+    if !block.is_null() {
+        return Step { block, call: ptr::null_mut() };
+    }
     let call = match new_handler() {
-        _ if !block.is_null() => ptr::null_mut(),
         Some(handler) => handler as *mut c_void,
         None => thrower(),
     };

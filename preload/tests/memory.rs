@@ -42,6 +42,25 @@ fn after_a_peak_less_than_a_tenth_of_it_stays() {
 }
 
 #[test]
+fn what_other_threads_free_does_not_stay_either() {
+    let bytes = (256 << 20).to_string();
+    for size in ["64", "1000", "16000", "300000"] {
+        // Idle: right after the last free, while all threads live on and nobody calls again. Shared: a second later, while
+        // the main thread works with other sizes.
+        for (threads, then) in [("1", "idle"), ("3", "idle"), ("2", "shared")] {
+            let words = [bytes.as_str(), size, threads, then];
+            let pages = numbers(preloaded(compiled("handed.c")).args(words));
+            let (peak, end) = (pages[0], pages[1]);
+            let bound = (peak / 10).max(64 << 20 >> 12);
+            assert!(
+                end <= bound,
+                "blocks of {size} B freed by {threads} ({then}): {end} pages of {peak} stay"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_limit_is_kept_and_memory_is_there_again_after_it_was_freed() {
     for size in ["100", "20000", "100000", "3000000"] {
         let program = compiled("limit.c");

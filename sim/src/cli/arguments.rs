@@ -179,7 +179,7 @@ pub(super) struct Explore {
     /// The seed of the search.
     #[arg(long, default_value_t = 42)]
     pub(super) seed: u64,
-    /// How many schedules [default: 10000, with --kill=each 100].
+    /// How many schedules [default: 20000, with --kill=each 100].
     #[arg(long, value_name = "N")]
     pub(super) schedules: Option<u64>,
     /// For how long, in seconds; where it stops depends on the machine.

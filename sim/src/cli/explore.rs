@@ -16,7 +16,7 @@ use crate::settings::{Settings, StrategyName};
 use crate::shrink::shrink;
 use crate::simulation::Simulator;
 
-const SCHEDULES: u64 = 10_000;
+const SCHEDULES: u64 = 20_000;
 
 /// The same under `--kill=each`, where one schedule is some hundred runs.
 const SCHEDULES_KILL_EACH: u64 = 100;
