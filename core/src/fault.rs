@@ -123,6 +123,8 @@ pub enum Fault {
     RefusedRetirement,
     /// D30: pages that the system refused to reset are taken for fresh.
     RefusedResetTrusted,
+    /// D30: a block is taken to be as it was whose end the system did not wholly take back.
+    RefusedShrink,
     /// R1: an abandoned slab is listed after it was released.
     ListedAfterRelease,
     /// R1: a slab's class is looked at before its slot word, so that a slab is adopted that got another class meanwhile.
@@ -185,6 +187,7 @@ impl Fault {
         Fault::LeftoverForgotten,
         Fault::RefusedRetirement,
         Fault::RefusedResetTrusted,
+        Fault::RefusedShrink,
         Fault::ListedAfterRelease,
         Fault::ClassSeenFirst,
     ];
@@ -245,6 +248,7 @@ impl Fault {
             Fault::LeftoverForgotten => "leftover-forgotten",
             Fault::RefusedRetirement => "refused-retirement",
             Fault::RefusedResetTrusted => "refused-reset-trusted",
+            Fault::RefusedShrink => "refused-shrink",
             Fault::ListedAfterRelease => "listed-after-release",
             Fault::ClassSeenFirst => "class-seen-first",
         }

@@ -205,7 +205,7 @@ pub(crate) fn resize<P: Platform>(
     }
     // A block whose end the system does not take back has shrunk, and only its memory stays: what is behind the new size
     // may be zero already, so that the old block is no more.
-    done || new < old
+    done || new < old && !P::planted(Fault::RefusedShrink)
 }
 
 /// Makes a block longer that cannot grow in place, by moving its pages to other units; its new address. `None` if that

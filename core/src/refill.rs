@@ -102,11 +102,12 @@ fn sticky<P: Platform>(
     let last = bin.last.get().checked_sub(1)?;
     let first = last & !(P::GEOMETRY.slabs_per_superslab - 1);
     for index in first..first + P::GEOMETRY.slabs_per_superslab {
-        if range.class(index) != class || range.slab(index).remote.first() == 0 {
+        let slab = range.slab(index);
+        if P::planted(Fault::UnownedDrain) {
+            slab.drain();
             continue;
         }
-        if P::planted(Fault::UnownedDrain) {
-            range.slab(index).drain();
+        if range.class(index) != class || slab.remote.first() == 0 {
             continue;
         }
         let owned = ownership::open_of_class(range, index, class, heap.owner());

@@ -354,6 +354,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["content"],
     },
     Row {
+        fault: Fault::RefusedShrink,
+        origin: "D30",
+        about: "a block whose end the system did not wholly take back is taken to be as it was",
+        oracles: &["content"],
+    },
+    Row {
         fault: Fault::ListedAfterRelease,
         origin: "R1",
         about: "an abandoned slab is listed after it was released, when others may have claimed it",

@@ -297,7 +297,7 @@ fn mixed(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     let mut list = Vec::with_capacity(operations);
     while list.len() < operations {
         let phase = draw.below(4);
-        for _ in 0..6 + draw.below(6) {
+        for _ in 0..8 + draw.below(8) {
             list.push(match (draw.below(8), phase) {
                 (0, _) => draw.rare(),
                 (1..=3, _) => draw.replace(),
@@ -440,21 +440,21 @@ fn large_blocks(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Opera
 /// Blocks of all sizes come and go, so that memory is had and given back all the time.
 fn system_calls_fail(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     (0..operations)
-        .map(|number| match draw.below(10) {
-            0..=1 => Operation::Allocate {
+        .map(|number| match draw.below(12) {
+            0..=2 => Operation::Allocate {
                 register: draw.below(4) as u8,
                 size: draw.whole_size(),
                 align_shift: 0,
                 zeroed: true,
             },
-            2 => {
+            3..=5 => {
                 let register = draw.below(4) as u8;
-                Operation::Reallocate { register, size: draw.whole_size() }
+                Operation::Reallocate { register, size: draw.new_size() }
             }
-            3 => Operation::Free { register: draw.below(4) as u8 },
-            4..=5 => draw.allocate_small(number),
-            6 => Operation::Collect,
-            7 => draw.replace(),
+            6 => Operation::Free { register: draw.below(4) as u8 },
+            7..=8 => draw.allocate_small(number),
+            9 => Operation::Collect,
+            10 => draw.replace(),
             _ => draw.free(),
         })
         .collect()

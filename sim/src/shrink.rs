@@ -99,11 +99,12 @@ const SAMPLES: u64 = 5_000;
 pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shrunk>> {
     let Outcome::Violation { oracle, .. } = &trace.outcome else { return Ok(None) };
     let settings = Settings::from_config(&trace.config).map_err(io::Error::other)?;
-    let settings = events::settled(&settings);
+    // The program first: in it, a thread that ends early does so.
     let program = match &trace.config.program {
         None => settings.program(),
         Some(text) => Program::from_notation(text, settings.threads).map_err(io::Error::other)?,
     };
+    let settings = events::settled(&settings);
     let steps: Vec<Done> =
         trace.steps.iter().map(|step| (step.thread, step.operation, step.event)).collect();
     let (turns, incidents) = turns_of(&steps);
@@ -480,12 +481,42 @@ impl Guide for TurnsGuide<'_> {
 
 #[cfg(test)]
 mod tests {
+    use hak_core::Fault;
+
     use super::*;
     use crate::explore::{Limit, Search, explore};
     use crate::faults::{self, FAULTS};
     use crate::scenario::SCENARIOS;
     use crate::settings::StrategyName;
     use crate::simulation::Guidable;
+
+    #[test]
+    fn a_run_in_which_a_thread_ends_early_can_be_shrunk() {
+        let scenario = SCENARIOS.first().expect("a scenario");
+        let mut simulator = Simulator::new();
+        let mut shrunk = 0;
+        for schedule in 0..40 {
+            let settings = Settings {
+                schedule,
+                plant: Some(Fault::DrainBeforeClaim),
+                events: Events { exit: true, ..Events::NONE },
+                ..Settings::new(scenario, 42)
+            };
+            let mut subject = Guidable {
+                simulator: &mut simulator,
+                extras: Extras::default(),
+                script: None,
+                report: None,
+            };
+            let trace = hak_replay::record(&mut subject, &settings.to_config()).expect("it runs");
+            if matches!(trace.outcome, Outcome::Violation { .. }) {
+                let small = shrink(&mut simulator, &trace).expect("memory");
+                assert!(small.is_some(), "schedule {schedule} fails and is not shrunk");
+                shrunk += 1;
+            }
+        }
+        assert!(shrunk > 5, "{shrunk} of 40 runs fail");
+    }
 
     #[test]
     fn each_planted_fault_shrinks_to_a_few_operations_and_switches() {

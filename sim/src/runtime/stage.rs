@@ -205,7 +205,7 @@ impl Stage {
         let access = pending[thread];
         let spared = starts[thread] == Start::AfterAll;
         match access.kind {
-            Kind::Reserve | Kind::Commit | Kind::Decommit | Kind::Relocate => {
+            Kind::Reserve | Kind::Commit | Kind::Decommit | Kind::Reset | Kind::Relocate => {
                 events.failures > 0 && !spared
             }
             Kind::CompareExchangeWeak if events.spurious > 0 && !spared => true,
