@@ -43,6 +43,12 @@ fn a_freed_mapping_is_kept_and_serves_the_next_block_or_goes_back() {
 }
 
 #[test]
+fn a_mapping_that_cannot_grow_where_it_is_moves() {
+    let operations = vec![allocate(0, 700), allocate(1, 700), reallocate(0, 1500)];
+    insta::assert_snapshot!("mapping_moved", alone(operations, 3));
+}
+
+#[test]
 fn the_third_idle_slot_is_too_much_and_the_superslab_is_purged() {
     let held = (0..4).map(|register| allocate(register, 200));
     let operations: Vec<_> = held.chain((0..3).map(free)).collect();

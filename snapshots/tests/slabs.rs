@@ -27,8 +27,8 @@ fn a_full_slab_is_released() {
 
 #[test]
 fn a_remote_free_reopens_a_full_slab() {
-    // Thread 1 caches two freed blocks; the third flushes one of them to the remote list of the FULL slab, and thread 1,
-    // which does not allocate from this class, abandons it. Thread 0 adopts it again.
+    // Thread 1 caches two freed blocks; the third one makes room for itself: one goes back to the FULL slab, which thread 1
+    // claims for that and, since it does not allocate from this class, abandons. Thread 0 adopts it.
     let mut producer: Vec<_> = (0..5).map(|mailbox| put(mailbox, 64)).collect();
     producer.extend((0..4).map(|register| allocate(register, 64)));
     let consumer = (0..3).map(take).collect();
@@ -38,9 +38,10 @@ fn a_remote_free_reopens_a_full_slab() {
 
 #[test]
 fn a_remote_free_of_an_owned_slab_waits_on_the_remote_list() {
-    let producer = (0..4).map(|mailbox| put(mailbox, 32)).collect();
+    // Thread 1 caches two freed blocks; the third one makes room for itself.
+    let producer = (0..3).map(|mailbox| put(mailbox, 64)).collect();
     let consumer = (0..3).map(take).collect();
-    insta::assert_snapshot!("remote_list", story(vec![producer, consumer], &[(0, 4), (1, 3)]));
+    insta::assert_snapshot!("remote_list", story(vec![producer, consumer], &[(0, 3), (1, 3)]));
 }
 
 #[test]
@@ -54,6 +55,29 @@ fn an_abandoned_slab_is_adopted() {
     let first = vec![allocate(0, 32), Operation::Exit, Operation::Collect];
     let turns = [(0, 2), (1, 1)];
     insta::assert_snapshot!("adopted", story(vec![first, vec![allocate(0, 32)]], &turns));
+}
+
+#[test]
+fn an_abandoned_slab_goes_back_with_its_last_block() {
+    let first = vec![put(0, 64), Operation::Exit];
+    let other = vec![take(0), Operation::Exit];
+    insta::assert_snapshot!("emptied_by_another", story(vec![first, other], &[(0, 2), (1, 2)]));
+}
+
+#[test]
+fn what_a_thread_has_not_used_for_two_intervals_is_given_up() {
+    // A block of 64 bytes waits in the thread cache. The thread goes on with runs, each of which is a slow path, and every third
+    // slow path it looks at the clock. After one interval the class was used in it; after two it was not.
+    let mut operations = vec![allocate(0, 64), free(0)];
+    for _ in 0..3 {
+        operations.push(Operation::Wait);
+        operations.extend((0..4).flat_map(|_| [allocate(1, 200), free(1)]));
+    }
+    let last = operations.len() as u32;
+    let threads = vec![operations, vec![take(0)]];
+    for (name, end) in [("unused_once", 11), ("unused_given_up", last)] {
+        insta::assert_snapshot!(name, story(threads.clone(), &[(0, end)]));
+    }
 }
 
 #[test]
