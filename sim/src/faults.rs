@@ -53,7 +53,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::FrontCacheBypass,
         origin: "S6",
         about: "blocks that went back to their slabs stay in the thread cache too",
-        oracles: &["live-block", "assertion", "data-race", "misuse"],
+        oracles: &["live-block", "assertion", "data-race", "misuse", "progress"],
     },
     Row {
         fault: Fault::ClassLeftBehind,
@@ -188,7 +188,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::ClaimWithoutExchange,
         origin: "D8",
         about: "a slab is claimed by a store, not by an exchange",
-        oracles: &["transition"],
+        oracles: &["transition", "data-race"],
     },
     Row {
         fault: Fault::FreeOnlyStrand,
@@ -474,7 +474,7 @@ mod tests {
             memory: memory(plant),
             ..Settings::new(scenario, 42)
         });
-        let limit = Limit::Schedules(if plant.is_some() { 10_000 } else { 1_000 });
+        let limit = Limit::Schedules(if plant.is_some() { 20_000 } else { 1_000 });
         let search = Search { settings: settings.collect(), limit, shard: (0, 1), jobs: 2 };
         let found = explore(&search, &|_, _| {}).expect("memory for a world");
         let report = Simulator::new().run(&found.violation?, Extras::default());

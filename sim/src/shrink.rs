@@ -529,7 +529,7 @@ mod tests {
             });
             let search = Search {
                 settings: settings.collect(),
-                limit: Limit::Schedules(10_000),
+                limit: Limit::Schedules(20_000),
                 shard: (0, 1),
                 jobs: 2,
             };

@@ -11,14 +11,15 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "fb8ed12d94f277f9", "4a37c63973d39ec6"),
-    ("remote-free", "fb61af8ddc17f042", "f84620fb1fb246a7"),
-    ("larson", "40b12468cf2fdada", "2a5aa7b1ba40815f"),
-    ("thread-churn", "21ca0c7e63fd23b4", "ff6822bda2fbe922"),
-    ("superslab-free", "a92d305e7eaf10f1", "0e48cc6c3eb4d838"),
-    ("decay", "55a81e8d49750ef3", "d4628d15bdcb3602"),
-    ("large-blocks", "7cecdefce8a6d71f", "89826af2740c5869"),
-    ("system-calls-fail", "bcbfee821e4e4925", "2338c1d7e8851283"),
+    ("mixed", "51efc2d30f27a4f7", "e848f09966d38b69"),
+    ("remote-free", "5d40a97003120a43", "f6ac0e79ca874a83"),
+    ("larson", "5aaba3d5a748a176", "452fd7d4cd2b56d4"),
+    ("thread-churn", "b4ad084b8ace3d35", "6e7e469d47044ec6"),
+    ("adoption", "9e788c47985389ca", "e99937ec4fb02165"),
+    ("superslab-free", "e7e840b5f61b28c8", "b1c5003f232ba370"),
+    ("decay", "71eb611b53ca933a", "28a5def4949180df"),
+    ("large-blocks", "09720bbaf0e567b4", "3e42d462a8db4d41"),
+    ("system-calls-fail", "185e2731e53e6d13", "fcb0c458f1427a6f"),
 ];
 
 #[test]

@@ -27,8 +27,8 @@ fn any_number_of_jobs_finds_the_same() {
         (1, "--plant listed-twice --all --schedules 276 --scenario mixed --seed 4"),
         (0, "--failures --spurious --exit --kill --schedules 130 --memory weak"),
         (0, "--kill=each --schedules 3"),
-        (1, "--kill=each --schedules 4 --plant listed-after-release"),
-        (1, "--kill=each --schedules 4 --plant listed-after-release --all"),
+        (1, "--kill=each --schedules 4 --plant stale-slot"),
+        (1, "--kill=each --schedules 4 --plant stale-slot --all"),
     ] {
         let one = search(&folder, code, &format!("{arguments} --jobs 1"));
         for jobs in [2, 3] {
@@ -245,7 +245,7 @@ fn a_thread_stops_once_at_each_of_its_steps() {
 #[test]
 fn a_violation_that_needs_a_stop_is_reproduced_with_it() {
     let folder = Folder::new();
-    let arguments = "explore --kill=each --schedules 4 --plant listed-after-release --trace t.hak";
+    let arguments = "explore --kill=each --schedules 4 --plant stale-slot --trace t.hak";
     let value = folder.expect(1, &format!("{arguments} --json")).json();
     let failure = &value["failure"];
     assert!(failure["strategy"].as_str().is_some_and(|name| name.contains("+kill:")), "{failure}");
