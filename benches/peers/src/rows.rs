@@ -18,18 +18,18 @@ const fn row(name: &'static str, title: &'static str, pairs: u64) -> Row {
 }
 
 const ALL: [Row; 12] = [
-    row("larson", "larson 8 to 128 B, 1,024 blocks, 1 thread", 8_000_000),
-    row("larson-4", "larson, 4 threads", 8_000_000),
-    row("mixed-400", "random_mixed, working set 400", 8_000_000),
-    row("mixed-8192", "random_mixed, working set 8,192", 4_000_000),
-    row("fixed-16", "fixed_size 16 B, set 64, oldest replaced", 15_000_000),
-    row("fixed-256", "fixed_size 256 B, set 128, oldest replaced", 15_000_000),
-    row("fixed-1024", "fixed_size 1,024 B, set 256, oldest replaced", 10_000_000),
-    row("mid", "mid 8 to 32 KiB, 2 threads, touched", 1_500_000),
-    row("large", "large 64 KiB to 1 MiB, 2 threads, touched", 30_000),
-    row("large-untouched", "large 64 KiB to 1 MiB, 2 threads, untouched", 200_000),
-    row("xthread", "xthread: one allocates 64 B, another frees", 4_000_000),
-    row("churn", "churn: threads of 1,000 allocations", 1_000_000),
+    row("larson", "larson 8 to 128 B, 1,024 blocks, 1 thread", 30_000_000),
+    row("larson-4", "larson, 4 threads", 30_000_000),
+    row("mixed-400", "random_mixed, working set 400", 30_000_000),
+    row("mixed-8192", "random_mixed, working set 8,192", 16_000_000),
+    row("fixed-16", "fixed_size 16 B, set 64, oldest replaced", 60_000_000),
+    row("fixed-256", "fixed_size 256 B, set 128, oldest replaced", 60_000_000),
+    row("fixed-1024", "fixed_size 1,024 B, set 256, oldest replaced", 60_000_000),
+    row("mid", "mid 8 to 32 KiB, 2 threads, touched", 3_000_000),
+    row("large", "large 64 KiB to 1 MiB, 2 threads, touched", 60_000),
+    row("large-untouched", "large 64 KiB to 1 MiB, 2 threads, untouched", 1_000_000),
+    row("xthread", "xthread: one allocates 64 B, another frees", 16_000_000),
+    row("churn", "churn: threads of 1,000 allocations", 6_000_000),
 ];
 
 /// The rows whose name contains `part`.
