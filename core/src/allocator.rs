@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! allocate   size ─► bin of the heap ─► pop the thread cache                           else refill
-//! free       address - base ─► class map ─► bin of the heap ─► push the thread cache   else flush half, or a mapping
+//! free       address - base ─► class map ─► bin of the heap ─► push the thread cache   else make room, or a run or mapping
 //! ```
 
 use core::marker::PhantomData;

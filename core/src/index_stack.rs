@@ -1,4 +1,4 @@
-//! A stack of numbered nodes that never go away: abandoned slabs, SuperSlabs with free slots, heaps of ended threads.
+//! A stack of numbered nodes that never go away: SuperSlabs with free slots, heaps of ended threads.
 //!
 //! Treiber's stack (1986) over indices instead of pointers. The nodes are descriptors in tables that stay mapped as
 //! long as the allocator lives, so that reading the link of a node that somebody else popped meanwhile is harmless; a

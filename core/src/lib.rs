@@ -9,17 +9,24 @@
 //! |----------------|-------------------------------------------------------------------------------|
 //! | [`allocator`]  | the front door: allocate, free, reallocate                                    |
 //! | [`heap`]       | what one thread has: a thread cache and its own slabs, per size class         |
-//! | `cache`        | flushing a thread cache: local and remote frees                               |
+//! | `cache`        | a thread cache that is full or given up: local and remote frees               |
 //! | `refill`       | where blocks come from, as one ordered list of sources                        |
+//! | `tidy`         | what a heap has not used for a while goes back                                |
 //! | `thread`       | a thread's heap: how it gets one, and what happens at its end                 |
 //! | `ownership`    | the one door to a slab: claim, take, release, look again                      |
+//! | [`abandoned`]  | where slabs are found that nobody owns although they have free blocks         |
 //! | [`slab`]       | a slab's descriptor and its freelist                                          |
 //! | [`remote_list`] | blocks freed by threads that do not own the slab                             |
 //! | `pool`         | the shared pool: slots of SuperSlabs, retirement                              |
 //! | [`superslab`]  | a SuperSlab's word: slot mask and use                                         |
 //! | `units`        | which units of the range are in use                                           |
-//! | `large`        | mappings of their own                                                         |
+//! | `run`          | blocks of one slab or several neighbouring ones                               |
+//! | `large`, `retained` | mappings of their own; freed ones that are kept                               |
+//! | `idle`, `decay` | memory that nobody uses, and how it goes back in time                         |
+//! | `budget`       | bytes that are committed, and their limit                                     |
 //! | [`range`]      | the reserved range and the registry                                           |
+//! | `class_map`    | the class of each slab, dense, for `free`                                     |
+//! | `block`        | a free block: its hidden link and its mark                                    |
 //! | [`index_stack`] | a lock-free stack of descriptors                                             |
 //! | [`slot`], [`size_class`], [`geometry`] | arithmetic, not generic                               |
 //! | [`inspect`]    | a walk over everything at rest, for accounting and pictures                   |

@@ -12,7 +12,7 @@
 //! | UNUSED    | nobody | never cut         | the holder of its bit in the slot mask | ACTIVE, RUN                |
 //! | ACTIVE    | a heap | any number        | that heap alone                        | FULL, ABANDONED, EMPTY     |
 //! | FULL      | nobody | none              | any heap, by claiming it               | ACTIVE                     |
-//! | ABANDONED | nobody | at least one      | the heap that popped it from its stack | ACTIVE                     |
+//! | ABANDONED | nobody | at least one      | any heap, by claiming it               | ACTIVE                     |
 //! | EMPTY     | nobody | all               | the holder of its bit in the slot mask | ACTIVE, RUN, UNUSED        |
 //! | RUN       | nobody | none              | whoever frees its block                | EMPTY                      |
 //!
