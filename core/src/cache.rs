@@ -6,8 +6,8 @@
 //! a program does, nearly half a cache of allocations or frees lies between two steps that touch slabs (after the magazines of
 //! Bonwick and Adams: Magazines and vmem, 2001).
 //!
-//! A block of a slab that this heap owns goes on its freelist (local free); every other one on the remote list of its
-//! slab (remote free), in chains of neighbours of the same slab, so that a batch costs one exchange. A slab whose last
+//! A block of a slab that this heap owns, or that nobody owns and this heap claims for that, goes on its freelist; every other one on
+//! the remote list of its slab (remote free); in chains of neighbours, so that a batch costs one exchange. A slab whose last
 //! block comes back goes to the shared pool, unless it is the only one of its class that the heap has.
 
 use crate::block::{self, Chain};
