@@ -132,6 +132,14 @@ impl Arena {
         unsafe { self.pointer(offset).write_bytes(0, bytes) };
     }
 
+    /// Whether every byte of a range inside the arena is zero.
+    pub(crate) fn is_zero(&self, offset: usize, bytes: usize) -> bool {
+        assert!(self.contains(offset, bytes));
+        // SAFETY: the range lies in the mapping, which is always readable, and nothing writes there meanwhile.
+        let range = unsafe { std::slice::from_raw_parts(self.pointer(offset), bytes) };
+        range.chunks(64).all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0)
+    }
+
     /// Copies a range inside the arena to another one that does not overlap it.
     #[inline]
     pub(crate) fn copy(&self, from: usize, to: usize, bytes: usize) {

@@ -71,7 +71,12 @@ impl Engine {
             if writes {
                 self.pages.mark_dirty(page);
             }
-            let touch = Touch { thread, now: &self.clocks[thread].now, access, generation };
+            let mut touch = Touch { thread, now: &self.clocks[thread].now, access, generation };
+            let whole = page_end - offset == 1 << self.pages.shift && !self.stepwise;
+            if whole && self.shadow.whole_page(touch, page, writes)? {
+                offset = page_end;
+                continue;
+            }
             while offset < page_end {
                 let granule = offset >> GRANULE_SHIFT;
                 let next = page_end.min((granule + 1) << GRANULE_SHIFT);
@@ -86,6 +91,10 @@ impl Engine {
                     self.shadow.plain_read(touch, granule, mask)?;
                 }
                 offset = next;
+            }
+            if whole && writes {
+                touch.generation = self.pages.renew(page);
+                self.shadow.put_together(touch, page);
             }
         }
         Ok(())

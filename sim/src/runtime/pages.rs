@@ -310,6 +310,13 @@ impl Pages {
         Ok(())
     }
 
+    /// Gives a committed page a new generation, which empties its shadow.
+    pub(crate) fn renew(&mut self, index: usize) -> u32 {
+        self.generation += 1;
+        self.table[index].generation = self.generation;
+        self.generation
+    }
+
     /// Checks that pages can lose their memory: all committed if `whole`, no live block, no unordered access.
     pub(crate) fn check_decommit(
         &mut self,

@@ -194,7 +194,7 @@ impl World {
             clocks: [ThreadClocks::default(); THREADS_MAX],
             arena: Arena::new(arena_bytes)?,
             pages: Pages::new(arena_bytes, page_size, fixed)?,
-            shadow: Shadow::new(arena_bytes)?,
+            shadow: Shadow::new(arena_bytes, page_size)?,
             blocks: Blocks::new()?,
             weak: Weak::new(),
             root_bytes: user_offset,

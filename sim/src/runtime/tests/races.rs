@@ -174,3 +174,104 @@ fn neighbouring_bytes_and_halves_do_not_race() {
     let overlapping = || part::<u16>(4).set(2);
     finds(oracle::DATA_RACE, &[at_once(&first), at_once(&overlapping)]);
 }
+
+/// What a thread may do with the first page of the user area.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Use {
+    Clear,
+    CopyOut,
+    Set,
+    Get,
+    Add,
+}
+
+impl Use {
+    const ALL: [Use; 5] = [Use::Clear, Use::CopyOut, Use::Set, Use::Get, Use::Add];
+
+    /// The page is words 0 to 7; who copies it out writes to a page of its own.
+    fn apply(self, thread: usize) {
+        let page = |index| std::ptr::from_ref(&*plain_word(index)).cast_mut().cast::<u8>();
+        // SAFETY: pages of the user area have 64 bytes and are mapped as long as the world lives.
+        unsafe {
+            match self {
+                Use::Clear => Platform64::zero(page(0), 64),
+                Use::CopyOut => Platform64::copy(page(0), page(16 + 8 * thread), 64),
+                Use::Set => plain_word(3).set(7),
+                Use::Get => _ = plain_word(3).get(),
+                Use::Add => _ = atomic_word(3).fetch_add(1, Relaxed),
+            }
+        }
+    }
+
+    fn races(self, other: Use) -> bool {
+        let reads = |which| matches!(which, Use::CopyOut | Use::Get);
+        !(reads(self) && reads(other) || self == Use::Add && other == Use::Add)
+    }
+}
+
+#[test]
+fn uses_of_a_whole_page_race_as_uses_of_its_words_do() {
+    for (before, first, second) in every_three() {
+        let one = || {
+            before.apply(0);
+            first.apply(0);
+            atomic_word(8).store(1, Relaxed);
+        };
+        let other = || {
+            if atomic_word(8).load(Relaxed) == 1 {
+                second.apply(1);
+            }
+        };
+        let found = search(&[at_once(&one), at_once(&other)], 100);
+        let expected = first.races(second) || before.races(second);
+        assert_eq!(found.is_some(), expected, "{before:?} {first:?} | {second:?}: {found:?}");
+        if let Some(violation) = found {
+            assert_eq!(violation.oracle, oracle::DATA_RACE);
+            assert_eq!(violation.other.map(|other| other.thread), Some(0));
+        }
+    }
+}
+
+#[test]
+fn uses_of_a_whole_page_that_a_message_orders_do_not_race() {
+    for (before, first, second) in every_three() {
+        let one = || {
+            before.apply(0);
+            first.apply(0);
+            atomic_word(8).store(1, Release);
+        };
+        let other = || {
+            if atomic_word(8).load(Acquire) == 1 {
+                second.apply(1);
+            }
+        };
+        let found = search(&[at_once(&one), at_once(&other)], 100);
+        assert!(found.is_none(), "{before:?} {first:?} | {second:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_whole_page_that_two_threads_read_remembers_both() {
+    for writer in [Use::Clear, Use::Set] {
+        let reader = |thread| {
+            move || {
+                Use::CopyOut.apply(thread);
+                atomic_word(8).fetch_add(1, if thread == 0 { Relaxed } else { Release });
+            }
+        };
+        let (relaxed, released) = (reader(0), reader(1));
+        let last = || {
+            if atomic_word(8).load(Acquire) == 2 {
+                writer.apply(2);
+            }
+        };
+        let violation =
+            finds(oracle::DATA_RACE, &[at_once(&relaxed), at_once(&released), at_once(&last)]);
+        assert_eq!(violation.other.map(|other| other.thread), Some(0), "{violation}");
+    }
+}
+
+fn every_three() -> impl Iterator<Item = (Use, Use, Use)> {
+    let pairs = Use::ALL.into_iter().flat_map(|one| Use::ALL.map(|two| (one, two)));
+    pairs.flat_map(|(one, two)| Use::ALL.map(|three| (one, two, three)))
+}

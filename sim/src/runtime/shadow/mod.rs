@@ -10,6 +10,9 @@
 //! 2. A plain write that passed its checks comes after everything that the cell knew: it then knows only the write.
 //! 3. A record belongs to one cell, or to the two cells of one aligned 8-byte word.
 //!
+//! A read or write of a whole page is known in one place, for as long as no granule of the page is used on its own; see
+//! [`whole`].
+//!
 //! Accesses of less than 4 bytes carry a mask of their bytes, so that neighbours do not race. A cell remembers one
 //! plain write: of two unordered writes to different bytes of a granule the earlier one is forgotten.
 //!
@@ -17,12 +20,19 @@
 
 use std::io;
 
-use super::access::{Access, Kind, THREADS_MAX, ThreadId};
+use super::access::{Access, Kind, ThreadId};
 use super::buffer::{Buffer, Zeroable};
 use super::clock::{Epoch, VectorClock};
-use super::order_hash::Trail;
 use super::site::Site;
 use super::violation::{Finding, OtherAccess, oracle};
+
+mod image;
+mod record;
+mod whole;
+
+pub(crate) use image::ShadowImage;
+use record::Record;
+use whole::WholePage;
 
 /// log2 of the bytes that a cell stands for.
 pub(crate) const GRANULE_SHIFT: u32 = 2;
@@ -52,32 +62,12 @@ unsafe impl Zeroable for Cell {}
 
 const _: () = assert!(size_of::<Cell>() == 32);
 
-/// The moments of each thread at a word, and what its last atomic writes released.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
-pub(crate) struct Record {
-    pub(crate) release: VectorClock,
-    writes: VectorClock,
-    reads: VectorClock,
-    plain_reads: VectorClock,
-    write_sites: [Site; THREADS_MAX],
-    read_sites: [Site; THREADS_MAX],
-    plain_read_sites: [Site; THREADS_MAX],
-    write_kinds: [Kind; THREADS_MAX],
-    plain_read_kinds: [Kind; THREADS_MAX],
-    plain_read_masks: [u8; THREADS_MAX],
-    /// How many stores the weak memory model remembers; zero after the word was written by other means.
-    stores: u32,
-}
-
-const _: () = assert!(size_of::<Record>() == 256);
-
-// SAFETY: integers and kinds, whose zero is `Kind::Start`.
-unsafe impl Zeroable for Record {}
-
 /// The shadow of an arena.
 pub(crate) struct Shadow {
     cells: Buffer<Cell>,
+    pages: Buffer<WholePage>,
+    /// log2 of the granules of a page.
+    page_shift: u32,
     records: Buffer<Record>,
     /// Records handed out, the first of which (number zero) is never used.
     records_used: u32,
@@ -85,25 +75,6 @@ pub(crate) struct Shadow {
     records_free: u32,
     /// Records are never used again: then a record's content belongs to the page of its cell, as a search needs it.
     pub(crate) keep_records: bool,
-}
-
-/// A copy of the shadow of some granules. No other granule has these records (invariant 3), as long as records are kept.
-#[derive(Debug)]
-pub(crate) struct ShadowImage {
-    cells: Box<[Cell]>,
-    records: Vec<(u32, Record)>,
-}
-
-impl ShadowImage {
-    /// Its records, and how many stores the weak memory model remembers in each.
-    pub(crate) fn stores(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.records.iter().map(|(index, record)| (*index, record.stores))
-    }
-
-    /// Its size.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.cells) + size_of_val(&*self.records)
-    }
 }
 
 /// A checked access, as the shadow needs it.
@@ -116,9 +87,11 @@ pub(crate) struct Touch<'a> {
 }
 
 impl Shadow {
-    pub(crate) fn new(arena_bytes: usize) -> io::Result<Shadow> {
+    pub(crate) fn new(arena_bytes: usize, page_size: usize) -> io::Result<Shadow> {
         Ok(Shadow {
             cells: Buffer::new(arena_bytes >> GRANULE_SHIFT)?,
+            pages: Buffer::new(arena_bytes / page_size)?,
+            page_shift: page_size.trailing_zeros() - GRANULE_SHIFT,
             records: Buffer::new(RECORDS_MAX)?,
             records_used: 1,
             records_free: 0,
@@ -135,30 +108,18 @@ impl Shadow {
     /// Empties everything, when generations begin again.
     pub(crate) fn clear(&mut self) {
         self.cells.clear();
+        self.pages.clear();
         self.records.clear();
         self.begin();
     }
 
-    /// The cell, empty if it is of another generation.
+    /// The cell, which knows no more than its page does if it is of another generation.
     #[inline]
     pub(crate) fn cell(&mut self, granule: usize, generation: u32) -> &mut Cell {
-        let cell = &mut self.cells[granule];
-        if cell.generation != generation {
-            *cell = Cell {
-                generation,
-                record: 0,
-                block: 0,
-                write: Epoch::NEVER,
-                write_site: Site::default(),
-                read: Epoch::NEVER,
-                read_site: Site::default(),
-                write_mask: 0,
-                read_mask: 0,
-                write_kind: Kind::Start,
-                read_kind: Kind::Start,
-            };
+        if self.cells[granule].generation != generation {
+            self.cells[granule] = self.piece_of_page(granule, generation);
         }
-        cell
+        &mut self.cells[granule]
     }
 
     /// The live block at a granule, plus one; or zero.
@@ -384,104 +345,6 @@ impl Shadow {
         index
     }
 
-    /// Shows every moment that a granule remembers: how many granules it is about, in which of their memories, for which
-    /// bytes, whose, when. A record that two granules share is shown with the lower one.
-    pub(crate) fn moments(
-        &self,
-        granule: usize,
-        generation: u32,
-        see: &mut impl FnMut(u32, Trail, u8, ThreadId, u32),
-    ) {
-        let cell = &self.cells[granule];
-        if cell.generation != generation {
-            return;
-        }
-        see(1, Trail::Write, cell.write_mask, cell.write.thread(), cell.write.clock());
-        see(1, Trail::Read, cell.read_mask, cell.read.thread(), cell.read.clock());
-        let sibling = &self.cells[granule ^ 1];
-        let shared = sibling.generation == generation && sibling.record == cell.record;
-        if cell.record == 0 || shared && granule & 1 == 1 {
-            return;
-        }
-        let count = 1 + u32::from(shared);
-        let record = &self.records[cell.record as usize];
-        for thread in 0..THREADS_MAX {
-            see(count, Trail::Release, 0, thread, record.release.get(thread));
-            see(count, Trail::SharedWrites, 0, thread, record.writes.get(thread));
-            see(count, Trail::SharedReads, 0, thread, record.reads.get(thread));
-            let mask = record.plain_read_masks[thread] | 0x80;
-            see(count, Trail::Read, mask, thread, record.plain_reads.get(thread));
-        }
-    }
-
-    /// The record of a granule, and how many stores the weak memory model remembers there.
-    pub(crate) fn record_of_use(&self, granule: usize, generation: u32) -> Option<(u32, u32)> {
-        let cell = &self.cells[granule];
-        let used = cell.generation == generation && generation != 0 && cell.record != 0;
-        used.then(|| (cell.record, self.records[cell.record as usize].stores))
-    }
-
-    /// The record of a granule, how many granules have it, and how many stores the weak memory model remembers; of two
-    /// granules that share one, the lower has it.
-    pub(crate) fn remembered(&self, granule: usize, generation: u32) -> Option<(u32, u32, u32)> {
-        let cell = &self.cells[granule];
-        if cell.generation != generation || cell.record == 0 {
-            return None;
-        }
-        let sibling = &self.cells[granule ^ 1];
-        let shared = sibling.generation == generation && sibling.record == cell.record;
-        let stores = self.records[cell.record as usize].stores;
-        (stores != 0 && !(shared && granule & 1 == 1)).then_some((
-            cell.record,
-            1 + u32::from(shared),
-            stores,
-        ))
-    }
-
-    /// The shadow of some granules, of pages of this generation. Cells of another one are empty, whatever stands in them:
-    /// the record that they name is somebody else's.
-    pub(crate) fn image(&self, granules: std::ops::Range<usize>, generation: u32) -> ShadowImage {
-        let cells: Box<[Cell]> = self.cells[granules].into();
-        let mut records: Vec<(u32, Record)> = Vec::new();
-        for cell in &cells {
-            let known = records.last().is_some_and(|(index, _)| *index == cell.record);
-            if cell.generation == generation && cell.record != 0 && !known {
-                records.push((cell.record, self.records[cell.record as usize]));
-            }
-        }
-        ShadowImage { cells, records }
-    }
-
-    /// Puts the shadow of granules back, or empties it.
-    pub(crate) fn put_back(
-        &mut self,
-        granules: std::ops::Range<usize>,
-        image: Option<&ShadowImage>,
-    ) {
-        match image {
-            None => {
-                let used = self.cells[granules].iter_mut().filter(|cell| cell.generation != 0);
-                used.for_each(|cell| cell.generation = 0);
-            }
-            Some(image) => {
-                self.cells[granules].copy_from_slice(&image.cells);
-                for (index, record) in &image.records {
-                    self.records[*index as usize] = *record;
-                }
-            }
-        }
-    }
-
-    /// How many records are handed out.
-    pub(crate) fn records_used(&self) -> u32 {
-        self.records_used
-    }
-
-    /// Puts that number back; the records behind it are nobody's.
-    pub(crate) fn put_back_records_used(&mut self, used: u32) {
-        self.records_used = used;
-    }
-
     fn unlink_record(&mut self, granule: usize, index: u32) {
         self.cells[granule].record = 0;
         let sibling = &self.cells[granule ^ 1];
@@ -499,6 +362,23 @@ impl Shadow {
 }
 
 impl Cell {
+    /// A cell that knows nothing.
+    fn empty(generation: u32) -> Cell {
+        Cell {
+            generation,
+            record: 0,
+            block: 0,
+            write: Epoch::NEVER,
+            write_site: Site::default(),
+            read: Epoch::NEVER,
+            read_site: Site::default(),
+            write_mask: 0,
+            read_mask: 0,
+            write_kind: Kind::Start,
+            read_kind: Kind::Start,
+        }
+    }
+
     #[cold]
     fn write_race(&self, access: &Access, granule: usize) -> Box<Finding> {
         race(access, self.write, self.write_kind, self.write_site, granule)
@@ -507,63 +387,6 @@ impl Cell {
     #[cold]
     fn read_race(&self, access: &Access, granule: usize) -> Box<Finding> {
         race(access, self.read, self.read_kind, self.read_site, granule)
-    }
-}
-
-impl Record {
-    fn note_plain_read(&mut self, touch: Touch<'_>, mask: u8) {
-        let thread = touch.thread;
-        let clock = touch.now.get(thread);
-        if self.plain_reads.get(thread) == clock {
-            self.plain_read_masks[thread] |= mask;
-        } else {
-            self.plain_reads.set(thread, clock);
-            self.plain_read_masks[thread] = mask;
-        }
-        self.plain_read_sites[thread] = Site::new(touch.access.site);
-        self.plain_read_kinds[thread] = touch.access.kind;
-    }
-
-    fn check_plain_write(
-        &self,
-        touch: Touch<'_>,
-        granule: usize,
-        mask: u8,
-    ) -> Result<(), Box<Finding>> {
-        if !touch.now.covers_all(&self.writes) {
-            return Err(self.atomic_write_race(touch, granule));
-        }
-        if let Some(thread) = touch.now.first_beyond(&self.reads) {
-            let epoch = self.reads.epoch(thread);
-            let site = self.read_sites[thread];
-            return Err(race(touch.access, epoch, Kind::Load, site, granule));
-        }
-        self.check_plain_reads(touch, granule, mask)
-    }
-
-    fn check_plain_reads(
-        &self,
-        touch: Touch<'_>,
-        granule: usize,
-        mask: u8,
-    ) -> Result<(), Box<Finding>> {
-        for thread in 0..THREADS_MAX {
-            let beyond = self.plain_reads.get(thread) > touch.now.get(thread);
-            if beyond && self.plain_read_masks[thread] & mask != 0 {
-                let epoch = self.plain_reads.epoch(thread);
-                let site = self.plain_read_sites[thread];
-                let kind = self.plain_read_kinds[thread];
-                return Err(race(touch.access, epoch, kind, site, granule));
-            }
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn atomic_write_race(&self, touch: Touch<'_>, granule: usize) -> Box<Finding> {
-        let thread = touch.now.first_beyond(&self.writes).unwrap_or(touch.thread);
-        let epoch = self.writes.epoch(thread);
-        race(touch.access, epoch, self.write_kinds[thread], self.write_sites[thread], granule)
     }
 }
 
