@@ -97,6 +97,15 @@ pub(crate) unsafe fn is_marked<P: Platform>(address: usize, secret: usize) -> bo
     unsafe { words::<P>(address) }.mark.get() == secret
 }
 
+/// Blocks linked one to the next; the link of the last one is 0.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct List {
+    /// The first block's address.
+    pub first: usize,
+    /// The number of blocks, at least one.
+    pub count: u32,
+}
+
 /// Blocks linked one to the next.
 #[derive(Clone, Copy)]
 pub(crate) struct Chain {
@@ -114,14 +123,9 @@ impl Chain {
         Chain { first: block, last: block, count: 1 }
     }
 
-    /// Links `block` in front.
-    ///
-    /// # Safety
-    /// The caller alone holds `block` and the chain.
-    pub(crate) unsafe fn push<P: Platform>(&mut self, block: usize) {
-        // SAFETY: the caller's contract.
-        unsafe { set_next::<P>(block, self.first, P::secret()) };
-        self.first = block;
+    /// Adds the block to which the link of the last one leads.
+    pub(crate) fn extend(&mut self, block: usize) {
+        self.last = block;
         self.count += 1;
     }
 }

@@ -128,11 +128,9 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
         // SAFETY: the list is ours.
         block = unsafe { block::next::<P>(block) };
         while block != 0 && home::<P>(range, block, begins) == index {
-            // SAFETY: the list is ours; its link is read before the chain overwrites it.
-            let next = unsafe { block::next::<P>(block) };
-            // SAFETY: the chain and the block are ours.
-            unsafe { chain.push::<P>(block) };
-            block = next;
+            chain.extend(block);
+            // SAFETY: the list is ours.
+            block = unsafe { block::next::<P>(block) };
         }
         // SAFETY: the chain's blocks are of that slab, and ours.
         unsafe { give_back(range, heap, class, index, chain) };

@@ -71,6 +71,8 @@ pub enum Fault {
     ClaimWithoutExchange,
     /// D10: a thread that only freed ends with blocks in its cache.
     FreeOnlyStrand,
+    /// D10: a thread ends with counts of slots that nobody knows of then.
+    CountStrand,
     /// D11: a slot is offered before its slab is ready for it.
     OfferBeforeReady,
     /// D11: slots are offered before their pages were purged.
@@ -161,6 +163,7 @@ impl Fault {
         Fault::HeapAfterExit,
         Fault::ClaimWithoutExchange,
         Fault::FreeOnlyStrand,
+        Fault::CountStrand,
         Fault::OfferBeforeReady,
         Fault::OfferBeforePurge,
         Fault::UnmapBeforeRetire,
@@ -222,6 +225,7 @@ impl Fault {
             Fault::HeapAfterExit => "heap-after-exit",
             Fault::ClaimWithoutExchange => "claim-without-exchange",
             Fault::FreeOnlyStrand => "free-only-strand",
+            Fault::CountStrand => "count-strand",
             Fault::OfferBeforeReady => "offer-before-ready",
             Fault::OfferBeforePurge => "offer-before-purge",
             Fault::UnmapBeforeRetire => "unmap-before-retire",

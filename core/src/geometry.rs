@@ -47,7 +47,9 @@ pub struct Geometry {
     /// Refill takes at most so many bytes at once.
     pub refill_bytes: usize,
     /// So many slots may lie idle (free, with pages that were touched) before some go back to the system at once.
-    pub idle_slots_max: usize,
+    pub idle_slots_max: i32,
+    /// A heap adds what it counts of slots to the common count when it is more than this.
+    pub count_batch: u32,
     /// Milliseconds between two rounds of decay: idle memory goes back after one to two of them.
     pub decay_interval: u32,
     /// After so many slow paths a thread looks whether its heap is to be tidied: it is after each `decay_interval`.
@@ -82,6 +84,7 @@ impl Geometry {
         reserve_blocks_min: 64,
         refill_bytes: 4096,
         idle_slots_max: 512,
+        count_batch: 16,
         decay_interval: 250,
         tidy_slow_paths: 16,
     }
@@ -109,6 +112,7 @@ impl Geometry {
         reserve_blocks_min: 4,
         refill_bytes: 128,
         idle_slots_max: 2,
+        count_batch: 2,
         decay_interval: 250,
         tidy_slow_paths: 2,
     }

@@ -18,6 +18,7 @@
 //!    writes to them: they have no block to hand out, and take none.
 
 use crate::block;
+use crate::count::Counts;
 use crate::ownership::Owned;
 use crate::platform::{Plain, Platform};
 use crate::range::Range;
@@ -78,6 +79,8 @@ pub struct Heap<P: Platform> {
     pub(crate) generation: P::Plain<u32>,
     /// The unit where the last run was found, plus one; 0 for none.
     pub(crate) run_unit: P::Plain<u32>,
+    /// What was counted of slots and not yet added to the root's word.
+    pub(crate) counts: Counts<P>,
     /// The link on the stack of free heaps.
     pub(crate) stack_link: P::AtomicU32,
     /// Slow paths until the next look at the clock; see the module `tidy`.
@@ -140,6 +143,15 @@ pub(crate) const fn refill_count<P: Platform>(block_size: usize) -> u32 {
     }
 }
 
+/// How many blocks a refill takes of a slab that has no more free ones: a list need not be cut then.
+pub(crate) const fn refill_most<P: Platform>(block_size: usize) -> u32 {
+    if has_reserve::<P>(block_size) {
+        list_capacity::<P>(block_size)
+    } else {
+        refill_count::<P>(block_size)
+    }
+}
+
 impl<P: Platform> Heap<P> {
     /// The heap of threads that have none: a heap in which there is nothing and which takes nothing.
     pub fn nobody() -> *mut Heap<P> {
@@ -191,7 +203,12 @@ impl<P: Platform> Heap<P> {
     pub(crate) fn cached(&self, class: u32) -> u32 {
         let full = list_capacity::<P>(size_class::size_of(class));
         let bin = self.bin(class);
-        let first = if bin.cache.get() == 0 { 0 } else { full - bin.room.get() };
+        let first = match bin.room.get() {
+            _ if bin.cache.get() == 0 => 0,
+            // In a copy that was made in the middle of a push, the room of a full list may be below zero.
+            room if room > full => full,
+            room => full - room,
+        };
         first + self.in_reserve(class)
     }
 

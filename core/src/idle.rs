@@ -19,6 +19,7 @@
 use core::ptr::with_exposed_provenance_mut;
 
 use crate::budget;
+use crate::count::{self, Slots};
 use crate::decay;
 use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
@@ -28,31 +29,20 @@ use crate::slot::{OwnerId, SlabState, SlotWord};
 use crate::superslab::{SuperSlabWord, Use};
 use crate::units;
 
-/// Slots in use, in the upper half of the count; idle ones are in the lower.
-const ONE_USED: u64 = 1 << 32;
-
-fn count<P: Platform>(used: i32, idle: i32) {
-    // Relaxed: a count, nothing is published by it. What is taken from a half was added to it before.
-    let change = (i64::from(used) * ONE_USED as i64 + i64::from(idle)) as u64;
-    root::<P>().slots.fetch_add(change, Ordering::Relaxed);
-}
-
 /// So many slots were taken, of which so many had been idle.
 pub(crate) fn count_taken<P: Platform>(slots: u32, idle: u32) {
-    count::<P>(slots as i32, -(idle as i32));
+    count::add::<P>(Slots { used: slots as i32, idle: -(idle as i32) });
 }
 
 /// So many slots are about to be given back.
 pub(crate) fn count_given<P: Platform>(slots: u32) {
-    count::<P>(-(slots as i32), slots as i32);
+    count::add::<P>(Slots { used: -(slots as i32), idle: slots as i32 });
 }
 
 /// Whether more slots lie idle than should.
 pub(crate) fn is_too_much<P: Platform>() -> bool {
-    let slots = root::<P>().slots.load(Ordering::Relaxed);
-    let (used, idle) = ((slots >> 32) as usize, slots as u32 as usize);
-    let limit = P::GEOMETRY.idle_slots_max;
-    idle > limit.max(used / 8)
+    let Slots { used, idle } = count::known::<P>();
+    idle > P::GEOMETRY.idle_slots_max.max(used / 8)
 }
 
 /// Gives back to the system what is idle in this SuperSlab, whose word was `seen`.
@@ -164,7 +154,7 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) {
 fn forget<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     // Relaxed, here and below: the slots are ours; published by the slot mask or by the unit map.
     let touched = range.superslab(unit).touched.fetch_and(!slots, Ordering::Relaxed) & slots;
-    count::<P>(0, -(touched.count_ones() as i32));
+    count::add::<P>(Slots { used: 0, idle: -(touched.count_ones() as i32) });
     let mut left = slots;
     while left != 0 {
         let slot = left.trailing_zeros();

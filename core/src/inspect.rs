@@ -8,6 +8,7 @@ use core::mem::offset_of;
 
 use crate::abandoned::Directory;
 use crate::block;
+use crate::count::{self, Slots};
 use crate::geometry::{Geometry, RETAINED_MAX};
 use crate::heap::{Bin, Heap};
 use crate::index_stack::IndexStack;
@@ -173,6 +174,8 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
         (offset_of!(Heap<P>, id), "owner identity"),
         (offset_of!(Heap<P>, generation), "generation"),
         (offset_of!(Heap<P>, run_unit), "unit of the last run"),
+        (offset_of!(Heap<P>, counts), "slots in use, not yet added"),
+        (offset_of!(Heap<P>, counts) + 4, "idle slots, not yet added"),
         (offset_of!(Heap<P>, stack_link), "link of free heaps"),
         (offset_of!(Heap<P>, slow_paths_left), "slow paths until a look at the clock"),
         (offset_of!(Heap<P>, tidy_due), "time to tidy"),
@@ -249,7 +252,8 @@ pub enum Home {
     Cache(u32),
 }
 
-/// A list is longer than it can be (it has a cycle, or leads elsewhere), or has a block whose link or mark is wrong.
+/// A list is longer than it can be (it has a cycle, or leads elsewhere) or than its count says, or has a block whose link or
+/// mark is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenList {
     /// Which list.
@@ -351,9 +355,34 @@ pub fn gauges<P: Platform>(range: Range<P>, index: u32) -> (u32, u32, u32) {
     (slab.capacity.peek(), slab.carved.peek(), slab.used.peek())
 }
 
-/// Slots that lie idle, see the module `idle`.
-pub fn idle_slots<P: Platform>() -> u32 {
-    root::<P>().slots.load(Ordering::Relaxed) as u32
+/// Blocks on the remote list of slab `index`.
+pub fn remote<P: Platform>(range: Range<P>, index: u32) -> u32 {
+    range.slab(index).remote.look().map_or(0, |list| list.count)
+}
+
+/// Heaps that were ever in use at the same time: they have the numbers below this.
+pub fn heaps_used<P: Platform>() -> u32 {
+    root::<P>().heaps_used.load(Ordering::Relaxed)
+}
+
+/// Where heap `index` lies, which is below [`heaps_used`].
+pub fn heap<P: Platform>(range: Range<P>, index: u32) -> *const Heap<P> {
+    range.heap(index)
+}
+
+/// Blocks of a class in the thread cache of a heap, which may be a copy of one that was in use.
+pub fn cached_in<P: Platform>(heap: &Heap<P>, class: u32) -> u32 {
+    if heap.id.get() == 0 { 0 } else { heap.cached(class) }
+}
+
+/// Slots in use and idle ones, as counted. At rest it is exact.
+pub fn slots<P: Platform>() -> Slots {
+    let all = count::in_root::<P>();
+    Range::<P>::get().map_or(all, |range| {
+        let heaps = 0..root::<P>().heaps_used.load(Ordering::Relaxed);
+        let counts = heaps.map(|index| crate::thread::as_ref(range.heap(index)).counts.peek());
+        counts.fold(all, |sum, counts| sum + counts)
+    })
 }
 
 /// Blocks of a class in the running thread's cache.
@@ -392,7 +421,12 @@ pub fn slab<P: Platform>(
     let capacity = if bound { slab.capacity.get() } else { 0 };
     let mut walk = |first, home| walk::<P>(range, first, capacity, home, visit);
     let free = if bound { walk(slab.freelist.get(), Home::Freelist(index))? } else { 0 };
-    let remote = walk(slab.remote.first(), Home::Remote(index))?;
+    let freed = slab.remote.look();
+    let first = freed.map_or(0, |freed| freed.first);
+    let remote = walk(first, Home::Remote(index))?;
+    if remote != freed.map_or(0, |freed| freed.count) {
+        return Err(BrokenList { home: Home::Remote(index), address: first });
+    }
     Ok(SlabPicture {
         index,
         slot: slab.slot_hint(),

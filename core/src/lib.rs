@@ -23,6 +23,7 @@
 //! | `run`          | blocks of one slab or several neighbouring ones                               |
 //! | `large`, `retained` | mappings of their own; freed ones that are kept                               |
 //! | `idle`, `decay` | memory that nobody uses, and how it goes back in time                         |
+//! | [`count`]      | how many slots are in use, and how many idle                                  |
 //! | `budget`       | bytes that are committed, and their limit                                     |
 //! | [`range`]      | the reserved range and the registry                                           |
 //! | `class_map`    | the class of each slab, dense, for `free`                                     |
@@ -39,6 +40,7 @@ mod block;
 mod budget;
 mod cache;
 mod class_map;
+pub mod count;
 mod decay;
 pub mod fault;
 pub mod geometry;

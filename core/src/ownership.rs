@@ -198,7 +198,7 @@ pub(crate) unsafe fn free_remote<P: Platform>(
         return Some(owned);
     }
     // SAFETY: the caller's contract.
-    unsafe { slab.remote.push(chain.first, chain.last) };
+    unsafe { slab.remote.push(chain) };
     // SeqCst: after the push, see the module. From here on the blocks may be anybody's and the slab may be reused;
     // the descriptor stays readable, and a claim fails if the word changed.
     let seen = SlotWord(slab.slot.load(Ordering::SeqCst));

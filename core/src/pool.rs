@@ -154,15 +154,17 @@ pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) ->
 
 /// Says that the memory of these slots, which are ours, is handed out; whether it is still zero.
 pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
-    // Relaxed: the bits of our slots are ours; the slot mask publishes them.
+    // Relaxed, here and below: the bits of our slots are ours; the slot mask publishes them.
     let touched = &range.superslab(unit).touched;
-    let before = if P::planted(Fault::TouchLost) {
-        let seen = touched.load(Ordering::Relaxed);
-        touched.store(seen | slots, Ordering::Relaxed);
-        seen
-    } else {
-        touched.fetch_or(slots, Ordering::Relaxed)
-    } & slots;
+    let seen = touched.load(Ordering::Relaxed);
+    let before = seen & slots;
+    if before != slots {
+        if P::planted(Fault::TouchLost) {
+            touched.store(seen | slots, Ordering::Relaxed);
+        } else {
+            touched.fetch_or(slots, Ordering::Relaxed);
+        }
+    }
     idle::count_taken::<P>(slots.count_ones(), before.count_ones());
     before == 0
 }

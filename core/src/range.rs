@@ -22,7 +22,9 @@ use crate::fault::{Fault, unless_planted};
 use crate::geometry::Geometry;
 use crate::heap::Heap;
 use crate::platform::{Atomic, Ordering, Platform};
+use crate::remote_list;
 use crate::root::Root;
+use crate::size_class;
 use crate::slab::Slab;
 use crate::superslab::SuperSlab;
 
@@ -48,6 +50,7 @@ impl<P: Platform> Range<P> {
         assert!(P::GEOMETRY.unit_size() > SHIFT_MASK);
         assert!(P::GEOMETRY.unit_size() >= align_of::<Slab<P>>());
         assert!(P::GEOMETRY.units_max.is_power_of_two());
+        assert!(P::GEOMETRY.slab_size() / size_class::SIZE_MIN <= remote_list::COUNT_MAX);
         P::GEOMETRY
     };
 
@@ -88,6 +91,11 @@ impl<P: Platform> Range<P> {
             let bytes = tables + (geometry.unit_size() << units_shift);
             let start = P::reserve(bytes, geometry.unit_size());
             if !start.is_null() {
+                if (start.expose_provenance() + bytes) >> remote_list::ADDRESS_BITS != 0 {
+                    // No system gives such addresses without being asked for them.
+                    P::release(start, bytes);
+                    break;
+                }
                 let word = (start.expose_provenance() + tables) | units_shift as usize;
                 let early = P::planted(Fault::PublishBeforeReady).then(|| Self::publish(word));
                 if P::commit(start, tables) {

@@ -11,9 +11,9 @@
 //! | adopted   | again, with a look at every SuperSlab, before there is said to be no memory                       |
 
 use crate::abandoned;
-use crate::block::{self, Chain};
+use crate::block::{self, List};
 use crate::fault::Fault;
-use crate::heap::{Bin, Heap, list_capacity, refill_count};
+use crate::heap::{Bin, Heap, list_capacity, refill_count, refill_most};
 use crate::ownership::{self, Owned};
 use crate::platform::{Misuse, Plain, Platform};
 use crate::pool;
@@ -37,8 +37,8 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
     }
     heap.note_used(class);
     loop {
-        if let Some(chain) = from_own(range, heap, bin, class) {
-            return Some(stock(bin, class, chain));
+        if let Some(list) = from_own(range, heap, bin, class) {
+            return Some(stock(bin, class, list));
         }
         let found = sticky(range, heap, bin, class)
             .or_else(|| abandoned::adopt(range, class, heap.owner(), P::GEOMETRY.abandoned_probes))
@@ -48,25 +48,17 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
     }
 }
 
-/// Hands out the first block of the chain and puts the rest into the empty thread cache.
-fn stock<P: Platform>(bin: &Bin<P>, class: u32, chain: Chain) -> usize {
+/// Hands out the first block of a list and puts the rest into the empty thread cache.
+fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
     let capacity = list_capacity::<P>(size_class::size_of(class));
-    let rest = chain.count - 1;
-    let cache = if rest == 0 {
-        0
-    } else {
-        // SAFETY: the chain's blocks were popped by this thread and are its alone.
-        unsafe {
-            block::set_next::<P>(chain.last, 0, P::secret());
-            block::next::<P>(chain.first)
-        }
-    };
     bin.open(class);
-    bin.cache.set(cache);
-    bin.room.set(capacity - rest);
-    // SAFETY: as above.
-    unsafe { block::unmark::<P>(chain.first) };
-    chain.first
+    // SAFETY: the blocks were popped by this thread and are its alone.
+    unsafe {
+        bin.cache.set(block::next::<P>(list.first));
+        bin.room.set(capacity - (list.count - 1));
+        block::unmark::<P>(list.first);
+    }
+    list.first
 }
 
 /// Source "own".
@@ -75,14 +67,16 @@ fn from_own<P: Platform>(
     heap: &Heap<P>,
     bin: &Bin<P>,
     class: u32,
-) -> Option<Chain> {
-    let count = refill_count::<P>(size_class::size_of(class));
+) -> Option<List> {
+    let size = size_class::size_of(class);
+    let (count, most) = (refill_count::<P>(size), refill_most::<P>(size));
     while let Some(owned) = bin.first(range) {
         if owned.slab.freelist.get() == 0 {
             owned.slab.drain();
         }
-        if let Some(chain) = owned.slab.pop(range.slab_start(owned.index), count) {
-            return Some(chain);
+        let list = owned.slab.pop(range.slab_start(owned.index), count, most);
+        if list.is_some() {
+            return list;
         }
         bin.unlink(range, owned);
         if let Some(owned) = owned.release(range, heap.owner()) {
@@ -107,7 +101,7 @@ fn sticky<P: Platform>(
             slab.drain();
             continue;
         }
-        if range.class(index) != class || slab.remote.first() == 0 {
+        if range.class(index) != class || slab.remote.look().is_none() {
             continue;
         }
         let owned = ownership::open_of_class(range, index, class, heap.owner());

@@ -22,7 +22,7 @@ pub struct Root<P: Platform> {
     pub(crate) decay_due: P::AtomicU32,
     /// Where `idle` sweeps next: a unit.
     pub(crate) sweep: P::AtomicU32,
-    /// Slots in use (upper half) and idle ones (lower half); see `idle`. May be off by what threads are in the middle of.
+    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`.
     pub(crate) slots: P::AtomicU64,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,

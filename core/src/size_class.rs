@@ -17,6 +17,9 @@
 /// The number of size classes; valid classes are `1..=CLASSES`.
 pub const CLASSES: usize = 72;
 
+/// The smallest block size of any class, in bytes.
+pub(crate) const SIZE_MIN: usize = 16;
+
 /// The largest block size of any class, in bytes.
 pub const SIZE_MAX: usize = 32 * 1024;
 

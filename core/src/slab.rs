@@ -16,7 +16,7 @@
 //!    live, in a thread cache, or on the remote list: a slab with blocks in any cache is not empty.
 //! 3. Blocks `carved..capacity` were never touched since the slab was bound: untouched pages stay untouched.
 
-use crate::block::{self, Chain};
+use crate::block::{self, Chain, List};
 use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Plain, Platform};
 use crate::remote_list::RemoteList;
@@ -78,32 +78,34 @@ impl<P: Platform> Slab<P> {
         self.used.get() < self.capacity.get()
     }
 
-    /// Takes up to `count` free blocks, from the freelist or freshly cut; `start` is the slab's first byte.
-    pub(crate) fn pop(&self, start: usize, count: u32) -> Option<Chain> {
-        if self.freelist.get() != 0 { Some(self.pop_free(count)) } else { self.carve(start, count) }
+    /// Takes free blocks: all of the freelist if that is `most` at most, else `count` of it, or of blocks freshly cut; `start` is
+    /// the slab's first byte.
+    pub(crate) fn pop(&self, start: usize, count: u32, most: u32) -> Option<List> {
+        if self.freelist.get() != 0 {
+            Some(self.pop_free(count, most))
+        } else {
+            self.carve(start, count)
+        }
     }
 
-    fn pop_free(&self, count: u32) -> Chain {
+    fn pop_free(&self, count: u32, most: u32) -> List {
         let first = self.freelist.get();
-        let mut last = first;
-        let mut taken = 1;
-        loop {
-            // SAFETY: blocks on the freelist belong to the slab's owner, who is the caller.
-            let next = unsafe { block::next::<P>(last) };
-            if taken == count || next == 0 {
-                self.freelist.set(next);
-                break;
-            }
-            last = next;
-            taken += 1;
-        }
+        // Invariant 2. Blocks that others freed lie in their caches: whoever need not walk over them does not wait for them.
+        let free = self.carved.get() - self.used.get();
+        let list = if free <= most {
+            self.freelist.set(0);
+            List { first, count: free }
+        } else {
+            self.freelist.set(cut::<P>(first, count));
+            List { first, count }
+        };
         if !P::planted(Fault::ActiveUnderflow) {
-            self.count_out(taken);
+            self.count_out(list.count);
         }
-        Chain { first, last, count: taken }
+        list
     }
 
-    fn carve(&self, start: usize, count: u32) -> Option<Chain> {
+    fn carve(&self, start: usize, count: u32) -> Option<List> {
         let carved = self.carved.get();
         let taken = count.min(self.capacity.get() - carved);
         if taken == 0 {
@@ -119,6 +121,7 @@ impl<P: Platform> Slab<P> {
             unsafe {
                 block::mark::<P>(block, secret);
                 if block == last {
+                    block::set_next::<P>(block, 0, secret);
                     break;
                 }
                 block::set_next::<P>(block, block + size, secret);
@@ -127,7 +130,7 @@ impl<P: Platform> Slab<P> {
         }
         self.carved.set(carved + taken);
         self.count_out(taken);
-        Some(Chain { first, last, count: taken })
+        Some(List { first, count: taken })
     }
 
     /// Counts blocks that leave the slab, be it for the program or for a thread cache.
@@ -144,29 +147,43 @@ impl<P: Platform> Slab<P> {
         // SAFETY: the caller's contract.
         unsafe { block::set_next::<P>(chain.last, self.freelist.get(), P::secret()) };
         self.freelist.set(chain.first);
+        self.count_in(chain.count);
+    }
+
+    fn count_in(&self, count: u32) {
         let used = self.used.get();
-        assert!(used >= chain.count, "more blocks came back than went out");
-        self.used.set(used - chain.count);
+        assert!(used >= count, "more blocks came back than went out");
+        self.used.set(used - count);
     }
 
     /// Moves what others freed onto the freelist. For the owner.
     pub(crate) fn drain(&self) {
-        let first = self.remote.take();
-        if first == 0 {
+        let Some(List { first, count }) = self.remote.take() else { return };
+        let mut last = first;
+        if self.freelist.get() != 0 {
+            // SAFETY: the exchange in `take` made the whole list ours.
+            while let next @ 1.. = unsafe { block::next::<P>(last) } {
+                last = next;
+            }
+            // SAFETY: as above.
+            unsafe { self.push(Chain { first, last, count }) };
             return;
         }
-        let mut last = first;
-        let mut count = 1;
-        loop {
-            // SAFETY: the exchange in `take` made the whole list ours.
-            let next = unsafe { block::next::<P>(last) };
-            if next == 0 {
-                break;
-            }
-            last = next;
-            count += 1;
+        self.freelist.set(first);
+        self.count_in(count);
+    }
+}
+
+/// Cuts a freelist behind its first `count` blocks; the first block of the rest.
+fn cut<P: Platform>(first: usize, count: u32) -> usize {
+    let mut last = first;
+    // SAFETY: blocks on the freelist belong to the slab's owner, who is the caller; there are more than these.
+    unsafe {
+        for _ in 1..count {
+            last = block::next::<P>(last);
         }
-        // SAFETY: the list held blocks of this slab only, and they are ours now.
-        unsafe { self.push(Chain { first, last, count }) };
+        let rest = block::next::<P>(last);
+        block::set_next::<P>(last, 0, P::secret());
+        rest
     }
 }

@@ -7,6 +7,7 @@
 //! A thread that allocates again after that (from a destructor that runs late) simply gets a heap again.
 
 use crate::cache;
+use crate::count;
 use crate::fault::Fault;
 use crate::heap::Heap;
 use crate::platform::{Atomic, Ordering, Plain, Platform};
@@ -97,6 +98,7 @@ pub(crate) fn exit<P: Platform>() {
         root::<P>().free_heaps.push(index, &heap.stack_link);
     }
     give_up_all(range, heap);
+    count::settle(heap);
     heap.id.set(OwnerId::NOBODY.0);
     if !P::planted(Fault::HeapAfterExit) {
         P::set_thread_heap(Heap::nobody());

@@ -53,6 +53,7 @@
 #[cfg(any(test, not(all(target_arch = "x86_64", target_os = "linux", not(hak_portable)))))]
 extern crate std;
 
+mod caches;
 mod errno;
 mod memory;
 mod platform;

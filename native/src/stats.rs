@@ -1,10 +1,10 @@
 //! Statistics: what is in use, counted from the allocator's own tables when somebody asks.
 //!
-//! Nothing is counted while blocks come and go. Only words that may be read while other threads allocate are read, so that
-//! the sums are of no single moment while they do.
+//! Nothing is counted while blocks come and go. Only words that may be read while other threads allocate are read, and copies of
+//! the others (see `caches`), so that the sums are of no single moment while they do. At rest they are exact.
 //!
 //! What a slab has out are blocks that are live, that lie in a thread's cache, or that others have freed and the slab's owner
-//! has not taken back yet: which of them, is known to their threads alone. The running thread's own cache is counted exactly.
+//! has not taken back yet.
 
 use core::fmt::{self, Write};
 
@@ -16,7 +16,7 @@ use hak_core::slot::SlabState;
 use hak_core::superslab::Use;
 use hak_core::{Allocator, Platform};
 
-use crate::{Native, memory};
+use crate::{Native, caches, memory};
 
 const GEOMETRY: Geometry = Native::GEOMETRY;
 
@@ -37,10 +37,12 @@ pub struct ClassStats {
     pub slabs: usize,
     /// Blocks that fit into these.
     pub capacity: usize,
-    /// Blocks that are out: live, in a thread's cache, or freed by others and not taken back.
-    pub out: usize,
-    /// Of these, blocks in the running thread's cache.
-    pub cached_here: usize,
+    /// Blocks that the program holds.
+    pub live: usize,
+    /// Blocks in thread caches.
+    pub cached: usize,
+    /// Blocks that were freed by threads that do not own their slab, and that its owner has not taken back yet.
+    pub remote: usize,
     /// Blocks that were cut and lie free in their slabs.
     pub free: usize,
     /// Bytes at the ends of the slabs that no block covers.
@@ -64,6 +66,8 @@ pub struct Stats {
     pub run_slabs: usize,
     /// Free slabs whose memory has not gone back to the system.
     pub slabs_idle: usize,
+    /// Whether the caches of all threads could be looked into. If not, what lies in other threads' caches is counted as live.
+    pub caches_known: bool,
     /// By size class.
     pub classes: [ClassStats; CLASSES + 1],
     /// Mappings of their own.
@@ -88,7 +92,8 @@ impl Stats {
             slabs: [0; STATES.len()],
             slabs_in_use: 0,
             run_slabs: 0,
-            slabs_idle: inspect::idle_slots::<Native>() as usize,
+            slabs_idle: inspect::slots::<Native>().idle.max(0) as usize,
+            caches_known: true,
             classes: [ClassStats::default(); CLASSES + 1],
             mappings: 0,
             mapping_bytes: 0,
@@ -107,11 +112,29 @@ impl Stats {
                 // The units of a mapping behind its first one, or one that changes its use just now.
                 Use::Free | Use::Retired => {}
             });
-        }
-        for (class, counts) in stats.classes.iter_mut().enumerate().skip(1) {
-            counts.cached_here = inspect::cached_here::<Native>(class as u32) as usize;
+            stats.count_cached(range);
         }
         stats
+    }
+
+    /// Takes what lies in caches from what was counted as live.
+    fn count_cached(&mut self, range: Range<Native>) {
+        let mut cached = [0; CLASSES + 1];
+        self.caches_known = caches::visit(range, |heap| {
+            for (class, cached) in cached.iter_mut().enumerate().skip(1) {
+                *cached += inspect::cached_in(heap, class as u32) as usize;
+            }
+        });
+        if !self.caches_known {
+            cached = core::array::from_fn(|class| match class {
+                0 => 0,
+                class => inspect::cached_here::<Native>(class as u32) as usize,
+            });
+        }
+        for (counts, cached) in self.classes.iter_mut().zip(cached) {
+            counts.cached = cached;
+            counts.live = counts.live.saturating_sub(cached);
+        }
     }
 
     fn count_superslab(&mut self, range: Range<Native>, unit: u32) {
@@ -133,7 +156,9 @@ impl Stats {
                 let counts = &mut self.classes[class as usize];
                 counts.slabs += 1;
                 counts.capacity += capacity as usize;
-                counts.out += out as usize;
+                let remote = inspect::remote(range, index);
+                counts.remote += remote as usize;
+                counts.live += out.saturating_sub(remote) as usize;
                 counts.free += carved.saturating_sub(out) as usize;
                 counts.waste_bytes += GEOMETRY.slab_size() % size_class::size_of(class);
             }
@@ -172,7 +197,7 @@ impl Stats {
             "{{\"hak\":\"{}\",\"process\":{},\"committed_bytes\":{},\"resident_bytes\":{},\
              \"heaps_at_once\":{},\"superslabs\":{},\"superslabs_free\":{},\"superslab_bytes\":{},\
              \"slabs_idle\":{},\"run_slabs\":{},\"mappings\":{},\"mapping_bytes\":{},\
-             \"kept_bytes\":{},\"slabs\":{{",
+             \"kept_bytes\":{},\"caches_known\":{},\"slabs\":{{",
             env!("CARGO_PKG_VERSION"),
             process(),
             self.committed_bytes,
@@ -186,6 +211,7 @@ impl Stats {
             self.mappings,
             self.mapping_bytes,
             self.kept_bytes,
+            self.caches_known,
         )?;
         for (place, state) in STATES.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
@@ -196,13 +222,14 @@ impl Stats {
         for (class, counts) in self.classes.iter().enumerate().filter(|(_, one)| one.slabs != 0) {
             write!(
                 out,
-                "{comma}\"{}\":{{\"slabs\":{},\"capacity\":{},\"out\":{},\"cached_here\":{},\
-                 \"free\":{},\"waste_bytes\":{}}}",
+                "{comma}\"{}\":{{\"slabs\":{},\"capacity\":{},\"live\":{},\"cached\":{},\
+                 \"remote\":{},\"free\":{},\"waste_bytes\":{}}}",
                 size_class::size_of(class as u32),
                 counts.slabs,
                 counts.capacity,
-                counts.out,
-                counts.cached_here,
+                counts.live,
+                counts.cached,
+                counts.remote,
                 counts.free,
                 counts.waste_bytes,
             )?;
@@ -240,7 +267,10 @@ fn process() -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::ptr::with_exposed_provenance_mut;
     use std::string::String;
+    use std::sync::mpsc;
+    use std::thread;
     use std::vec::Vec;
 
     use super::Stats;
@@ -257,10 +287,7 @@ mod tests {
             .collect();
         let before = Stats::take();
         let counts = before.classes[class];
-        assert!(
-            counts.out >= 500 + counts.cached_here && counts.out <= counts.capacity,
-            "{counts:?}"
-        );
+        assert!(counts.live == 500 && counts.live + counts.cached <= counts.capacity, "{counts:?}");
         assert!(before.committed_bytes >= 500 * 3_000 && before.superslabs >= 1);
         for block in held {
             // SAFETY: the block is ours.
@@ -268,10 +295,54 @@ mod tests {
         }
         Hak::thread_exit();
         let after = Stats::take().classes[class];
-        assert!(after.out + 500 <= counts.out, "{after:?}");
+        assert!(after.live == 0 && after.cached == 0, "{after:?}");
         let mut text = String::new();
         before.write_json(&mut text).expect("a string takes everything");
         assert!(text.starts_with("{\"hak\":\"") && text.ends_with("}}\n"), "{text}");
         assert!(text.contains("\"3072\":{\"slabs\":"), "{text}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_lies_in_another_threads_cache_is_not_live() {
+        let class = hak_core::size_class::class_of(704) as usize;
+        let (send, receive) = mpsc::channel::<Vec<usize>>();
+        let (done, wait) = mpsc::channel::<()>();
+        let other = thread::spawn(move || {
+            // SAFETY: the size is not zero.
+            let allocate = |_| unsafe { Hak::allocate(704, 16) }.expose_provenance();
+            let mut held: Vec<usize> = (0..60).map(allocate).collect();
+            for block in held.split_off(40) {
+                // SAFETY: the block is ours.
+                unsafe { Hak::free(with_exposed_provenance_mut(block)) };
+            }
+            send.send(held).expect("the other side waits");
+            wait.recv().expect("the other side sends");
+            Hak::thread_exit();
+        });
+        let mut held = receive.recv().expect("the thread sends");
+        for block in held.split_off(30) {
+            // SAFETY: the block is ours.
+            unsafe { Hak::free(with_exposed_provenance_mut(block)) };
+        }
+        let counts = || {
+            let stats = Stats::take();
+            assert!(stats.caches_known);
+            let counts = stats.classes[class];
+            (counts.live, counts.cached, counts.remote)
+        };
+        let before = counts();
+        assert!(before.0 == 30 && before.1 >= 30 && before.2 == 0, "{before:?}");
+        Hak::thread_exit();
+        assert_eq!(counts(), (30, before.1 - 10, 10));
+        done.send(()).expect("the thread waits");
+        other.join().expect("the thread ends");
+        assert_eq!(counts(), (30, 0, 0));
+        for block in held {
+            // SAFETY: the block is ours.
+            unsafe { Hak::free(with_exposed_provenance_mut(block)) };
+        }
+        Hak::thread_exit();
+        assert_eq!(counts(), (0, 0, 0));
     }
 }

@@ -17,6 +17,7 @@ use std::fmt::Write;
 use std::panic::Location;
 
 use hak_core::inspect::Place;
+use hak_core::remote_list::ADDRESS_BITS;
 use hak_core::slot::{SlabState, SlotWord};
 use hak_core::superslab::{SuperSlabWord, Use};
 
@@ -200,8 +201,12 @@ fn short_site(site: &Location<'_>) -> String {
 }
 
 fn value(event: &Event, bits: u64, named: Place) -> String {
-    if named != Place::Elsewhere {
-        return short(named);
+    match (named, event.place) {
+        (Place::Elsewhere, _) => {}
+        (block, Place::Slab(_, _, "remote list", _)) => {
+            return format!("{}: {}", bits >> ADDRESS_BITS, short(block));
+        }
+        (named, _) => return short(named),
     }
     match event.place {
         Place::Slab(_, _, "slot word", _) => {

@@ -197,6 +197,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["accounting"],
     },
     Row {
+        fault: Fault::CountStrand,
+        origin: "D10",
+        about: "a thread ends with counts of slots in its heap: from then on more or less is taken to be idle than is",
+        oracles: &["accounting"],
+    },
+    Row {
         fault: Fault::OfferBeforeReady,
         origin: "D11",
         about: "a slot is offered before its slab is ready for the next owner",
@@ -291,7 +297,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::TouchLost,
         origin: "D24",
         about: "which slots were touched is noted by a load and a store, while others touch theirs",
-        oracles: &["content"],
+        oracles: &["content", "accounting"],
     },
     Row {
         fault: Fault::KeptWithoutExchange,

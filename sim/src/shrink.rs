@@ -118,7 +118,9 @@ pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shr
         shrinker.without_operations(&mut best)?;
         shrinker.without_turns(&mut best)?;
         shrinker.without_incidents(&mut best)?;
-        let stuck = best.measure() == measure && !shrinker.resample(&mut best)?;
+        let stuck = best.measure() == measure
+            && !shrinker.without_pairs(&mut best)?
+            && !shrinker.resample(&mut best)?;
         if stuck || shrinker.runs >= RUNS_MAX {
             break;
         }
@@ -231,6 +233,26 @@ impl Shrinker<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes two operations away at once: what one brings and the other takes back (two allocations that fill a slab, a block
+    /// that one thread allocates and another frees) cannot go one by one. Whether that made the run smaller.
+    fn without_pairs(&mut self, best: &mut Failing) -> io::Result<bool> {
+        let measure = best.measure();
+        let mut last = best.program.operations();
+        while last > 1 {
+            last -= 1;
+            let mut first = last;
+            while first > 0 {
+                first -= 1;
+                let without_last = without_operation(best, last);
+                if self.improve(best, &without_operation(&without_last, first))? {
+                    last = last.min(best.program.operations());
+                    break;
+                }
+            }
+        }
+        Ok(best.measure() < measure)
     }
 
     /// Takes turns away: a turn is done later, with the next turn of its thread, or earlier, with the one before.
@@ -369,6 +391,17 @@ fn without_operations(failing: &Failing, thread: usize, start: usize, end: usize
         }
     }
     candidate
+}
+
+/// Without one operation, counted over all threads.
+fn without_operation(failing: &Failing, mut number: usize) -> Failing {
+    for (thread, operations) in failing.program.threads.iter().enumerate() {
+        match number.checked_sub(operations.len()) {
+            Some(rest) => number = rest,
+            None => return without_operations(failing, thread, number, number + 1),
+        }
+    }
+    unreachable!("the number is below that of all operations")
 }
 
 fn joined_later(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {

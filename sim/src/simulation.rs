@@ -309,7 +309,7 @@ fn plan(settings: &Settings, program: &Program) -> Plan {
         plant: settings.plant,
         weakening: settings.weakening,
         stops: events::stop(settings),
-        steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 1_000),
+        steps_max: STEPS_PER_OPERATION_MAX * (program.operations() as u64 + 100),
         memory: settings.memory.memory(),
     }
 }

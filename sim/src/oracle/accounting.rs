@@ -12,11 +12,13 @@
 //!    its own, has a block that the program holds.
 //! 6. An address outside of the range is nobody's.
 //! 7. What lies idle has a round of decay to come, in which it goes back.
-//! 8. When everything was freed and collected, no unit is in use: the memory has gone back.
+//! 8. What is counted of slots in use and idle is what there is.
+//! 9. When everything was freed and collected, no unit is in use: the memory has gone back.
 
 use std::collections::HashMap;
 use std::ptr::without_provenance;
 
+use hak_core::count::Slots;
 use hak_core::inspect::{self, Home, SlabPicture, UnitPicture};
 use hak_core::range::Range;
 use hak_core::size_class;
@@ -52,6 +54,7 @@ pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<()
     audit.add_found(found)?;
     audit.check_directory()?;
     audit.check_slabs()?;
+    audit.check_counts()?;
     audit.check_units(all_freed)
 }
 
@@ -338,6 +341,26 @@ impl<P: Platform> Audit<P> {
             }
             Use::Shared => self.check_mask(unit),
         }
+    }
+
+    /// What is counted of slots is what there is.
+    fn check_counts(&self) -> Result<(), String> {
+        let mut found = Slots::default();
+        let shared = self.units.iter().filter(|unit| unit.word.usage() == Use::Shared);
+        for unit in shared {
+            let free = unit.word.free_slots();
+            let used = P::GEOMETRY.slabs_per_superslab - free.count_ones();
+            let idle = (free & unit.touched).count_ones();
+            found = found + Slots { used: used as i32, idle: idle as i32 };
+        }
+        let counted = inspect::slots::<P>();
+        if counted == found {
+            return Ok(());
+        }
+        Err(format!(
+            "{} slots are counted as used and {} as idle; there are {} and {}",
+            counted.used, counted.idle, found.used, found.idle
+        ))
     }
 
     fn check_mask(&self, unit: &UnitPicture) -> Result<(), String> {

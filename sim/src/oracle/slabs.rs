@@ -5,6 +5,7 @@
 
 use hak_core::inspect::{self, Place};
 use hak_core::range::Range;
+use hak_core::remote_list::ADDRESS_BITS;
 use hak_core::slab::{OWNER_LINE, Slab};
 use hak_core::slot::{OwnerId, SlabState, SlotWord};
 use hak_core::superslab::{SuperSlab, SuperSlabWord, Use};
@@ -156,9 +157,9 @@ impl<G: WorldGeometry> SlabObserver<G> {
         } else {
             Place::Elsewhere
         };
-        let named = |value: u64| {
-            if access.may_be_address { place(value as usize) } else { Place::Elsewhere }
-        };
+        // The head of a remote list has a count above the address.
+        let address = |value: u64| place(value as usize & ((1 << ADDRESS_BITS) - 1));
+        let named = |value| if access.may_be_address { address(value) } else { Place::Elsewhere };
         events.push(Event {
             step: view.step(),
             thread,

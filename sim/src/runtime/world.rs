@@ -315,9 +315,9 @@ impl World {
         arena.contains(offset, 1).then_some(offset)
     }
 
-    /// The address of an offset in the arena.
+    /// The address of an offset in the arena, or of what [`Arena::offset_of`] says of an address outside of it.
     pub fn address_of(&self, offset: usize) -> usize {
-        self.engine().arena.base + offset
+        self.engine().arena.base.wrapping_add(offset)
     }
 
     /// The word of 1, 2, 4 or 8 bytes at an offset; zero outside of the arena.

@@ -11,15 +11,15 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "51efc2d30f27a4f7", "e848f09966d38b69"),
-    ("remote-free", "5d40a97003120a43", "f6ac0e79ca874a83"),
-    ("larson", "5aaba3d5a748a176", "452fd7d4cd2b56d4"),
-    ("thread-churn", "b4ad084b8ace3d35", "6e7e469d47044ec6"),
-    ("adoption", "9e788c47985389ca", "e99937ec4fb02165"),
-    ("superslab-free", "e7e840b5f61b28c8", "b1c5003f232ba370"),
-    ("decay", "71eb611b53ca933a", "28a5def4949180df"),
-    ("large-blocks", "09720bbaf0e567b4", "3e42d462a8db4d41"),
-    ("system-calls-fail", "185e2731e53e6d13", "fcb0c458f1427a6f"),
+    ("mixed", "e48cd55de8deea62", "ee7b78241d27ffae"),
+    ("remote-free", "345c535b0b5e0c9d", "46a185853e62b13b"),
+    ("larson", "c4303cd0be10cf8c", "f1ff2b898cfed5db"),
+    ("thread-churn", "fc1f6ca8b4cb7325", "4fa7a17aa21746b6"),
+    ("adoption", "cb0f468211b3176b", "cd7291c5af805752"),
+    ("superslab-free", "458767f850a9ad3f", "2ab8063871f5738d"),
+    ("decay", "356035bbf6687d35", "4ae5b9a606a2a59b"),
+    ("large-blocks", "65d7d41c85b2b6f4", "9b36445b014009fa"),
+    ("system-calls-fail", "bec953f0d9bb3872", "4e31ccba2815a141"),
 ];
 
 #[test]
