@@ -18,13 +18,25 @@ use crate::range::{Range, root};
 use crate::retained;
 use crate::units;
 
+/// The time one interval after `now`; never 0.
+pub(crate) fn time_after<P: Platform>(now: u32) -> u32 {
+    now.wrapping_add(P::GEOMETRY.decay_interval) | 1
+}
+
+/// Whether a time that [`time_after`] gave is still to come. The clock goes round in 50 days: only the interval in front of a time
+/// counts as before it, so that whoever looks after weeks does not wait for weeks more.
+pub(crate) fn is_to_come<P: Platform>(time: u32, now: u32) -> bool {
+    let left = time.wrapping_sub(now);
+    left != 0 && left <= P::GEOMETRY.decay_interval + 1
+}
+
 /// Something is idle now: a round has to come.
 pub(crate) fn expect<P: Platform>() {
     let due = &root::<P>().decay_due;
     // Release: pairs with the exchange in `tick`. A read-modify-write although it changes nothing: either it comes before
     // that exchange, and the round sees what is idle; or behind it, and finds 0. A load could miss both.
     if due.fetch_or(0, Ordering::Release) == 0 {
-        let time = P::now().wrapping_add(P::GEOMETRY.decay_interval) | 1;
+        let time = time_after::<P>(P::now());
         // Relaxed: it continues what the line above published. If somebody else was faster, so does theirs.
         let _ = due.compare_exchange(0, time, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -35,7 +47,7 @@ pub(crate) fn tick<P: Platform>(range: Range<P>) {
     let due = &root::<P>().decay_due;
     // Relaxed: a look; the exchange checks it again.
     let time = due.load(Ordering::Relaxed);
-    if time == 0 || (P::now().wrapping_sub(time) as i32) < 0 {
+    if time == 0 || is_to_come::<P>(time, P::now()) {
         return;
     }
     let late = P::planted(Fault::RoundMissed);

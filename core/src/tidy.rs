@@ -13,6 +13,7 @@
 //! calls the allocator at all. A thread that ends gives everything up (see `thread`).
 
 use crate::cache;
+use crate::decay;
 use crate::heap::Heap;
 use crate::platform::{Plain, Platform};
 use crate::pool;
@@ -32,10 +33,10 @@ fn look<P: Platform>(heap: &Heap<P>) {
     heap.slow_paths_left.set(P::GEOMETRY.tidy_slow_paths);
     let now = P::now();
     let due = heap.tidy_due.get();
-    if due != 0 && (now.wrapping_sub(due) as i32) < 0 {
+    if due != 0 && decay::is_to_come::<P>(due, now) {
         return;
     }
-    heap.tidy_due.set(now.wrapping_add(P::GEOMETRY.decay_interval) | 1);
+    heap.tidy_due.set(decay::time_after::<P>(now));
     if due != 0 {
         tidy(heap);
     }
