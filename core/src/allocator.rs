@@ -14,6 +14,7 @@ use crate::block;
 use crate::budget;
 use crate::cache;
 use crate::class_map::ClassWord;
+use crate::decay;
 use crate::fault::Fault;
 use crate::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
 use crate::idle;
@@ -368,6 +369,12 @@ impl<P: Platform> Allocator<P> {
         }
         idle::collect(range);
         large::release_retained(range);
+    }
+
+    /// Makes a round of decay if one is due, as every thread does that gives memory back; whether another one is to come. For a
+    /// thread that does nothing else, so that memory goes back also while the program is idle.
+    pub fn tick() -> bool {
+        Range::<P>::get().is_some_and(decay::tick)
     }
 
     /// Bytes that the system has committed for blocks, used or idle; the tables that describe them are not counted.

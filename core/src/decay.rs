@@ -1,6 +1,6 @@
 //! Decay: memory that stays idle goes back to the system after a while.
 //!
-//! Nothing runs in the background. Whoever gives memory back, or takes some from the pool, looks whether a round is due;
+//! Nothing runs in the background, unless the platform has a thread for it. Whoever gives memory back, or takes some from the pool, looks whether a round is due;
 //! one thread then makes it. A round gives up what was idle in the round before already and was not used since, and marks
 //! what is idle now: idle memory lives for one to two intervals (`Geometry::decay_interval`). A SuperSlab's mark is a bit of its
 //! word that every change of its slots clears; that of a kept mapping is a bit of its entry.
@@ -42,18 +42,18 @@ pub(crate) fn expect<P: Platform>() {
     }
 }
 
-/// Makes a round if one is due.
-pub(crate) fn tick<P: Platform>(range: Range<P>) {
+/// Makes a round if one is due; whether another one is to come.
+pub(crate) fn tick<P: Platform>(range: Range<P>) -> bool {
     let due = &root::<P>().decay_due;
     // Relaxed: a look; the exchange checks it again.
     let time = due.load(Ordering::Relaxed);
     if time == 0 || is_to_come::<P>(time, P::now()) {
-        return;
+        return time != 0;
     }
     let late = P::planted(Fault::RoundMissed);
     // Acquire: pairs with `expect`: what asked for a round is seen by it.
     if !late && due.compare_exchange(time, 0, Ordering::Acquire, Ordering::Relaxed).is_err() {
-        return;
+        return true;
     }
     // Nothing is due any more: what becomes idle from here on, also behind the round's back, asks for the next one.
     let left = round(range);
@@ -63,6 +63,7 @@ pub(crate) fn tick<P: Platform>(range: Range<P>) {
     if left {
         expect::<P>();
     }
+    left
 }
 
 /// One round; whether something is still idle.

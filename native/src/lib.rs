@@ -26,8 +26,8 @@
 //! # Memory goes back
 //!
 //! Empty memory is kept in reserve, within bounds, since it will probably be asked for again. What stays unused goes back to
-//! the system after a quarter to half a second, while the program goes on to call the allocator; [`Hak::collect`] gives it back
-//! now. [`Hak::set_limit`] bounds what is had from the system at all, and [`stats()`] says what is in use.
+//! the system after a quarter to half a second, while the program goes on to call the allocator, or with
+//! [`Hak::start_background`] also if it does not; [`Hak::collect`] gives it back now. [`Hak::set_limit`] bounds what is had from the system at all, and [`stats()`] says what is in use.
 //!
 //! # `errno`
 //!
@@ -53,6 +53,7 @@
 #[cfg(any(test, not(all(target_arch = "x86_64", target_os = "linux", not(hak_portable)))))]
 extern crate std;
 
+mod background;
 mod caches;
 mod errno;
 mod memory;
@@ -242,6 +243,12 @@ impl Hak {
     #[inline]
     pub fn collect() {
         Allocator::collect();
+    }
+
+    /// Starts a thread that gives idle memory back also while the program does nothing, unless there is one; `false` if the
+    /// system has no thread for it. It is started anew in children of `fork`. Under libhak.so, `HAK_BACKGROUND=1` does this.
+    pub fn start_background() -> bool {
+        background::start()
     }
 
     /// Whether this is the address of memory that this allocator manages. Any address may be asked about.

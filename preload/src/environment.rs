@@ -41,6 +41,10 @@ static STATS: Switch = Switch::new(
     "HAK_STATS",
     "prints what is in use when the process ends, as JSON, on standard error",
 );
+static BACKGROUND: Switch = Switch::new(
+    "HAK_BACKGROUND",
+    "gives idle memory back also while the program does nothing, from a thread of its own",
+);
 static CRASH_REPORT: Switch = Switch::new(
     "HAK_CRASH_REPORT",
     "prints a line on SIGSEGV, SIGBUS and SIGABRT, before the program's own handler",
@@ -50,7 +54,7 @@ static CRASH_REPORT: Switch = Switch::new(
 const LIMIT: (&str, &str) =
     ("HAK_LIMIT", "limits the memory that is had from the system, as in 512M (K, M, G, T)");
 
-static SWITCHES: [&Switch; 4] = [&HELP, &VERBOSE, &STATS, &CRASH_REPORT];
+static SWITCHES: [&Switch; 5] = [&HELP, &VERBOSE, &STATS, &BACKGROUND, &CRASH_REPORT];
 
 /// Where the last words go: a copy of standard error, because many programs close that before they end. -1 without.
 static LAST_WORDS: AtomicI32 = AtomicI32::new(-1);
@@ -80,6 +84,10 @@ extern "C" fn start(
     }
     if CRASH_REPORT.is_on() {
         crash::install();
+    }
+    if BACKGROUND.is_on() && !Hak::start_background() {
+        let text = format_args!("hak: HAK_BACKGROUND stays off: the system has no thread for it");
+        Text::line(text).print();
     }
     if VERBOSE.is_on() {
         // SAFETY: no precondition.

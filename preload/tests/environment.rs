@@ -26,11 +26,13 @@ fn help_lists_every_variable_once() {
         run(preloaded("/bin/sh").args(["-c", "ls / >/dev/null; ls /"]).env("HAK_HELP", "1"));
     let lines: Vec<&str> = ended.err.lines().collect();
     assert!(lines[0].starts_with("hak 0."), "{}", ended.err);
-    for name in ["HAK_HELP", "HAK_VERBOSE", "HAK_STATS", "HAK_CRASH_REPORT", "HAK_LIMIT"] {
+    for name in
+        ["HAK_HELP", "HAK_VERBOSE", "HAK_STATS", "HAK_BACKGROUND", "HAK_CRASH_REPORT", "HAK_LIMIT"]
+    {
         let start = format!("  {name} ");
         assert_eq!(lines.iter().filter(|line| line.starts_with(&start)).count(), 1, "{name}");
     }
-    assert_eq!(lines.len(), 6, "{}", ended.err);
+    assert_eq!(lines.len(), 7, "{}", ended.err);
 }
 
 #[test]

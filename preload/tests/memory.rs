@@ -61,6 +61,17 @@ fn what_other_threads_free_does_not_stay_either() {
 }
 
 #[test]
+fn with_a_thread_in_the_background_idle_memory_goes_back_while_nothing_is_done() {
+    let resident = |on| numbers(preloaded(compiled("idle.c")).env("HAK_BACKGROUND", on));
+    // Without it, the bounds of what may lie idle stay: 32 MiB of slots, and the kept mappings.
+    let without = resident("0");
+    assert!(without.len() == 2 && without[0] >= 40 << 20 >> 12, "{without:?} pages");
+    // In the child of a fork, too.
+    let with = resident("1");
+    assert!(with.len() == 2 && with.iter().all(|&pages| pages <= 8 << 20 >> 12), "{with:?} pages");
+}
+
+#[test]
 fn a_limit_is_kept_and_memory_is_there_again_after_it_was_freed() {
     for size in ["100", "20000", "100000", "3000000"] {
         let program = compiled("limit.c");

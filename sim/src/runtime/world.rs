@@ -315,7 +315,7 @@ impl World {
         arena.contains(offset, 1).then_some(offset)
     }
 
-    /// The address of an offset in the arena, or of what [`Arena::offset_of`] says of an address outside of it.
+    /// The address of an offset in the arena. Offsets of addresses outside wrap around, and so does this.
     pub fn address_of(&self, offset: usize) -> usize {
         self.engine().arena.base.wrapping_add(offset)
     }
