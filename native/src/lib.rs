@@ -43,6 +43,8 @@
 //! * After a `fork` in a process with several threads both processes may go on allocating, since there are no locks. What
 //!   the other threads' caches held, and what is freed to slabs that they own, is lost to the child.
 //! * Signal handlers must not allocate or free.
+//! * The reserved range is a tebibyte of addresses. `mlockall(MCL_CURRENT)` counts it, so that only a process that may lock as
+//!   much as it likes (`CAP_IPC_LOCK`) can call it. Locked memory does not go back, on systems older than Linux 5.18.
 //!
 //! # Inside
 //!

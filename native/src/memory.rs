@@ -20,6 +20,10 @@
 //! `MADV_DONTNEED` is only a hint (all other systems), fresh inaccessible pages are mapped over the range instead. Pages
 //! that were moved are the exception: see [`crate::relocation`].
 //!
+//! The system refuses that call for memory that is locked (`mlockall`), unless it is asked in so many words, and a sandbox may refuse it
+//! altogether. The pages are then cleared by hand: that gives nothing back, and is what was promised otherwise. With a refusal, units that
+//! were used once could never be used again.
+//!
 //! # Why whole units
 //!
 //! [`commit`] gives access to whole units (SuperSlab-sized pieces), although the core asks for less where a
@@ -102,8 +106,8 @@ pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
         if relocation::replace(start, bytes) {
             return true;
         }
-        // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made.
-        unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) == 0 }
+        forget(start, bytes);
+        true
     });
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made: what
@@ -112,6 +116,21 @@ pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
         let fixed = MAP_RESERVED | libc::MAP_FIXED;
         libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED
     });
+}
+
+/// Makes the contents of a range zero, and gives its memory back if the system takes it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn forget(start: *mut u8, bytes: usize) {
+    // Since Linux 5.18; what the C library calls `MADV_DONTNEED_LOCKED`.
+    const DONTNEED_LOCKED: c_int = 24;
+    let advice = [libc::MADV_DONTNEED, DONTNEED_LOCKED];
+    // SAFETY: the caller of `decommit` gives the contents of this range up, which lies in a mapping that `reserve` made and is
+    // accessible, since it was committed.
+    unsafe {
+        if !advice.iter().any(|&advice| libc::madvise(start.cast(), bytes, advice) == 0) {
+            ptr::write_bytes(start, 0, bytes);
+        }
+    }
 }
 
 /// See [`hak_core::Platform::reset`]. Where [`decommit`] leaves pages accessible it does just this.

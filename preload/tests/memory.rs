@@ -82,3 +82,37 @@ fn a_limit_is_kept_and_memory_is_there_again_after_it_was_freed() {
         assert!(again > 48 << 20, "{again} bytes in blocks of {size} after a first time");
     }
 }
+
+#[test]
+fn calls_that_the_system_refuses_for_ever_cost_memory_and_nothing_else() {
+    let run = |calls: &str| {
+        let mut command = preloaded(compiled("refused.c"));
+        command.args(calls.split(' ')).env("HAK_STATS", "1");
+        let ended = finish(&mut command, Duration::from_secs(60));
+        let stats = ended.err.clone();
+        (ended.well().trim_end().to_owned(), stats)
+    };
+    let (out, stats) = run("none");
+    assert_eq!(out, "0 of 6000", "{stats}");
+    assert!(stats.contains("\"caches_known\":true"), "{stats}");
+    let calls =
+        ["mremap", "madvise", "munmap", "process_vm_readv", "mremap madvise munmap", "lock"];
+    for calls in calls {
+        let (out, stats) = run(calls);
+        if out == "no filter" {
+            eprintln!("not tested: the system lets nobody refuse {calls}");
+            continue;
+        }
+        assert_eq!(out, "0 of 6000", "without {calls}");
+        let unknown = calls == "process_vm_readv";
+        assert!(stats.contains(&format!("\"caches_known\":{}", !unknown)), "{stats}");
+    }
+    // Without these there is no new memory: what there is serves on.
+    for calls in ["mprotect", "mprotect mmap mremap madvise munmap"] {
+        let (out, _) = run(calls);
+        if let Some((nothing, _)) = out.split_once(" of 6000") {
+            let nothing: u32 = nothing.parse().expect("a number");
+            assert!((1..5_000).contains(&nothing), "without {calls}: {out}");
+        }
+    }
+}
