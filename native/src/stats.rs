@@ -66,7 +66,7 @@ pub struct Stats {
     pub run_slabs: usize,
     /// Free slabs whose memory has not gone back to the system.
     pub slabs_idle: usize,
-    /// Whether the caches of all threads could be looked into. If not, what lies in other threads' caches is counted as live.
+    /// Whether the caches of all threads were looked into. If not, what lies in other threads' caches is counted as live.
     pub caches_known: bool,
     /// By size class.
     pub classes: [ClassStats; CLASSES + 1],
@@ -85,6 +85,17 @@ pub struct Stats {
 impl Stats {
     /// Counts. Any time will do, also before the first allocation; takes time in proportion to the slabs that there are.
     pub fn take() -> Stats {
+        let mut stats = Stats::of_tables();
+        stats.resident_bytes = memory::resident_bytes();
+        match Range::<Native>::get() {
+            Some(range) => stats.count_cached(range),
+            None => stats.caches_known = true,
+        }
+        stats
+    }
+
+    /// As [`Stats::take`], without a system call: resident bytes are 0, and what lies in caches is counted as live.
+    pub fn of_tables() -> Stats {
         let mut stats = Stats {
             heaps: Allocator::<Native>::heaps_used(),
             superslabs: 0,
@@ -93,13 +104,13 @@ impl Stats {
             slabs_in_use: 0,
             run_slabs: 0,
             slabs_idle: inspect::slots::<Native>().idle.max(0) as usize,
-            caches_known: true,
+            caches_known: false,
             classes: [ClassStats::default(); CLASSES + 1],
             mappings: 0,
             mapping_bytes: 0,
             kept_bytes: 0,
             committed_bytes: Allocator::<Native>::committed(),
-            resident_bytes: memory::resident_bytes(),
+            resident_bytes: 0,
         };
         if let Some(range) = Range::<Native>::get() {
             inspect::units_in_use(range, |unit| match inspect::unit_word(range, unit).usage() {
@@ -112,7 +123,6 @@ impl Stats {
                 // The units of a mapping behind its first one, or one that changes its use just now.
                 Use::Free | Use::Retired => {}
             });
-            stats.count_cached(range);
         }
         stats
     }

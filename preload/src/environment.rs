@@ -262,7 +262,7 @@ extern "C" fn end() {
         let _ = Stats::take().write_json(&mut text);
     }
     if VERBOSE.is_on() {
-        let bytes = Stats::take().total_bytes();
+        let bytes = Stats::of_tables().total_bytes();
         // SAFETY: no precondition.
         let process = unsafe { libc::getpid() };
         let _ = writeln!(text, "hak: process {process} ends with {bytes} bytes from the system");

@@ -38,9 +38,9 @@ pub(crate) extern "C" fn hak_owns(address: *const c_void) -> c_int {
 /// here.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc_trim(_top: size_t) -> c_int {
-    let before = Stats::take().total_bytes();
+    let before = Stats::of_tables().total_bytes();
     Hak::collect();
-    c_int::from(Stats::take().total_bytes() < before)
+    c_int::from(Stats::of_tables().total_bytes() < before)
 }
 
 /// The C library's structure, whose fields are `size_t`.
@@ -66,7 +66,7 @@ pub(crate) struct MallInfo([c_int; 10]);
 /// See the module's table.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn mallinfo2() -> MallInfo2 {
-    let stats = Stats::take();
+    let stats = Stats::of_tables();
     MallInfo2 {
         arena: stats.superslab_bytes(),
         hblks: stats.mappings,
@@ -114,7 +114,7 @@ pub(crate) unsafe extern "C" fn malloc_info(options: c_int, file: *mut FILE) -> 
     if options != 0 {
         return libc::EINVAL;
     }
-    let stats = Stats::take();
+    let stats = Stats::of_tables();
     let mut text = Text::<1024>::new();
     // What does not fit is cut: numbers have an end.
     let _ = core::fmt::write(

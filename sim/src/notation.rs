@@ -109,13 +109,13 @@ fn operation(word: &str) -> Option<Operation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::SCENARIOS;
+    use crate::scenario::{SCENARIOS, Sizes};
 
     #[test]
     fn every_program_survives_its_notation() {
         for scenario in SCENARIOS {
             for seed in 0..20 {
-                let program = scenario.program(seed, 0, 3, 50, 16 << 10);
+                let program = scenario.program(seed, 0, 3, 50, Sizes::around(16 << 10));
                 let text = program.to_notation();
                 assert_eq!(Program::from_notation(&text, 3), Ok(program), "{text}");
             }

@@ -3,6 +3,7 @@
 //! A scenario is the situation, on the correct core; what is wrong is planted separately. The program is drawn from the
 //! seed and the schedule's number, so that a search meets many programs and each of them can be run alone.
 
+use hak_core::Geometry;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -133,18 +134,18 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 }
 
 impl Scenario {
-    /// The program of this seed and schedule. `small_max` is the geometry's largest block of a slab.
+    /// The program of this seed and schedule.
     pub fn program(
         &self,
         seed: u64,
         schedule: u64,
         threads: usize,
         operations: usize,
-        small_max: usize,
+        sizes: Sizes,
     ) -> Program {
         assert!(threads < THREADS_MAX, "one thread is the epilogue's");
         let threads = (0..threads)
-            .map(|thread| self.thread_program(seed, schedule, thread, operations, small_max))
+            .map(|thread| self.thread_program(seed, schedule, thread, operations, sizes))
             .collect();
         Program { threads }
     }
@@ -156,10 +157,36 @@ impl Scenario {
         schedule: u64,
         thread: usize,
         operations: usize,
-        small_max: usize,
+        sizes: Sizes,
     ) -> Vec<Operation> {
-        let mut draw = Draw::new(seed, schedule, thread, small_max);
+        let mut draw = Draw::new(seed, schedule, thread, sizes);
         (self.generate)(&mut draw, thread, operations)
+    }
+}
+
+/// What sizes a program's blocks have.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// The largest block of a slab.
+    pub small_max: usize,
+    /// About the largest block of all.
+    pub large_max: usize,
+}
+
+impl Sizes {
+    /// Blocks of at most so many times the largest block of a slab, in any case.
+    const LARGE: usize = 48;
+
+    /// Sizes for an allocator of which no more is known than its largest block of a slab.
+    pub const fn around(small_max: usize) -> Sizes {
+        Sizes { small_max, large_max: small_max * Sizes::LARGE }
+    }
+
+    /// Sizes that meet all of a geometry: some mappings are so large that they grow by moving.
+    pub const fn of(geometry: &Geometry) -> Sizes {
+        let sizes = Sizes::around(geometry.small_max);
+        let moving = geometry.relocate_min * 5 / 2;
+        if moving > sizes.large_max { Sizes { large_max: moving, ..sizes } } else { sizes }
     }
 }
 
@@ -167,11 +194,14 @@ impl Scenario {
 pub(crate) struct Draw {
     random: ChaCha8Rng,
     small_max: usize,
+    /// The largest blocks of all, if no others are as large.
+    largest: Option<usize>,
     classes: [u32; 2],
 }
 
 impl Draw {
-    fn new(seed: u64, schedule: u64, thread: usize, small_max: usize) -> Draw {
+    fn new(seed: u64, schedule: u64, thread: usize, sizes: Sizes) -> Draw {
+        let Sizes { small_max, large_max } = sizes;
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..16].copy_from_slice(&schedule.to_le_bytes());
@@ -182,7 +212,8 @@ impl Draw {
         let classes = [0, 1].map(|one| (small_max >> (random.next_u32() % (1 + 2 * one))) as u32);
         random.set_stream(thread as u64 + 1);
         random.set_word_pos(0);
-        Draw { random, small_max, classes }
+        let largest = (large_max > small_max * Sizes::LARGE).then_some(large_max);
+        Draw { random, small_max, largest, classes }
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -232,9 +263,14 @@ impl Draw {
     }
 
     /// As [`Draw::whole_size`]; in every third program, mappings of their own only, of one to three units of the tiny
-    /// geometry.
+    /// geometry, or so large that they grow by moving.
     fn large_or_whole_size(&mut self) -> u32 {
         if self.classes[1] as usize * 4 == self.small_max {
+            if let Some(largest) = self.largest
+                && self.below(8) == 0
+            {
+                return (largest * 2 / 5 + 1 + self.below(largest * 3 / 5)) as u32;
+            }
             (self.small_max * 8 + 1 + self.below(self.small_max * 40)) as u32
         } else {
             self.whole_size()
@@ -467,7 +503,8 @@ mod tests {
     #[test]
     fn a_program_depends_on_seed_schedule_and_thread_only() {
         for scenario in SCENARIOS {
-            let program = |seed, schedule| scenario.program(seed, schedule, 3, 20, 64);
+            let program =
+                |seed, schedule| scenario.program(seed, schedule, 3, 20, Sizes::around(64));
             assert_eq!(program(42, 7), program(42, 7));
             assert_ne!(program(42, 7), program(42, 8));
             assert_ne!(program(42, 7), program(43, 7));
@@ -480,8 +517,8 @@ mod tests {
     #[test]
     fn a_longer_program_begins_with_the_shorter_one() {
         for scenario in SCENARIOS {
-            let short = scenario.program(1, 2, 2, 10, 64);
-            let long = scenario.program(1, 2, 3, 20, 64);
+            let short = scenario.program(1, 2, 2, 10, Sizes::around(64));
+            let long = scenario.program(1, 2, 3, 20, Sizes::around(64));
             for thread in 0..2 {
                 assert_eq!(short.threads[thread], long.threads[thread][..10]);
             }

@@ -9,7 +9,7 @@ use crate::events::{self, Events, Kill};
 use crate::faults;
 use crate::program::Program;
 use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, Weakening, WorldGeometry};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, Sizes};
 
 /// Which sizes and thresholds the simulated allocator has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -29,11 +29,11 @@ impl GeometryName {
         }
     }
 
-    /// The largest block of a slab.
-    pub const fn small_max(self) -> usize {
+    /// What sizes a program's blocks have.
+    pub const fn sizes(self) -> Sizes {
         match self {
-            GeometryName::Tiny => Tiny::GEOMETRY.small_max,
-            GeometryName::Production => Production::GEOMETRY.small_max,
+            GeometryName::Tiny => Sizes::of(&Tiny::GEOMETRY),
+            GeometryName::Production => Sizes::of(&Production::GEOMETRY),
         }
     }
 }
@@ -171,10 +171,10 @@ impl Settings {
 
     /// What the threads do.
     pub fn program(&self) -> Program {
-        let small_max = self.geometry.small_max();
+        let sizes = self.geometry.sizes();
         let (threads, operations) = (self.threads, self.operations);
         let mut program =
-            self.scenario.program(self.seed, self.schedule, threads, operations, small_max);
+            self.scenario.program(self.seed, self.schedule, threads, operations, sizes);
         events::cut(&mut program, self);
         program
     }

@@ -18,7 +18,7 @@ use super::totals::Totals;
 use super::worker::{Stage, Worker};
 use super::{Finding, Plan, child, oracle};
 use crate::program::Operation;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Sizes};
 
 /// Everything is looked at when so much time has passed since the last time.
 const AUDIT_EVERY: Duration = Duration::from_millis(100);
@@ -123,7 +123,13 @@ fn run_round<S: Subject>(
     let programs: Vec<Vec<Operation>> = (0..plan.threads)
         .map(|thread| {
             let (operations, small_max) = (shape.operations, shape.small_max);
-            shape.scenario.thread_program(plan.seed, round, thread, operations, small_max)
+            shape.scenario.thread_program(
+                plan.seed,
+                round,
+                thread,
+                operations,
+                Sizes::around(small_max),
+            )
         })
         .collect();
     let stage = Stage::new(subject, shadow, shape, end);
