@@ -1,9 +1,9 @@
 //! Decay: memory that stays idle goes back to the system after a while.
 //!
-//! Nothing runs in the background, unless the platform has a thread for it. Whoever gives memory back, or takes some from the pool, looks whether a round is due;
-//! one thread then makes it. A round gives up what was idle in the round before already and was not used since, and marks
-//! what is idle now: idle memory lives for one to two intervals (`Geometry::decay_interval`). A SuperSlab's mark is a bit of its
-//! word that every change of its slots clears; that of a kept mapping is a bit of its entry.
+//! Nothing runs by itself. Whoever gives memory back, takes some from the pool, or is there for that (`Allocator::tick`) looks
+//! whether a round is due; one thread then makes it. A round gives up what was idle in the round before already and was not used
+//! since, and marks what is idle now: idle memory lives for one to two intervals (`Geometry::decay_interval`). A SuperSlab's mark
+//! is a bit of its word that every change of its slots clears; that of a kept mapping is a bit of its entry.
 //!
 //! While nothing is idle no round is due, and nobody asks for the time.
 //!

@@ -31,6 +31,7 @@
 //! | [`index_stack`] | a lock-free stack of descriptors                                             |
 //! | [`slot`], [`size_class`], [`geometry`] | arithmetic, not generic                               |
 //! | [`inspect`]    | a walk over everything at rest, for accounting and pictures                   |
+//! | `place`        | what lies at an address, in words                                             |
 //! | [`platform`], [`fault`] | the boundary                                                         |
 #![no_std]
 
@@ -50,6 +51,7 @@ pub mod index_stack;
 pub mod inspect;
 mod large;
 mod ownership;
+mod place;
 pub mod platform;
 mod pool;
 pub mod range;

@@ -1,10 +1,11 @@
 //! A thread that gives idle memory back while the program does nothing; only if it is asked for.
 //!
-//! Without it, rounds of decay are made by threads that allocate and free, and a program that stops doing so keeps what is idle then. A
-//! library that starts threads on its own surprises programs (some system calls are for processes of one thread only), so it is a choice.
+//! Without it, rounds of decay are made by threads that allocate and free, and a program that stops doing so keeps what is idle
+//! then. A library that starts threads on its own surprises programs (some system calls are for processes of one thread only), so
+//! it is a choice.
 //!
-//! The thread sleeps, and makes the rounds that are due. It has no heap, allocates nothing, and no signal is delivered to it. In the child
-//! of a fork it is started anew.
+//! The thread sleeps, and makes the rounds that are due. It has no heap, allocates nothing, and no signal is delivered to it. In
+//! the child of a fork it is started anew.
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;

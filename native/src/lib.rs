@@ -27,7 +27,8 @@
 //!
 //! Empty memory is kept in reserve, within bounds, since it will probably be asked for again. What stays unused goes back to
 //! the system after a quarter to half a second, while the program goes on to call the allocator, or with
-//! [`Hak::start_background`] also if it does not; [`Hak::collect`] gives it back now. [`Hak::set_limit`] bounds what is had from the system at all, and [`stats()`] says what is in use.
+//! [`Hak::start_background`] also if it does not; [`Hak::collect`] gives it back now. [`Hak::set_limit`] bounds what is had from
+//! the system at all, and [`stats()`] says what is in use.
 //!
 //! # `errno`
 //!

@@ -20,9 +20,9 @@
 //! `MADV_DONTNEED` is only a hint (all other systems), fresh inaccessible pages are mapped over the range instead. Pages
 //! that were moved are the exception: see [`crate::relocation`].
 //!
-//! The system refuses that call for memory that is locked (`mlockall`), unless it is asked in so many words, and a sandbox may refuse it
-//! altogether. The pages are then cleared by hand: that gives nothing back, and is what was promised otherwise. With a refusal, units that
-//! were used once could never be used again.
+//! The system refuses that call for memory that is locked (`mlockall`), unless it is asked in so many words, and a sandbox may
+//! refuse it altogether. The pages are then cleared by hand: that gives nothing back, and is what was promised otherwise. With a
+//! refusal, units that were used once could never be used again.
 //!
 //! # Why whole units
 //!

@@ -11,65 +11,24 @@
 //! The measure that decreases: threads, then operations, then turns, then what happened beside the turns (refused system
 //! calls, older stores that were read), then steps.
 
-use std::io;
-use std::ops::ControlFlow;
+mod failing;
+mod guides;
 
-use hak_replay::{Choice, Guide, Recorder, StepSeen};
-use hak_traces::{Config, EVENT_PLAIN, Outcome, Trace};
+use std::io;
+
+use failing::{
+    Done, Failing, joined_earlier, joined_later, turns_of, without_operation, without_operations,
+    without_thread,
+};
+use guides::{SAMPLE, SampleGuide, TurnsGuide};
+use hak_replay::Recorder;
+use hak_traces::{Config, Outcome, Trace};
 
 use crate::events::{self, Events, Kill};
 use crate::program::Program;
-use crate::runtime::THREADS_MAX;
 use crate::runtime::strategy::Choices;
 use crate::settings::Settings;
 use crate::simulation::{Extras, Report, Simulator};
-
-/// A step of a thread: the number of its operation, counted from one, and of the step in it. Ordered as they happen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment {
-    operation: u32,
-    step: u32,
-}
-
-impl Moment {
-    /// The step that the thread does next, if it belongs to `operation`.
-    fn next(self, operation: u32) -> Moment {
-        let step = if operation == self.operation { self.step + 1 } else { 1 };
-        Moment { operation, step }
-    }
-}
-
-/// A thread goes until it has done this step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Turn {
-    thread: u8,
-    until: Moment,
-}
-
-/// Something that happened to a step: a refused system call, a spurious failure, an older store that was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Incident {
-    thread: u8,
-    moment: Moment,
-    event: u8,
-}
-
-/// A run that fails.
-#[derive(Clone)]
-struct Failing {
-    program: Program,
-    turns: Vec<Turn>,
-    incidents: Vec<Incident>,
-    steps: u64,
-}
-
-impl Failing {
-    fn measure(&self) -> (usize, usize, usize, usize, u64) {
-        let operations = self.program.operations();
-        let (turns, incidents) = (self.turns.len(), self.incidents.len());
-        (self.program.threads.len(), operations, turns, incidents, self.steps)
-    }
-}
 
 /// What shrinking made of a trace.
 pub struct Shrunk {
@@ -126,28 +85,6 @@ pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shr
         }
     }
     shrinker.finish(best, before)
-}
-
-/// A step that was done: its thread, its operation, and what happened to it.
-type Done = (u8, u32, u8);
-
-/// The turns of a row of steps, and what happened to them.
-fn turns_of(steps: &[Done]) -> (Vec<Turn>, Vec<Incident>) {
-    let mut turns: Vec<Turn> = Vec::new();
-    let mut incidents = Vec::new();
-    let mut moments = [Moment::default(); 256];
-    for &(thread, operation, event) in steps {
-        let moment = moments[usize::from(thread)].next(operation);
-        moments[usize::from(thread)] = moment;
-        match turns.last_mut() {
-            Some(turn) if turn.thread == thread => turn.until = moment,
-            _ => turns.push(Turn { thread, until: moment }),
-        }
-        if event != EVENT_PLAIN {
-            incidents.push(Incident { thread, moment, event });
-        }
-    }
-    (turns, incidents)
 }
 
 struct Shrinker<'a> {
@@ -352,164 +289,6 @@ fn settings_for(settings: &Settings, program: &Program) -> Settings {
     };
     let events = Events { kill, ..settings.events };
     Settings { threads, operations: longest.max(1), events, ..*settings }
-}
-
-fn without_thread(failing: &Failing, thread: usize) -> Failing {
-    let mut candidate = failing.clone();
-    candidate.program.threads.remove(thread);
-    candidate.turns.retain(|turn| usize::from(turn.thread) != thread);
-    for turn in &mut candidate.turns {
-        turn.thread -= u8::from(usize::from(turn.thread) > thread);
-    }
-    candidate.incidents.retain(|incident| usize::from(incident.thread) != thread);
-    for incident in &mut candidate.incidents {
-        incident.thread -= u8::from(usize::from(incident.thread) > thread);
-    }
-    candidate
-}
-
-fn without_operations(failing: &Failing, thread: usize, start: usize, end: usize) -> Failing {
-    let mut candidate = failing.clone();
-    candidate.program.threads[thread].drain(start..end);
-    for turn in candidate.turns.iter_mut().filter(|turn| usize::from(turn.thread) == thread) {
-        let operation = turn.until.operation as usize;
-        if operation > end {
-            turn.until.operation -= (end - start) as u32;
-        } else if operation > start {
-            // To the end of the operation before.
-            turn.until = Moment { operation: start as u32, step: u32::MAX };
-        }
-    }
-    let is_taken = |incident: &Incident| {
-        let operation = incident.moment.operation as usize;
-        usize::from(incident.thread) == thread && operation > start && operation <= end
-    };
-    candidate.incidents.retain(|incident| !is_taken(incident));
-    for incident in &mut candidate.incidents {
-        if usize::from(incident.thread) == thread && incident.moment.operation as usize > end {
-            incident.moment.operation -= (end - start) as u32;
-        }
-    }
-    candidate
-}
-
-/// Without one operation, counted over all threads.
-fn without_operation(failing: &Failing, mut number: usize) -> Failing {
-    for (thread, operations) in failing.program.threads.iter().enumerate() {
-        match number.checked_sub(operations.len()) {
-            Some(rest) => number = rest,
-            None => return without_operations(failing, thread, number, number + 1),
-        }
-    }
-    unreachable!("the number is below that of all operations")
-}
-
-fn joined_later(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
-    let mut turns = turns.to_vec();
-    turns.remove(place);
-    Some(turns)
-}
-
-fn joined_earlier(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
-    let turn = turns[place];
-    let earlier = (0..place).rev().find(|&earlier| turns[earlier].thread == turn.thread)?;
-    let mut turns = turns.to_vec();
-    turns[earlier].until = turn.until;
-    turns.remove(place);
-    Some(turns)
-}
-
-/// Key of the stream from which samples are drawn.
-const SAMPLE: u64 = 0x7361_6d70_6c65;
-
-/// Threads have an order, and the first that can go goes; at a few steps the running one is put last.
-struct SampleGuide {
-    order: [u8; THREADS_MAX],
-    demotions: [u64; 5],
-    executed: Vec<Done>,
-}
-
-impl SampleGuide {
-    fn new(mut choices: Choices, steps: u64) -> SampleGuide {
-        let mut order: [u8; THREADS_MAX] = std::array::from_fn(|thread| thread as u8);
-        for place in (1..order.len()).rev() {
-            order.swap(place, choices.below(place + 1));
-        }
-        let demotions = [0; 5].map(|_| choices.word() % (steps + 1));
-        SampleGuide { order, demotions, executed: Vec::new() }
-    }
-}
-
-impl Guide for SampleGuide {
-    fn choose(&mut self, step: u64, runnable: &[u8]) -> Choice {
-        let first = |order: &[u8]| order.iter().copied().find(|thread| runnable.contains(thread));
-        let mut thread = first(&self.order).unwrap_or(runnable[0]);
-        if self.demotions.contains(&step) {
-            let place = self.order.iter().position(|&other| other == thread).unwrap_or(0);
-            self.order[place..].rotate_left(1);
-            thread = first(&self.order).unwrap_or(thread);
-        }
-        Choice::Thread { thread, event: EVENT_PLAIN }
-    }
-
-    fn event(&mut self, _step: u64, _thread: u8, _operation: u32) -> Option<u8> {
-        None
-    }
-
-    fn executed(&mut self, _step: u64, seen: &StepSeen, _digest: u64) -> ControlFlow<()> {
-        self.executed.push((seen.thread, seen.operation, seen.event));
-        ControlFlow::Continue(())
-    }
-}
-
-/// Follows turns; after the last one nobody is preempted any more.
-struct TurnsGuide<'a> {
-    failing: &'a Failing,
-    next: usize,
-    /// The last step of each thread.
-    moments: [Moment; THREADS_MAX],
-    executed: Vec<Done>,
-    recorder: Option<Recorder>,
-}
-
-impl<'a> TurnsGuide<'a> {
-    fn new(failing: &'a Failing, recorder: Option<Recorder>) -> TurnsGuide<'a> {
-        let moments = [Moment::default(); THREADS_MAX];
-        TurnsGuide { failing, next: 0, moments, executed: Vec::new(), recorder }
-    }
-}
-
-impl Guide for TurnsGuide<'_> {
-    fn choose(&mut self, _step: u64, runnable: &[u8]) -> Choice {
-        while let Some(turn) = self.failing.turns.get(self.next) {
-            let over = self.moments[usize::from(turn.thread)] >= turn.until;
-            if !over && runnable.contains(&turn.thread) {
-                return Choice::Thread { thread: turn.thread, event: EVENT_PLAIN };
-            }
-            self.next += 1;
-        }
-        let last = self.executed.last().map(|&(thread, ..)| thread);
-        let thread = last.filter(|thread| runnable.contains(thread)).unwrap_or(runnable[0]);
-        Choice::Thread { thread, event: EVENT_PLAIN }
-    }
-
-    fn event(&mut self, _step: u64, thread: u8, operation: u32) -> Option<u8> {
-        let moment = self.moments[usize::from(thread)].next(operation);
-        let mut incidents = self.failing.incidents.iter();
-        incidents
-            .find(|incident| incident.thread == thread && incident.moment == moment)
-            .map(|incident| incident.event)
-    }
-
-    fn executed(&mut self, _step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()> {
-        let moment = &mut self.moments[usize::from(seen.thread)];
-        *moment = moment.next(seen.operation);
-        self.executed.push((seen.thread, seen.operation, seen.event));
-        if let Some(recorder) = &mut self.recorder {
-            recorder.step(seen, digest);
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 #[cfg(test)]
