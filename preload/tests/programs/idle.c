@@ -1,4 +1,4 @@
-/* Allocates 96 MiB in blocks of 64 KiB and three of 8 MiB, frees them, and does nothing for two seconds. Says how many pages are
+/* Allocates 96 MiB in blocks of 64 KiB and three of 8 MiB, frees them, and does nothing for three seconds. Says how many pages are
    resident then; so does a child that was forked after that and does the same. */
 #include "check.h"
 
@@ -30,7 +30,7 @@ static void work_and_rest(void) {
         free(held[i]);
     for (int i = 0; i < 3; i++)
         free(large[i]);
-    sleep(2);
+    sleep(3);
     char line[32];
     int length = snprintf(line, sizeof line, "%ld\n", resident_pages());
     CHECK(write(1, line, length) == length);
