@@ -1,11 +1,10 @@
 //! The corpus: for each planted fault, the shrunk trace of a run that it makes fail. Each is replayed, and its
 //! explanation pinned.
 //!
-//! A change of the core may make traces diverge. Then they are found and shrunk again, for each fault:
+//! A change of the core may make traces diverge. Then they are found and shrunk again:
 //!
 //! ```console
-//! $ cargo run --release -- explore --plant FAULT --trace failing.hak
-//! $ cargo run --release -- shrink failing.hak -o traces/corpus/FAULT.hak
+//! $ cargo run --release -- corpus --record --stale
 //! ```
 
 use std::path::PathBuf;

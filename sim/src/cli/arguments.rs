@@ -46,6 +46,11 @@ pub(super) enum Command {
     Show(Show),
     /// Compares two traces.
     Diff(Diff),
+    /// The shrunk traces of all planted faults: replays them, or finds and records them anew.
+    ///
+    /// Exit codes: 0 all is as recorded (or recorded), 2 bad input, 3 a trace does not replay or is missing,
+    /// 4 a fault was not found: its trace stays as it was.
+    Corpus(Corpus),
     /// Scores the search: is it noticed when an ordering of the core is made weaker?
     Mutants(Mutants),
     /// Runs the scenarios on real threads, checked as far as that goes. Not deterministic.
@@ -285,6 +290,37 @@ pub(super) struct Diff {
     pub(super) first: PathBuf,
     /// The one to compare it with.
     pub(super) second: PathBuf,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Corpus {
+    /// Where the traces are, one for each planted fault.
+    #[arg(long, value_name = "FOLDER", default_value = "traces/corpus")]
+    pub(super) folder: PathBuf,
+    /// Replay each trace [default].
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Search for each fault, shrink what is found, and write its trace.
+    #[arg(long, conflicts_with = "check")]
+    pub(super) record: bool,
+    /// Only this fault.
+    #[arg(long, value_name = "FAULT", value_parser = fault)]
+    pub(super) only: Option<Fault>,
+    /// With --record: only the faults whose trace does not replay.
+    #[arg(long, requires = "record")]
+    pub(super) stale: bool,
+    /// The seed of the searches.
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// How many schedules a search has at most.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(super) schedules: u64,
+    /// OS threads that search; the result is the same for any number.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(super) jobs: usize,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
     pub(super) json: bool,

@@ -13,6 +13,7 @@
 //! `--json` prints one JSON object, last, on standard output. Progress goes to standard error, and only to a terminal.
 
 mod arguments;
+mod corpus;
 mod explore;
 mod explored;
 mod lists;
@@ -81,6 +82,7 @@ pub fn main() -> u8 {
         Some(Command::Shrink(options)) => replay::shrink(options),
         Some(Command::Show(options)) => replay::show(options),
         Some(Command::Diff(options)) => replay::diff(options),
+        Some(Command::Corpus(options)) => corpus::main(options),
         Some(Command::Mutants(options)) => mutants::main(options),
         Some(Command::Stress(options)) => stress::main(options),
         Some(Command::Scenarios(options)) => lists::scenarios(options),

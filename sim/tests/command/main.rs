@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_usage;
+mod corpus;
 mod determinism;
 mod digests;
 mod divergence;
