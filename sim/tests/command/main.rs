@@ -12,6 +12,7 @@ mod main_job;
 mod mutants;
 mod planted_faults;
 mod proving;
+mod readme;
 mod searching;
 mod showing;
 mod shrinking;
