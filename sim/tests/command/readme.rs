@@ -65,7 +65,7 @@ fn difference<'a>(shown: &[&'a str], printed: &[&'a str]) -> Option<(&'a str, &'
         }
         let same = |found: &&str| settled(found) == settled(line);
         let at = if skipping {
-            printed.iter().position(|found| same(found))
+            printed.iter().position(same)
         } else {
             printed.first().filter(|found| same(found)).map(|_| 0)
         };
