@@ -118,6 +118,22 @@ impl Geometry {
     }
     .check();
 
+    /// The tiny one's sister, for what that one has no room for: a map of several words, slabs that most sizes do not
+    /// divide, and a SuperSlab of as few slabs as can be, so that runs and mappings begin early.
+    pub const WIDE: Geometry = Geometry {
+        slab_shift: 9,
+        slabs_per_superslab: 2,
+        small_max: 128,
+        run_slabs_max: 1,
+        units_max: 256,
+        units_min: 64,
+        heaps_max: 8,
+        cache_bytes: 256,
+        refill_bytes: 256,
+        ..Geometry::TINY
+    }
+    .check();
+
     /// The same geometry, after its invariants were asserted.
     pub const fn check(self) -> Geometry {
         assert!(self.page_size.is_power_of_two());

@@ -8,7 +8,7 @@ use hak_traces::Config;
 use crate::events::{self, Events, Kill};
 use crate::faults;
 use crate::program::Program;
-use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, Weakening, WorldGeometry};
+use crate::runtime::{Memory, Production, THREADS_MAX, Tiny, Weakening, Wide, WorldGeometry};
 use crate::scenario::{self, Scenario, Sizes};
 
 /// Which sizes and thresholds the simulated allocator has.
@@ -16,6 +16,8 @@ use crate::scenario::{self, Scenario, Sizes};
 pub enum GeometryName {
     /// SuperSlabs of 1 KiB with 4 slabs.
     Tiny,
+    /// SuperSlabs of 1 KiB with 2 slabs, several words of units, and sizes that do not divide a slab.
+    Wide,
     /// SuperSlabs of 2 MiB with 32 slabs: what ships.
     Production,
 }
@@ -25,6 +27,7 @@ impl GeometryName {
     pub const fn name(self) -> &'static str {
         match self {
             GeometryName::Tiny => "tiny",
+            GeometryName::Wide => "wide",
             GeometryName::Production => "production",
         }
     }
@@ -33,6 +36,7 @@ impl GeometryName {
     pub const fn sizes(self) -> Sizes {
         match self {
             GeometryName::Tiny => Sizes::of(&Tiny::GEOMETRY),
+            GeometryName::Wide => Sizes::of(&Wide::GEOMETRY),
             GeometryName::Production => Sizes::of(&Production::GEOMETRY),
         }
     }
@@ -219,6 +223,7 @@ impl Settings {
         };
         let geometry = match config.geometry.as_str() {
             "tiny" => GeometryName::Tiny,
+            "wide" => GeometryName::Wide,
             "production" => GeometryName::Production,
             other => return Err(unknown("geometry", other)),
         };

@@ -17,7 +17,7 @@ use crate::program::{self, Program, USER_BYTES};
 use crate::prove::{self, Proof, Step, Way};
 use crate::runtime::{
     Access, Body, CLOCK_BYTES, Choice, ChoicePoint, Chooser, End, Plan, Production, Run, Sim,
-    Start, THREADS_MAX, ThreadId, Tiny, Violation, World, WorldConfig, WorldGeometry,
+    Start, THREADS_MAX, ThreadId, Tiny, Violation, Wide, World, WorldConfig, WorldGeometry,
 };
 use crate::settings::{GeometryName, Settings};
 use crate::states::States;
@@ -118,6 +118,7 @@ pub struct Extras {
 #[derive(Default)]
 pub struct Simulator {
     tiny: Option<World>,
+    wide: Option<World>,
     production: Option<World>,
     /// What counts the states of runs under their own strategy, if they are to be counted.
     pub(crate) states: Option<Box<States>>,
@@ -169,6 +170,10 @@ impl Simulator {
                 let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
                 Ok(prove_in::<Tiny>(world, settings, options, progress))
             }
+            GeometryName::Wide => {
+                let world = prepared::<Wide>(&mut self.wide, 4 << 20)?;
+                Ok(prove_in::<Wide>(world, settings, options, progress))
+            }
             GeometryName::Production => {
                 let world = prepared::<Production>(&mut self.production, 2 << 30)?;
                 Ok(prove_in::<Production>(world, settings, options, progress))
@@ -207,6 +212,11 @@ impl Simulator {
                 let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
                 let states = &mut self.states;
                 Ok(run_in::<Tiny>(world, settings, program, extras, drive, states))
+            }
+            GeometryName::Wide => {
+                let world = prepared::<Wide>(&mut self.wide, 4 << 20)?;
+                let states = &mut self.states;
+                Ok(run_in::<Wide>(world, settings, program, extras, drive, states))
             }
             GeometryName::Production => {
                 let world = prepared::<Production>(&mut self.production, 2 << 30)?;

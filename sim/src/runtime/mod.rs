@@ -68,7 +68,9 @@ pub use director::{Allowance, Answers};
 pub use footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};
 pub use observer::{Observer, Verdict, WorldView};
 pub use order_hash::{AllOfUse, Moment, Trail, Uses};
-pub use platform::{CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Word, WorldGeometry};
+pub use platform::{
+    CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Wide, Word, WorldGeometry,
+};
 pub use stage::{Stage, StepEnd, Stepped, Terms};
 pub use violation::{Finding, OtherAccess, Violation, oracle};
 pub use weak::{Memory, STORES_MAX};

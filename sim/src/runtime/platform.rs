@@ -35,6 +35,14 @@ impl WorldGeometry for Tiny {
     const GEOMETRY: Geometry = Geometry::TINY;
 }
 
+/// The geometry with several words of units, and sizes that do not divide a slab.
+#[derive(Clone, Copy, Debug)]
+pub struct Wide;
+
+impl WorldGeometry for Wide {
+    const GEOMETRY: Geometry = Geometry::WIDE;
+}
+
 impl WorldGeometry for Production {
     const GEOMETRY: Geometry =
         Geometry { units_max: 64, units_min: 64, heaps_max: 16, ..Geometry::PRODUCTION }.check();

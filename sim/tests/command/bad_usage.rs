@@ -31,7 +31,7 @@ fn unknown_names_are_refused_with_the_names_that_are_known() {
     }
     for command in ["--geometry round", "explore --geometry round"] {
         folder.run(command).refused("round");
-        folder.run(command).refused("tiny, production");
+        folder.run(command).refused("tiny, wide, production");
     }
     folder.run("--memory leaky").refused("sc");
     folder.run("--scenario all").refused("`hak-sim explore --scenario all`");
