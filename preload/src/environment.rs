@@ -86,7 +86,7 @@ extern "C" fn start(
         crash::install();
     }
     if BACKGROUND.is_on() && !Hak::start_background() {
-        let text = format_args!("hak: HAK_BACKGROUND stays off: the system has no thread for it");
+        let text = format_args!("hak: HAK_BACKGROUND stays off: no thread could be made");
         Text::line(text).print();
     }
     if VERBOSE.is_on() {
