@@ -47,6 +47,9 @@
 //! * The reserved range is a tebibyte of addresses. `mlockall(MCL_CURRENT)` counts it, so that only a process that may lock as
 //!   much as it likes (`CAP_IPC_LOCK`) can call it. Locked memory does not go back, on systems older than Linux 5.18.
 //!
+//! * A shared library that contains this crate is not unloaded by `dlclose`, with the GNU C library: threads may hold its blocks,
+//!   and call it when they end. Loaded again it goes on where it was.
+//!
 //! # Inside
 //!
 //! This crate is the machine's side of the boundary [`hak_core::Platform`]; the allocator itself is `hak-core`.
@@ -60,6 +63,8 @@ mod background;
 mod caches;
 mod errno;
 mod memory;
+#[cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))]
+mod pinned;
 mod platform;
 #[cfg(target_os = "linux")]
 mod relocation;
