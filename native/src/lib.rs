@@ -80,7 +80,7 @@ use core::alloc::{GlobalAlloc, Layout};
 
 pub use platform::Native;
 pub use spot::Spot;
-pub use stats::Stats;
+pub use stats::{Stats, Totals};
 pub use text::Text;
 
 /// What is in use; see [`Stats`].

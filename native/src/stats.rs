@@ -49,27 +49,19 @@ pub struct ClassStats {
     pub waste_bytes: usize,
 }
 
-/// What is in use. See the module's documentation for how exact that is.
-#[derive(Clone, Debug)]
-pub struct Stats {
+/// What is in use in all: small enough for a thread with the least stack that there is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
     /// Heaps that were ever in use at the same time.
     pub heaps: u32,
     /// SuperSlabs.
     pub superslabs: usize,
     /// Of these, the ones all of whose slabs are free.
     pub superslabs_free: usize,
-    /// Slabs of SuperSlabs, by state; see [`STATES`].
-    pub slabs: [usize; STATES.len()],
     /// Slabs that the pool has handed out: for small blocks of a class, or as runs.
     pub slabs_in_use: usize,
-    /// Slabs of runs that are one block each.
-    pub run_slabs: usize,
     /// Free slabs whose memory has not gone back to the system.
     pub slabs_idle: usize,
-    /// Whether the caches of all threads were looked into. If not, what lies in other threads' caches is counted as live.
-    pub caches_known: bool,
-    /// By size class.
-    pub classes: [ClassStats; CLASSES + 1],
     /// Mappings of their own.
     pub mappings: usize,
     /// Bytes of these.
@@ -78,51 +70,123 @@ pub struct Stats {
     pub kept_bytes: usize,
     /// Bytes that the system has committed for blocks.
     pub committed_bytes: usize,
+}
+
+/// What is in use. See the module's documentation for how exact that is.
+#[derive(Clone, Debug)]
+pub struct Stats {
+    /// In all.
+    pub totals: Totals,
+    /// Slabs of SuperSlabs, by state; see [`STATES`].
+    pub slabs: [usize; STATES.len()],
+    /// Slabs of runs that are one block each.
+    pub run_slabs: usize,
+    /// Whether the caches of all threads were looked into. If not, what lies in other threads' caches is counted as live.
+    pub caches_known: bool,
+    /// By size class.
+    pub classes: [ClassStats; CLASSES + 1],
     /// Bytes of the whole process that are resident; 0 where that is not known.
     pub resident_bytes: usize,
+}
+
+impl Totals {
+    /// Counts, without a system call. Any time will do, also before the first allocation; takes time in proportion to the units
+    /// that there are.
+    pub fn take() -> Totals {
+        Totals::visiting(|_, _| {})
+    }
+
+    /// As [`Totals::take`], and shows each SuperSlab.
+    fn visiting(mut see: impl FnMut(Range<Native>, u32)) -> Totals {
+        let mut totals = Totals {
+            heaps: Allocator::<Native>::heaps_used(),
+            slabs_idle: inspect::slots::<Native>().idle.max(0) as usize,
+            committed_bytes: Allocator::<Native>::committed(),
+            ..Totals::default()
+        };
+        if let Some(range) = Range::<Native>::get() {
+            inspect::units_in_use(range, |unit| match inspect::unit_word(range, unit).usage() {
+                Use::Shared => {
+                    totals.count_superslab(range, unit);
+                    see(range, unit);
+                }
+                Use::Large => {
+                    totals.mappings += 1;
+                    totals.mapping_bytes += inspect::mapping_bytes(range, unit);
+                }
+                Use::Retained => totals.kept_bytes += inspect::mapping_bytes(range, unit),
+                // The units of a mapping behind its first one, or one that changes its use just now.
+                Use::Free | Use::Retired => {}
+            });
+        }
+        totals
+    }
+
+    fn count_superslab(&mut self, range: Range<Native>, unit: u32) {
+        self.superslabs += 1;
+        let free = inspect::unit_word(range, unit).free_slots();
+        self.superslabs_free += usize::from(free == GEOMETRY.all_slots());
+        self.slabs_in_use += (GEOMETRY.slabs_per_superslab - free.count_ones()) as usize;
+    }
+
+    /// Bytes of all SuperSlabs.
+    pub fn superslab_bytes(&self) -> usize {
+        self.superslabs * GEOMETRY.unit_size()
+    }
+
+    /// Bytes of the slabs that the pool has handed out.
+    pub fn bound_bytes(&self) -> usize {
+        self.slabs_in_use * GEOMETRY.slab_size()
+    }
+
+    /// Bytes of the slabs that the pool has.
+    pub fn free_bytes(&self) -> usize {
+        self.superslab_bytes().saturating_sub(self.bound_bytes())
+    }
+
+    /// Bytes of SuperSlabs and mappings, used or not.
+    pub fn total_bytes(&self) -> usize {
+        self.superslab_bytes() + self.mapping_bytes + self.kept_bytes
+    }
+
+    /// Writes a few lines for people.
+    ///
+    /// # Errors
+    /// `out` refuses.
+    pub fn write_lines(&self, out: &mut impl Write) -> fmt::Result {
+        let resident = memory::resident_bytes();
+        writeln!(out, "hak {}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(
+            out,
+            "superslabs      = {:>12} bytes in {}",
+            self.superslab_bytes(),
+            self.superslabs
+        )?;
+        writeln!(out, "  slabs in use  = {:>12} bytes", self.bound_bytes())?;
+        writeln!(out, "  slabs not so  = {:>12} bytes", self.free_bytes())?;
+        writeln!(out, "mappings        = {:>12} bytes in {}", self.mapping_bytes, self.mappings)?;
+        writeln!(out, "  freed, kept   = {:>12} bytes", self.kept_bytes)?;
+        writeln!(out, "committed       = {:>12} bytes", self.committed_bytes)?;
+        writeln!(out, "resident        = {resident:>12} bytes")?;
+        writeln!(out, "heaps at once   = {:>12}", self.heaps)
+    }
 }
 
 impl Stats {
     /// Counts. Any time will do, also before the first allocation; takes time in proportion to the slabs that there are.
     pub fn take() -> Stats {
-        let mut stats = Stats::of_tables();
-        stats.resident_bytes = memory::resident_bytes();
+        let mut stats = Stats {
+            totals: Totals::default(),
+            slabs: [0; STATES.len()],
+            run_slabs: 0,
+            caches_known: false,
+            classes: [ClassStats::default(); CLASSES + 1],
+            resident_bytes: memory::resident_bytes(),
+        };
+        stats.totals = Totals::visiting(|range, unit| stats.count_superslab(range, unit));
         match Range::<Native>::get() {
             Some(range) => stats.count_cached(range),
             None => stats.caches_known = true,
-        }
-        stats
-    }
-
-    /// As [`Stats::take`], without a system call: resident bytes are 0, and what lies in caches is counted as live.
-    pub fn of_tables() -> Stats {
-        let mut stats = Stats {
-            heaps: Allocator::<Native>::heaps_used(),
-            superslabs: 0,
-            superslabs_free: 0,
-            slabs: [0; STATES.len()],
-            slabs_in_use: 0,
-            run_slabs: 0,
-            slabs_idle: inspect::slots::<Native>().idle.max(0) as usize,
-            caches_known: false,
-            classes: [ClassStats::default(); CLASSES + 1],
-            mappings: 0,
-            mapping_bytes: 0,
-            kept_bytes: 0,
-            committed_bytes: Allocator::<Native>::committed(),
-            resident_bytes: 0,
-        };
-        if let Some(range) = Range::<Native>::get() {
-            inspect::units_in_use(range, |unit| match inspect::unit_word(range, unit).usage() {
-                Use::Shared => stats.count_superslab(range, unit),
-                Use::Large => {
-                    stats.mappings += 1;
-                    stats.mapping_bytes += inspect::mapping_bytes(range, unit);
-                }
-                Use::Retained => stats.kept_bytes += inspect::mapping_bytes(range, unit),
-                // The units of a mapping behind its first one, or one that changes its use just now.
-                Use::Free | Use::Retired => {}
-            });
         }
         stats
     }
@@ -148,10 +212,7 @@ impl Stats {
     }
 
     fn count_superslab(&mut self, range: Range<Native>, unit: u32) {
-        self.superslabs += 1;
         let free = inspect::unit_word(range, unit).free_slots();
-        self.superslabs_free += usize::from(free == GEOMETRY.all_slots());
-        self.slabs_in_use += (GEOMETRY.slabs_per_superslab - free.count_ones()) as usize;
         let first = unit * GEOMETRY.slabs_per_superslab;
         let mut bound = 0;
         for index in first..first + GEOMETRY.slabs_per_superslab {
@@ -177,31 +238,12 @@ impl Stats {
         self.run_slabs += taken.saturating_sub(bound);
     }
 
-    /// Bytes of all SuperSlabs.
-    pub fn superslab_bytes(&self) -> usize {
-        self.superslabs * GEOMETRY.unit_size()
-    }
-
-    /// Bytes of the slabs that the pool has handed out.
-    pub fn bound_bytes(&self) -> usize {
-        self.slabs_in_use * GEOMETRY.slab_size()
-    }
-
-    /// Bytes of the slabs that the pool has.
-    pub fn free_bytes(&self) -> usize {
-        self.superslab_bytes().saturating_sub(self.bound_bytes())
-    }
-
-    /// Bytes of SuperSlabs and mappings, used or not.
-    pub fn total_bytes(&self) -> usize {
-        self.superslab_bytes() + self.mapping_bytes + self.kept_bytes
-    }
-
     /// Writes one JSON object on one line. Classes of which there is nothing are left out.
     ///
     /// # Errors
     /// `out` refuses.
     pub fn write_json(&self, out: &mut impl Write) -> fmt::Result {
+        let all = &self.totals;
         write!(
             out,
             "{{\"hak\":\"{}\",\"process\":{},\"committed_bytes\":{},\"resident_bytes\":{},\
@@ -210,17 +252,17 @@ impl Stats {
              \"kept_bytes\":{},\"caches_known\":{},\"slabs\":{{",
             env!("CARGO_PKG_VERSION"),
             process(),
-            self.committed_bytes,
+            all.committed_bytes,
             self.resident_bytes,
-            self.heaps,
-            self.superslabs,
-            self.superslabs_free,
-            self.superslab_bytes(),
-            self.slabs_idle,
+            all.heaps,
+            all.superslabs,
+            all.superslabs_free,
+            all.superslab_bytes(),
+            all.slabs_idle,
             self.run_slabs,
-            self.mappings,
-            self.mapping_bytes,
-            self.kept_bytes,
+            all.mappings,
+            all.mapping_bytes,
+            all.kept_bytes,
             self.caches_known,
         )?;
         for (place, state) in STATES.iter().enumerate() {
@@ -246,27 +288,6 @@ impl Stats {
             comma = ",";
         }
         out.write_str("}}\n")
-    }
-
-    /// Writes a few lines for people.
-    ///
-    /// # Errors
-    /// `out` refuses.
-    pub fn write_lines(&self, out: &mut impl Write) -> fmt::Result {
-        writeln!(out, "hak {}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(
-            out,
-            "superslabs      = {:>12} bytes in {}",
-            self.superslab_bytes(),
-            self.superslabs
-        )?;
-        writeln!(out, "  slabs in use  = {:>12} bytes", self.bound_bytes())?;
-        writeln!(out, "  slabs not so  = {:>12} bytes", self.free_bytes())?;
-        writeln!(out, "mappings        = {:>12} bytes in {}", self.mapping_bytes, self.mappings)?;
-        writeln!(out, "  freed, kept   = {:>12} bytes", self.kept_bytes)?;
-        writeln!(out, "committed       = {:>12} bytes", self.committed_bytes)?;
-        writeln!(out, "resident        = {:>12} bytes", self.resident_bytes)?;
-        writeln!(out, "heaps at once   = {:>12}", self.heaps)
     }
 }
 
@@ -298,7 +319,7 @@ mod tests {
         let before = Stats::take();
         let counts = before.classes[class];
         assert!(counts.live == 500 && counts.live + counts.cached <= counts.capacity, "{counts:?}");
-        assert!(before.committed_bytes >= 500 * 3_000 && before.superslabs >= 1);
+        assert!(before.totals.committed_bytes >= 500 * 3_000 && before.totals.superslabs >= 1);
         for block in held {
             // SAFETY: the block is ours.
             unsafe { Hak::free(block) };

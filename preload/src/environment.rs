@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
-use native::{Hak, Stats, Text};
+use native::{Hak, Stats, Text, Totals};
 
 use crate::crash;
 
@@ -262,7 +262,7 @@ extern "C" fn end() {
         let _ = Stats::take().write_json(&mut text);
     }
     if VERBOSE.is_on() {
-        let bytes = Stats::of_tables().total_bytes();
+        let bytes = Totals::take().total_bytes();
         // SAFETY: no precondition.
         let process = unsafe { libc::getpid() };
         let _ = writeln!(text, "hak: process {process} ends with {bytes} bytes from the system");

@@ -12,7 +12,7 @@
 use core::ffi::{c_int, c_void};
 
 use libc::{FILE, size_t};
-use native::{Hak, Stats, Text};
+use native::{Hak, Text, Totals};
 
 /// Bytes that the program may use of a block; 0 for null.
 ///
@@ -38,9 +38,9 @@ pub(crate) extern "C" fn hak_owns(address: *const c_void) -> c_int {
 /// here.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc_trim(_top: size_t) -> c_int {
-    let before = Stats::of_tables().total_bytes();
+    let before = Totals::take().total_bytes();
     Hak::collect();
-    c_int::from(Stats::of_tables().total_bytes() < before)
+    c_int::from(Totals::take().total_bytes() < before)
 }
 
 /// The C library's structure, whose fields are `size_t`.
@@ -66,7 +66,7 @@ pub(crate) struct MallInfo([c_int; 10]);
 /// See the module's table.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn mallinfo2() -> MallInfo2 {
-    let stats = Stats::of_tables();
+    let stats = Totals::take();
     MallInfo2 {
         arena: stats.superslab_bytes(),
         hblks: stats.mappings,
@@ -101,7 +101,7 @@ pub(crate) extern "C" fn mallinfo() -> MallInfo {
 pub(crate) extern "C" fn malloc_stats() {
     let mut text = Text::<1024>::new();
     // What does not fit is cut.
-    let _ = Stats::take().write_lines(&mut text);
+    let _ = Totals::take().write_lines(&mut text);
     text.print();
 }
 
@@ -114,7 +114,7 @@ pub(crate) unsafe extern "C" fn malloc_info(options: c_int, file: *mut FILE) -> 
     if options != 0 {
         return libc::EINVAL;
     }
-    let stats = Stats::of_tables();
+    let stats = Totals::take();
     let mut text = Text::<1024>::new();
     // What does not fit is cut: numbers have an end.
     let _ = core::fmt::write(
