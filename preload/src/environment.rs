@@ -47,7 +47,7 @@ static BACKGROUND: Switch = Switch::new(
 );
 static CRASH_REPORT: Switch = Switch::new(
     "HAK_CRASH_REPORT",
-    "prints a line on SIGSEGV, SIGBUS and SIGABRT, before the program's own handler",
+    "prints a line on SIGSEGV, SIGBUS and SIGABRT, unless the program has a handler of its own",
 );
 
 /// The variable that is a number of bytes, and what it does.

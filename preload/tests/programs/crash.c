@@ -13,6 +13,11 @@ static void with_address(int signal, siginfo_t *info, void *context) {
     dprintf(2, "own handler of %d at %p\n", signal, info->si_addr);
     siglongjmp(back, 1);
 }
+static struct sigaction before;
+static void first_the_own_one(int signal, siginfo_t *info, void *context) {
+    dprintf(2, "own handler of %d\n", signal);
+    before.sa_sigaction(signal, info, context);
+}
 static void touch(uintptr_t address) { *(volatile char *)address = 1; }
 
 static int volatile bottomless = 1;
@@ -31,7 +36,7 @@ int main(int count, char **arguments) {
     } else if (!strcmp(how, "abort")) {
         abort();
     } else if (!strcmp(how, "signal")) {
-        CHECK(signal(SIGSEGV, simple) == SIG_DFL);
+        CHECK(signal(SIGSEGV, simple) != SIG_ERR);
         CHECK(signal(SIGSEGV, simple) == simple);
         touch(0x10);
     } else if (!strcmp(how, "sigaction")) {
@@ -49,6 +54,12 @@ int main(int count, char **arguments) {
         new.sa_flags = 0;
         CHECK(sigaction(SIGSEGV, &new, &old) == 0 && old.sa_sigaction == with_address);
         touch(0x30);
+    } else if (!strcmp(how, "chained")) {
+        new.sa_sigaction = first_the_own_one;
+        new.sa_flags = SA_SIGINFO;
+        CHECK(sigaction(SIGSEGV, &new, &before) == 0);
+        CHECK(before.sa_flags & SA_SIGINFO);
+        touch(0x10);
     } else if (!strcmp(how, "freed")) {
         /* The address lies in memory of hak that was given back or never used. */
         char *large = keep(malloc(50 << 20));
@@ -59,7 +70,7 @@ int main(int count, char **arguments) {
         CHECK(sigaltstack(&stack, NULL) == 0);
         return recurse(0);
     } else if (!strcmp(how, "ignored")) {
-        CHECK(signal(SIGSEGV, SIG_IGN) == SIG_DFL);
+        CHECK(signal(SIGSEGV, SIG_IGN) != SIG_ERR);
         raise(SIGSEGV);
         return 5;
     } else if (!strcmp(how, "interior")) {
