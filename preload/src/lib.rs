@@ -4,6 +4,7 @@
 //! |-----------------|---------------------------------------------------------------------------|
 //! | [`malloc`]      | malloc, calloc, realloc, free and their relatives                         |
 //! | [`aligned`]     | posix_memalign, aligned_alloc, memalign, valloc, pvalloc                  |
+//! | [`libc_names`]  | the same by the C library's own names: `__libc_malloc` and others         |
 //! | [`cxx`]         | every form of `operator new` and `operator delete`                        |
 //! | [`information`] | malloc_usable_size, malloc_trim, mallinfo2, mallopt and other questions   |
 //! | [`environment`] | the `HAK_*` variables, read by a constructor; what is said at the end     |
@@ -30,6 +31,7 @@ mod cxx;
 mod environment;
 mod errno;
 mod information;
+mod libc_names;
 mod malloc;
 
 /// As it ships, the library is built without Rust's standard library and without unwinding: less of it is mapped into each
