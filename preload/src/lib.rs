@@ -5,6 +5,7 @@
 //! | [`malloc`]      | malloc, calloc, realloc, free and their relatives                         |
 //! | [`aligned`]     | posix_memalign, aligned_alloc, memalign, valloc, pvalloc                  |
 //! | [`libc_names`]  | the same by the C library's own names: `__libc_malloc` and others         |
+//! | [`deep_binding`]| `dlopen`, which makes every library find these functions                  |
 //! | [`cxx`]         | every form of `operator new` and `operator delete`                        |
 //! | [`information`] | malloc_usable_size, malloc_trim, mallinfo2, mallopt and other questions   |
 //! | [`environment`] | the `HAK_*` variables, read by a constructor; what is said at the end     |
@@ -28,6 +29,7 @@
 mod aligned;
 mod crash;
 mod cxx;
+mod deep_binding;
 mod environment;
 mod errno;
 mod information;
