@@ -3,6 +3,8 @@
 //! Without any of them nothing is ever printed. Reading allocates nothing, and no function of the allocator waits for it:
 //! what is allocated before the constructor runs is allocated like everything else. What is said at the end is said by
 //! processes that end by `exit` or by returning from `main`, and not by `_exit` or a signal.
+//!
+//! A process that has more rights than who started it (a set-user-id program; the system calls it `AT_SECURE`) reads none of them.
 
 use core::ffi::{CStr, c_char, c_int};
 use core::fmt::Write;
@@ -76,6 +78,10 @@ extern "C" fn start(
     _arguments: *const *const c_char,
     environment: *mut *const c_char,
 ) {
+    // SAFETY: no precondition.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return;
+    }
     // SAFETY: the C library calls constructors with the environment, a list that ends in null, while there is one
     // thread.
     unsafe { read(environment) };
