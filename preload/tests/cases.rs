@@ -361,7 +361,6 @@ fn b1_idle_memory_is_bounded_for_the_process() {
 }
 
 #[test]
-#[ignore = "row B2: not mended yet"]
 fn b2_no_call_pauses_for_the_sake_of_others() {
     let _alone = alone();
     eprint!("{}", right(&mut command("latency.c", &["1024"])));
@@ -392,7 +391,6 @@ fn b5_advice_goes_when_pages_go_back() {
 }
 
 #[test]
-#[ignore = "row B6: not mended yet"]
 fn b6_strings_of_several_threads_take_no_more_than_without() {
     let _alone = alone();
     let with = numbers(&right(&mut command("strings.c", &[])));

@@ -1,28 +1,32 @@
-/* latency MIB: so many MiB in blocks of 64 KiB; a tenth is freed, in order; then one block at a time. The longest call, in time of the
-   processor, is below 1 ms; the best of some attempts counts, since other programs use the machine's caches. */
+/* latency MIB: so many MiB in blocks of 64 KiB, of which a tenth is freed, in order: less than what makes hak give memory back at once, so
+   that it is for a later round. Then pairs of malloc and free of other sizes. The longest call, in time of the processor, is below
+   1 ms; the best of some attempts counts, since other programs use the machine's caches. */
 #include "case.h"
 static double now(void) { return seconds_of(CLOCK_THREAD_CPUTIME_ID) * 1e3; }
 int main(int count, char **arguments) {
     CHECK(count == 2);
-    long blocks = atol(arguments[1]) << 4;
-    char **held = malloc(blocks * sizeof *held);
+    long blocks = atol(arguments[1]) << 4, tenth = blocks / 10;
+    char **held = calloc(blocks, sizeof *held);
     double best = 1e9;
     for (int attempt = 0; attempt < 3; attempt++) {
         for (long i = 0; i < blocks; i++) {
-            if (attempt && i >= blocks / 2) continue;
+            if (held[i]) continue;
             CHECK((held[i] = malloc(65000)) != NULL);
             for (int k = 0; k < 65000; k += 4096) held[i][k] = 1;
         }
         double freeing = 0, pairing = 0;
-        for (long i = 0; i < blocks / 2; i++) {
+        for (long i = 0; i < tenth; i++) {
             double begin = now();
             free(held[i]);
             double time = now() - begin;
+            held[i] = NULL;
             if (time > freeing) freeing = time;
         }
-        for (double end = seconds() + 1; seconds() < end; usleep(1000)) {
+        int size = 0;
+        for (double end = seconds() + 1.2; seconds() < end; usleep(500)) {
+            size = (size + 70001) % 900000;
             double begin = now();
-            char *block = malloc(65000);
+            char *block = malloc(size);
             block[0] = 1;
             free(block);
             double time = now() - begin;
