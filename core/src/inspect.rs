@@ -137,6 +137,21 @@ pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnM
     }
 }
 
+/// The limit of the committed bytes; 0 for none.
+pub fn limit<P: Platform>() -> usize {
+    root::<P>().limit.load(Ordering::Relaxed)
+}
+
+/// What is counted as committed.
+pub fn committed<P: Platform>() -> usize {
+    crate::budget::committed::<P>()
+}
+
+/// What is counted as kept in freed mappings: the bytes of their units.
+pub fn retained_bytes<P: Platform>() -> usize {
+    root::<P>().retained_bytes.load(Ordering::Relaxed)
+}
+
 /// Whether a round of decay is to come.
 pub fn is_round_to_come<P: Platform>() -> bool {
     root::<P>().decay_due.load(Ordering::Relaxed) != 0

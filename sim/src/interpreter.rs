@@ -5,6 +5,7 @@
 //! is none: what the number means is the side's business.
 
 use crate::program::Operation;
+use crate::runtime::Written;
 
 /// What a thread of a program acts upon.
 pub trait Side {
@@ -16,8 +17,12 @@ pub trait Side {
     fn hold(&mut self, register: usize, block: usize);
     /// Puts a block, or nothing, into a mailbox; what was there.
     fn exchange(&mut self, mailbox: usize, block: usize) -> usize;
-    /// Asks for a block; 0 if there is no memory.
-    fn allocate(&mut self, size: usize, align: usize, zeroed: bool) -> usize;
+    /// Asks for a block, and writes so much of it; 0 if there is no memory.
+    fn allocate(&mut self, size: usize, align: usize, zeroed: bool, written: Written) -> usize;
+    /// Copies bytes from a place in a block to a place in one.
+    fn copy(&mut self, from: (usize, usize), to: (usize, usize), bytes: usize);
+    /// Exchanges what two blocks hold.
+    fn swap(&mut self, one: usize, other: usize);
     /// Gives a block back.
     fn free(&mut self, block: usize);
     /// Changes a block's size. What holds the contents then: the same block if there is no memory.
@@ -28,14 +33,22 @@ pub trait Side {
     fn collect(&mut self);
     /// The thread ends, and a new one begins in its place.
     fn end(&mut self);
+    /// The thread ends; what it does from then on it does without a heap, as long as it can.
+    fn end_for_good(&mut self);
+    /// Looks whether a round of decay is due.
+    fn tick(&mut self);
+    /// Limits the committed bytes; 0 for no limit.
+    fn limit(&mut self, bytes: usize);
+    /// Asks how many bytes of a block may be used.
+    fn measure(&mut self, block: usize);
 }
 
 /// Does one operation.
 pub fn run_operation(side: &mut impl Side, operation: &Operation) {
     match *operation {
-        Operation::Allocate { register, size, align_shift, zeroed } => {
+        Operation::Allocate { register, size, align_shift, zeroed, written } => {
             free_held(side, register.into());
-            let new = side.allocate(size as usize, 1 << align_shift, zeroed);
+            let new = side.allocate(size as usize, 1 << align_shift, zeroed, written);
             side.hold(register.into(), new);
         }
         Operation::Free { register } => free_held(side, register.into()),
@@ -47,13 +60,36 @@ pub fn run_operation(side: &mut impl Side, operation: &Operation) {
             }
         }
         Operation::Replace { mailbox, size } => {
-            let new = side.allocate(size as usize, 1, false);
+            let new = side.allocate(size as usize, 1, false, Written::All);
             deliver(side, mailbox.into(), new);
         }
         Operation::Take { mailbox } => deliver(side, mailbox.into(), 0),
+        Operation::Copy { from, from_word, to, to_word, words } => {
+            let (source, target) = (side.held(from.into()), side.held(to.into()));
+            if source != 0 && target != 0 {
+                let bytes = if words == 0 { usize::MAX } else { usize::from(words) * 8 };
+                let place = |word: u8| usize::from(word) * 8;
+                side.copy((source, place(from_word)), (target, place(to_word)), bytes);
+            }
+        }
+        Operation::Swap { one, other } => {
+            let (one, other) = (side.held(one.into()), side.held(other.into()));
+            if one != 0 && other != 0 {
+                side.swap(one, other);
+            }
+        }
         Operation::Wait => side.pass_time(),
         Operation::Collect => side.collect(),
         Operation::Exit => side.end(),
+        Operation::End => side.end_for_good(),
+        Operation::Tick => side.tick(),
+        Operation::Limit { bytes } => side.limit(bytes as usize),
+        Operation::Measure { register } => {
+            let block = side.held(register.into());
+            if block != 0 {
+                side.measure(block);
+            }
+        }
     }
 }
 

@@ -3,15 +3,21 @@
 //! ```text
 //! a3:64     allocate 64 bytes into register 3       f3      free register 3
 //! a3:64@6   the same, aligned to 2^6                r3:20   reallocate register 3 to 20 bytes
+//! a3:64n    the same, nothing of it is written       a3:64h  the same, every other word is written
+//! m1+2:3+4*5  copy 5 words of register 1 from word 2 on to word 4 of register 3 (*0: as many as there are)
+//! s1:2      swap the contents of registers 1 and 2
 //! a3:64z    the same, zeroed                        p1:32   allocate 32 bytes into mailbox 1, free what was there
 //! c         collect                                 t1      free what is in mailbox 1
 //! x         end, and begin anew                     w       time passes
+//! k         tick                                    u3      usable size of the block in register 3
+//! e         end, for good                           l4096   limit to 4096 bytes (l0: none)
 //! |         the next thread
 //! ```
 
 use std::fmt::Write;
 
 use crate::program::{MAILBOXES, Operation, Program, REGISTERS};
+use crate::runtime::Written;
 
 /// The largest size that a program may ask for; any allocator may refuse it.
 const SIZE_MAX: u32 = 1 << 28;
@@ -50,7 +56,7 @@ impl Program {
 
 fn word(operation: &Operation) -> String {
     match *operation {
-        Operation::Allocate { register, size, align_shift, zeroed } => {
+        Operation::Allocate { register, size, align_shift, zeroed, written } => {
             let mut text = format!("a{register}:{size}");
             if align_shift != 0 {
                 let _ = write!(text, "@{align_shift}");
@@ -58,15 +64,28 @@ fn word(operation: &Operation) -> String {
             if zeroed {
                 text.push('z');
             }
+            match written {
+                Written::All => {}
+                Written::Half => text.push('h'),
+                Written::Nothing => text.push('n'),
+            }
             text
         }
         Operation::Free { register } => format!("f{register}"),
         Operation::Reallocate { register, size } => format!("r{register}:{size}"),
         Operation::Replace { mailbox, size } => format!("p{mailbox}:{size}"),
         Operation::Take { mailbox } => format!("t{mailbox}"),
+        Operation::Copy { from, from_word, to, to_word, words } => {
+            format!("m{from}+{from_word}:{to}+{to_word}*{words}")
+        }
+        Operation::Swap { one, other } => format!("s{one}:{other}"),
         Operation::Wait => "w".to_owned(),
         Operation::Collect => "c".to_owned(),
         Operation::Exit => "x".to_owned(),
+        Operation::End => "e".to_owned(),
+        Operation::Tick => "k".to_owned(),
+        Operation::Limit { bytes } => format!("l{bytes}"),
+        Operation::Measure { register } => format!("u{register}"),
     }
 }
 
@@ -87,11 +106,17 @@ fn operation(word: &str) -> Option<Operation> {
     };
     match kind {
         "a" => {
+            let ends = |end| rest.strip_suffix(end);
+            let (rest, written) = match (ends('n'), ends('h')) {
+                (Some(rest), _) => (rest, Written::Nothing),
+                (None, Some(rest)) => (rest, Written::Half),
+                (None, None) => (rest, Written::All),
+            };
             let (rest, zeroed) = rest.strip_suffix('z').map_or((rest, false), |rest| (rest, true));
             let (rest, shift) = rest.split_once('@').unwrap_or((rest, "0"));
             let align_shift = below(shift, usize::from(ALIGN_SHIFT_MAX) + 1)?;
             let (register, size) = sized(rest, REGISTERS)?;
-            Some(Operation::Allocate { register, size, align_shift, zeroed })
+            Some(Operation::Allocate { register, size, align_shift, zeroed, written })
         }
         "f" => Some(Operation::Free { register: below(rest, REGISTERS)? }),
         "r" => {
@@ -99,9 +124,28 @@ fn operation(word: &str) -> Option<Operation> {
         }
         "p" => sized(rest, MAILBOXES).map(|(mailbox, size)| Operation::Replace { mailbox, size }),
         "t" => Some(Operation::Take { mailbox: below(rest, MAILBOXES)? }),
+        "m" => {
+            let (from, rest) = rest.split_once(':')?;
+            let (to, words) = rest.split_once('*')?;
+            let place = |text: &str| {
+                let (register, word) = text.split_once('+')?;
+                Some((below(register, REGISTERS)?, word.parse().ok()?))
+            };
+            let ((from, from_word), (to, to_word)) = (place(from)?, place(to)?);
+            Some(Operation::Copy { from, from_word, to, to_word, words: words.parse().ok()? })
+        }
+        "s" => {
+            let (one, other) = rest.split_once(':')?;
+            let (one, other) = (below(one, REGISTERS)?, below(other, REGISTERS)?);
+            Some(Operation::Swap { one, other })
+        }
         "w" if rest.is_empty() => Some(Operation::Wait),
         "c" if rest.is_empty() => Some(Operation::Collect),
         "x" if rest.is_empty() => Some(Operation::Exit),
+        "e" if rest.is_empty() => Some(Operation::End),
+        "k" if rest.is_empty() => Some(Operation::Tick),
+        "l" => Some(Operation::Limit { bytes: rest.parse().ok()? }),
+        "u" => Some(Operation::Measure { register: below(rest, REGISTERS)? }),
         _ => None,
     }
 }

@@ -13,7 +13,10 @@ use hak_core::{Allocator, Atomic, Ordering};
 
 use crate::interpreter::{Side, deliver, run_operation};
 use crate::oracle::accounting::{self, ACCOUNTING, OUT_OF_MEMORY};
+use crate::oracle::room::{Request, room};
 use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, user};
+
+pub use crate::runtime::Written;
 
 /// Shared places through which blocks change hands.
 pub const MAILBOXES: usize = 8;
@@ -37,6 +40,8 @@ pub enum Operation {
         align_shift: u8,
         /// Whether the block must be zero.
         zeroed: bool,
+        /// How much of it the thread writes.
+        written: Written,
     },
     /// Frees the block in a register, if there is one.
     Free {
@@ -62,10 +67,45 @@ pub enum Operation {
         /// Which mailbox.
         mailbox: u8,
     },
+    /// Copies bytes of the block in a register, if there is one, into the one in another register, or to another place of
+    /// the same: whatever is in them, as a program does that moves values with padding.
+    Copy {
+        /// Which register.
+        from: u8,
+        /// From which word of the block on.
+        from_word: u8,
+        /// Into which register's block.
+        to: u8,
+        /// To which word of it.
+        to_word: u8,
+        /// How many words; 0 for as many as there are.
+        words: u8,
+    },
+    /// Exchanges the contents of the blocks in two registers, as far as both go.
+    Swap {
+        /// One register.
+        one: u8,
+        /// The other.
+        other: u8,
+    },
     /// Time passes: a round of decay is due.
     Wait,
     /// Gives back what the thread does not use.
     Collect,
+    /// Looks whether a round of decay is due, as a thread does that is there for nothing else: it needs no heap.
+    Tick,
+    /// Limits the committed bytes of all threads; 0 for no limit.
+    Limit {
+        /// Bytes.
+        bytes: u32,
+    },
+    /// Asks how many bytes of the block in a register, if there is one, may be used.
+    Measure {
+        /// Which register.
+        register: u8,
+    },
+    /// The thread ends for good. What it frees from then on it frees without a heap, as destructors do that run late.
+    End,
     /// The thread ends, and a new one begins in its place.
     Exit,
 }
@@ -73,9 +113,14 @@ pub enum Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Operation::Allocate { register, size, align_shift, zeroed } => {
+            Operation::Allocate { register, size, align_shift, zeroed, written } => {
                 let what = if zeroed { "allocate zeroed" } else { "allocate" };
-                write!(f, "{what} {size} B at {} into register {register}", 1u32 << align_shift)
+                write!(f, "{what} {size} B at {} into register {register}", 1u32 << align_shift)?;
+                f.write_str(match written {
+                    Written::All => "",
+                    Written::Half => ", write every other word",
+                    Written::Nothing => ", write nothing",
+                })
             }
             Operation::Free { register } => write!(f, "free register {register}"),
             Operation::Reallocate { register, size } => {
@@ -85,8 +130,20 @@ impl fmt::Display for Operation {
                 write!(f, "allocate {size} B, put it into mailbox {mailbox}, free what was there")
             }
             Operation::Take { mailbox } => write!(f, "free what is in mailbox {mailbox}"),
+            Operation::Copy { from, from_word, to, to_word, words: 0 } => {
+                write!(f, "copy register {from} + {from_word} words to {to} + {to_word}")
+            }
+            Operation::Copy { from, from_word, to, to_word, words } => {
+                write!(f, "copy {words} words of register {from} + {from_word} to {to} + {to_word}")
+            }
+            Operation::Swap { one, other } => write!(f, "swap registers {one} and {other}"),
             Operation::Wait => f.write_str("time passes"),
             Operation::Collect => f.write_str("collect"),
+            Operation::Tick => f.write_str("tick"),
+            Operation::Limit { bytes: 0 } => f.write_str("no limit"),
+            Operation::Limit { bytes } => write!(f, "limit to {bytes} B"),
+            Operation::Measure { register } => write!(f, "usable size of register {register}"),
+            Operation::End => f.write_str("end, for good"),
             Operation::Exit => f.write_str("end, and begin anew"),
         }
     }
@@ -162,8 +219,16 @@ impl<G: WorldGeometry> Side for Simulated<G> {
         exchange(mailbox, block)
     }
 
-    fn allocate(&mut self, size: usize, align: usize, zeroed: bool) -> usize {
-        allocate::<G>(size, align, zeroed)
+    fn allocate(&mut self, size: usize, align: usize, zeroed: bool, written: Written) -> usize {
+        allocate::<G>(size, align, zeroed, written)
+    }
+
+    fn copy(&mut self, from: (usize, usize), to: (usize, usize), bytes: usize) {
+        user::copies(pointer(from.0), from.1, pointer(to.0), to.1, bytes);
+    }
+
+    fn swap(&mut self, one: usize, other: usize) {
+        user::swaps(pointer(one), pointer(other));
     }
 
     fn free(&mut self, block: usize) {
@@ -185,45 +250,65 @@ impl<G: WorldGeometry> Side for Simulated<G> {
     fn end(&mut self) {
         Allocator::<Sim<G>>::thread_exit();
     }
+
+    fn end_for_good(&mut self) {
+        Allocator::<Sim<G>>::thread_end();
+    }
+
+    fn tick(&mut self) {
+        Allocator::<Sim<G>>::tick();
+    }
+
+    fn limit(&mut self, bytes: usize) {
+        user::limits();
+        Allocator::<Sim<G>>::set_limit(bytes);
+    }
+
+    fn measure(&mut self, block: usize) {
+        user::lending(pointer(block));
+        // SAFETY: the block lies in a register of this thread.
+        let usable = unsafe { Allocator::<Sim<G>>::usable_size(pointer(block)) };
+        user::measured(pointer(block), usable);
+    }
+}
+
+fn pointer(block: usize) -> *mut u8 {
+    core::ptr::with_exposed_provenance_mut(block)
 }
 
 /// A block, or 0 where that is what the allocator answered. That the program received it is told to the runtime, which checks
 /// and fills it.
-fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool) -> usize {
-    let refused_before = user::refused_calls();
+fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool, written: Written) -> usize {
+    let begin = user::moment();
     let block = if zeroed {
         Allocator::<Sim<G>>::allocate_zeroed(size, align)
     } else {
         Allocator::<Sim<G>>::allocate(size, align)
     };
     if block.is_null() {
-        check_refusal(size, refused_before);
+        check_null::<G>(size, align, &begin);
         return 0;
     }
-    if zeroed {
-        user::received_zeroed(block, size, align);
-    } else {
-        user::received(block, size, align);
-    }
+    user::received_and_wrote(block, size, align, zeroed, written);
     block.expose_provenance()
 }
 
 fn free<G: WorldGeometry>(block: usize) {
-    let block = core::ptr::with_exposed_provenance_mut::<u8>(block);
+    let block = pointer(block);
     user::returning(block);
     // SAFETY: registers and mailboxes hold blocks of this allocator; the caller took this one out of its only place.
     unsafe { Allocator::<Sim<G>>::free(block) };
 }
 
 fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
-    let old = core::ptr::with_exposed_provenance_mut::<u8>(block);
-    let pattern = user::returning(old);
-    let refused_before = user::refused_calls();
+    let old = pointer(block);
+    let pattern = user::returning_for(old, size);
+    let begin = user::moment();
     // SAFETY: as in `free`.
     let new = unsafe { Allocator::<Sim<G>>::reallocate(old, size, 1) };
     if new.is_null() {
-        check_refusal(size, refused_before);
-        user::received_with_prefix(old, pattern.bytes(), 1, &pattern, pattern.bytes());
+        check_null::<G>(size, 1, &begin);
+        user::received_with_prefix(old, pattern.bytes(), 1, &pattern.whole(), pattern.bytes());
         return block;
     }
     user::received_with_prefix(new, size, 1, &pattern, size.min(pattern.bytes()));
@@ -247,13 +332,12 @@ fn register(thread: usize, index: usize) -> &'static Cell<usize> {
     unsafe { &*core::ptr::with_exposed_provenance::<Cell<usize>>(address) }
 }
 
-/// The allocator had no memory: only right if the system refused it some.
-fn check_refusal(size: usize, refused_before: u32) {
-    if user::refused_calls() == refused_before {
-        user::fail(
-            OUT_OF_MEMORY,
-            format!("{size} bytes were refused, although the system refused nothing"),
-        );
+/// The allocator had no memory: only right if there was no room.
+fn check_null<G: WorldGeometry>(size: usize, align: usize, begin: &user::Moment) {
+    let user::Since { refused, refused_once, disturbed, limited } = user::since(begin);
+    let request = Request { size, align, refused, refused_once, disturbed, limited };
+    if let Some(why) = user::look(|_| room::<Sim<G>>(&request)) {
+        user::fail(OUT_OF_MEMORY, format!("{size} bytes were refused, although {why}"));
     }
 }
 

@@ -7,7 +7,7 @@
 //! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2. A SuperSlab has 4 slabs, a
 //! run at most 2. More than two idle slots are purged; two mappings are kept.
 
-use crate::program::Operation;
+use crate::program::{Operation, Written};
 use crate::scenario::{Draw, Scenario};
 
 /// A block of a fourth of a slab.
@@ -154,11 +154,11 @@ pub const PROTOCOLS: &[Scenario] = &[
 ];
 
 fn allocate(register: u8, size: u32) -> Operation {
-    Operation::Allocate { register, size, align_shift: 0, zeroed: false }
+    Operation::Allocate { register, size, align_shift: 0, zeroed: false, written: Written::All }
 }
 
 fn allocate_zeroed(register: u8, size: u32) -> Operation {
-    Operation::Allocate { register, size, align_shift: 0, zeroed: true }
+    Operation::Allocate { register, size, align_shift: 0, zeroed: true, written: Written::All }
 }
 
 fn reallocate(register: u8, size: u32) -> Operation {

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use hak_core::Geometry;
-use hak_sim::program::{Operation, Program};
+use hak_sim::program::{Operation, Program, Written};
 use hak_sim::report;
 use hak_sim::scenario;
 use hak_sim::settings::Settings;
@@ -15,7 +15,7 @@ use hak_sim::turns::{Turn, Turns};
 
 /// Allocates a block of `size` bytes into a register.
 pub fn allocate(register: u8, size: u32) -> Operation {
-    Operation::Allocate { register, size, align_shift: 0, zeroed: false }
+    Operation::Allocate { register, size, align_shift: 0, zeroed: false, written: Written::All }
 }
 
 /// Frees the block in a register.

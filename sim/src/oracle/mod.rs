@@ -4,6 +4,7 @@
 //! they lie in memory.
 
 pub mod accounting;
+pub mod room;
 pub mod slabs;
 
 /// Every oracle, with one sentence on what it checks.
@@ -13,6 +14,7 @@ pub const ORACLES: &[(&str, &str)] = &[
     ("alignment", "blocks and accesses are aligned as asked for"),
     ("content", "a live block keeps its contents; a zeroed one is zero"),
     ("live-block", "the allocator does not touch a block that the program holds"),
+    ("usable-size", "of a block at least what was asked for may be used"),
     ("invalid-free", "the program returns only what it holds"),
     ("foreign-access", "no access leaves the arena"),
     ("released-memory", "no access to memory that was never had, or was given back"),
@@ -27,7 +29,10 @@ pub const ORACLES: &[(&str, &str)] = &[
         accounting::ACCOUNTING,
         "at rest each block is in exactly one place, counts and stacks agree, memory goes back",
     ),
-    (accounting::OUT_OF_MEMORY, "memory is refused only if the system refused it"),
+    (
+        accounting::OUT_OF_MEMORY,
+        "null is the answer only where no room was left, or the system refused it",
+    ),
     ("progress", "the run ends within its bound of steps, and not in spinning alone"),
     ("assertion", "no assertion of the core fails"),
     ("misuse", "a correct program is never accused"),

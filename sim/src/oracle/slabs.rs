@@ -192,7 +192,21 @@ impl<G: WorldGeometry> SlabObserver<G> {
     /// The owner identity of the running thread; 0 if it has none.
     fn me(thread: ThreadId, view: &WorldView<'_>) -> u32 {
         let heap = std::ptr::with_exposed_provenance_mut(view.thread_heap(thread));
-        inspect::heap_owner::<Sim<G>>(heap).unwrap_or(0)
+        inspect::heap_owner::<Sim<G>>(heap).unwrap_or(OwnerId::GUEST.0)
+    }
+
+    /// Whether the thread is the owner that this slot word names. Guests all have one identity: the one that claimed the slab
+    /// is who changed the word last.
+    fn is_owner(
+        &self,
+        thread: ThreadId,
+        index: usize,
+        slot: SlotWord,
+        view: &WorldView<'_>,
+    ) -> bool {
+        let last = self.changes.get(index).copied().flatten();
+        slot.owner().0 == Self::me(thread, view)
+            && (slot.owner() != OwnerId::GUEST || last.is_some_and(|last| last.thread == thread))
     }
 
     fn check_owner(
@@ -204,18 +218,22 @@ impl<G: WorldGeometry> SlabObserver<G> {
     ) -> Verdict {
         let table = self.tables.map_or(0, |tables| tables.slabs);
         let slot = SlotWord(view.read(table + index * SLAB + SLOT_AT, 8));
-        if slot.owner().0 == Self::me(thread, view) && slot.owner().0 != 0 {
+        if self.is_owner(thread, index, slot, view) {
             return Verdict::Go;
         }
         let last = self.changes.get(index).copied().flatten();
-        let owner = match (slot.owner().heap(), last) {
+        let owner = match (slot.owner().heap().filter(|_| slot.owner() != OwnerId::GUEST), last) {
+            (None, Some(last)) if slot.owner() == OwnerId::GUEST => {
+                format!("thread {}, which has no heap,", last.thread)
+            }
             (Some(heap), Some(last)) => format!("heap {heap}, of thread {},", last.thread),
             (Some(heap), None) => format!("heap {heap}"),
             (None, _) => "nobody".to_owned(),
         };
-        let running = match OwnerId(Self::me(thread, view)).heap() {
-            Some(heap) => format!("thread {thread} has heap {heap}"),
-            None => format!("thread {thread} has no heap"),
+        let me = OwnerId(Self::me(thread, view));
+        let running = match me.heap() {
+            Some(heap) if me != OwnerId::GUEST => format!("thread {thread} has heap {heap}"),
+            _ => format!("thread {thread} has no heap"),
         };
         let place = inspect::place::<Sim<G>>(view.base() + table + index * SLAB + word_at);
         let state = slot.state().map_or("in no valid state", SlabState::name);
@@ -243,7 +261,7 @@ impl<G: WorldGeometry> SlabObserver<G> {
 
     /// Another thread that was an owner under this identity before: an identity is for one life of one heap.
     fn identity_of_another(&mut self, thread: ThreadId, owner: OwnerId) -> Option<ThreadId> {
-        let heap = owner.heap()? as usize;
+        let heap = owner.heap().filter(|_| owner != OwnerId::GUEST)? as usize;
         if self.identities.len() <= heap {
             self.identities.resize(heap + 1, (OwnerId::NOBODY, thread));
         }
@@ -281,13 +299,13 @@ impl<G: WorldGeometry> SlabObserver<G> {
                 format!("{} → {} is no step of its life", from.name(), to.name()),
             );
         }
-        if from == SlabState::Active && old.owner().0 != me {
+        if from == SlabState::Active && !self.is_owner(thread, index as usize, old, view) {
             return broken::<G>(
                 index,
                 format!("{} → {} by a thread that does not own it", from.name(), to.name()),
             );
         }
-        if to == SlabState::Active && (new.owner().0 != me || me == 0) {
+        if to == SlabState::Active && new.owner().0 != me {
             return broken::<G>(
                 index,
                 "it was claimed for another thread than the running one".to_owned(),
@@ -425,8 +443,10 @@ impl<G: WorldGeometry> Observer for SlabObserver<G> {
         let (index, at) = ((offset - tables.slabs) / SLAB, (offset - tables.slabs) % SLAB);
         match at {
             SLOT_AT => {
+                let (old, new) = (SlotWord(old), SlotWord(new));
+                let verdict = self.slab_changed(thread, index as u32, old, new, view);
                 self.remember(thread, index, access);
-                self.slab_changed(thread, index as u32, SlotWord(old), SlotWord(new), view)
+                verdict
             }
             REMOTE_AT if new != 0 => {
                 // Those of the thread that tidies up prove nothing.

@@ -5,6 +5,10 @@
 //! on the block's place and finds it again when it returns the block; of blocks above [`FILLED_WHOLE_MAX`] only the
 //! first and last [`FILLED_END`] bytes. No two live blocks have the same pattern, since no two have the same place; and
 //! the order in which blocks were handed out leaves no trace in memory, so that equal states look equal.
+//!
+//! A program may also leave a block as it got it, or write half of it, and copy bytes from one block to another, as real
+//! ones do with padding and with what they have not initialised. What is in such a block nobody foretells: but it must stay
+//! what it was when the program looked last, and the block has the sum of that.
 
 use std::io;
 use std::ops::Range;
@@ -30,16 +34,33 @@ pub struct Block {
     pub serial: u32,
     /// Who received it.
     pub thread: u32,
+    /// Zero if it holds its pattern; else the sum of what the program saw in it last.
+    pub sum: u64,
 }
 
 // SAFETY: integers.
 unsafe impl Zeroable for Block {}
+
+/// How much of a block the program writes when it gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All of it.
+    All,
+    /// Every other word.
+    Half,
+    /// Nothing.
+    Nothing,
+}
 
 /// What a block was filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pattern {
     seed: u32,
     bytes: usize,
+    /// Of a block that does not hold its pattern: the sum of the bytes that are kept; else zero.
+    pub(crate) sum: u64,
+    /// The sum of all of them.
+    whole: u64,
 }
 
 /// The table of live blocks.
@@ -86,8 +107,13 @@ impl Blocks {
         self.serial += 1;
         self.count += 1;
         self.table[place as usize] =
-            Block { offset, bytes, serial: self.serial, thread: thread as u32 };
+            Block { offset, bytes, serial: self.serial, thread: thread as u32, sum: 0 };
         place + 1
+    }
+
+    /// What the program saw in a block last.
+    pub(crate) fn set_sum(&mut self, mark: u32, sum: u64) {
+        self.table[mark as usize - 1].sum = sum;
     }
 
     /// Takes a block out.
@@ -131,7 +157,17 @@ impl Block {
 
 impl Pattern {
     pub(crate) fn new(offset: usize, bytes: usize) -> Pattern {
-        Pattern { seed: (offset as u32).wrapping_add(1), bytes }
+        Pattern { seed: (offset as u32).wrapping_add(1), bytes, sum: 0, whole: 0 }
+    }
+
+    /// Of a block that does not hold it: with the sum of the bytes that are kept, and that of all.
+    pub(crate) fn with_sums(self, sum: u64, whole: u64) -> Pattern {
+        Pattern { sum, whole, ..self }
+    }
+
+    /// If all bytes are kept after all.
+    pub fn whole(&self) -> Pattern {
+        Pattern { sum: self.whole, ..*self }
     }
 
     /// How many bytes the block had.
@@ -146,6 +182,16 @@ impl Pattern {
         } else {
             [0..FILLED_END, self.bytes - FILLED_END..self.bytes]
         }
+    }
+
+    /// The same, as far as the first `kept` bytes of the block go.
+    pub(crate) fn parts_of(&self, kept: usize) -> [Range<usize>; 2] {
+        self.parts().map(|part| part.start..part.end.min(kept).max(part.start))
+    }
+
+    /// How many bytes at its beginning a program may copy from and to.
+    pub(crate) fn head(&self) -> usize {
+        self.parts()[0].end
     }
 
     /// The byte at a place of the block.

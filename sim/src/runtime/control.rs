@@ -51,6 +51,15 @@ pub(crate) struct Control {
     pub(crate) refused: [u32; THREADS_MAX],
     /// Weak compare-exchanges that failed for no reason.
     pub(crate) spurious: u32,
+    /// The block of each thread that the allocator may look at although the program holds it: its mark, or zero.
+    pub(crate) lent: [u32; THREADS_MAX],
+    /// Writes to shared words of the allocator, and system calls, by each thread.
+    pub(crate) writes: [u32; THREADS_MAX],
+    /// Whether a limit was set in this run.
+    pub(crate) limited: bool,
+    /// The last step at which each thread was refused memory, or a release of it; and at which it gave some back.
+    pub(crate) denied_at: [u32; THREADS_MAX],
+    pub(crate) given_at: [u32; THREADS_MAX],
     /// The heap pointers, by the platform's meaning.
     pub(crate) heaps: [usize; THREADS_MAX],
     /// What to call when the thread ends.
@@ -94,6 +103,11 @@ impl Control {
             events: Allowance::default(),
             refused: [0; THREADS_MAX],
             spurious: 0,
+            lent: [0; THREADS_MAX],
+            limited: false,
+            writes: [0; THREADS_MAX],
+            denied_at: [0; THREADS_MAX],
+            given_at: [0; THREADS_MAX],
             heaps: [0; THREADS_MAX],
             exits: [None; THREADS_MAX],
             starts: [Start::AtOnce; THREADS_MAX],
@@ -181,6 +195,12 @@ impl Control {
 
     pub(crate) fn all_ended(&self) -> bool {
         self.ended.len() == self.threads
+    }
+
+    /// What other threads than the current one changed, as a number that grows.
+    pub(crate) fn writes_of_others(&self) -> u32 {
+        let all = self.writes.iter().fold(0_u32, |sum, writes| sum.wrapping_add(*writes));
+        all.wrapping_sub(self.writes[self.current])
     }
 
     /// Counts a step of the current thread.

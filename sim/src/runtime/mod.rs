@@ -61,7 +61,7 @@ mod weakening;
 mod world;
 
 pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
-pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern};
+pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern, Written};
 pub use chooser::{Choice, ChoicePoint, Chooser};
 pub use digest::Digest;
 pub use director::{Allowance, Answers};

@@ -148,8 +148,7 @@ fn threads(engine: &Engine) -> u128 {
 }
 
 fn blocks(engine: &Engine) -> u128 {
-    engine
-        .blocks
-        .live()
-        .fold(0, |hash, block| hash ^ tagged(8, block.offset as u64, block.bytes as u64))
+    engine.blocks.live().fold(0, |hash, block| {
+        hash ^ tagged(8, block.offset as u64, block.bytes as u64 ^ block.sum.rotate_left(32))
+    })
 }

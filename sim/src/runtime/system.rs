@@ -51,6 +51,14 @@ impl Engine {
         let fails = access.kind != Kind::Release
             && self.ask(access, |chooser, me, access| chooser.system_call_fails(me, access));
         self.control.refused[me] += u32::from(fails);
+        self.control.writes[me] += 1;
+        match access.kind {
+            Kind::Reserve | Kind::Commit | Kind::Decommit if fails => {
+                self.control.denied_at[me] = self.control.steps[me];
+            }
+            Kind::Decommit => self.control.given_at[me] = self.control.steps[me],
+            _ => {}
+        }
         let now = &self.clocks[me].now;
         let result = match access.kind {
             Kind::Reserve if fails => None,

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::panic::Location;
 
 use super::access::{Access, Kind};
-use super::blocks::Pattern;
+use super::blocks::{Pattern, Written};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
 use super::footprint::Manner;
@@ -51,27 +51,87 @@ pub fn thread() -> usize {
     unsafe { borrow(simulated()) }.control.current
 }
 
-/// How many system calls of the running thread were refused so far.
-pub fn refused_calls() -> u32 {
+/// A moment of the running thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    step: u32,
+    denied_at: u32,
+    others: u32,
+}
+
+/// What happened since a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    /// The system refused the running thread memory, or to take some back, and the thread gave nothing back after that.
+    pub refused: bool,
+    /// The system refused it that at all.
+    pub refused_once: bool,
+    /// Other threads changed shared words, or called the system.
+    pub disturbed: bool,
+    /// A limit was set in this run, perhaps in between.
+    pub limited: bool,
+}
+
+/// The program sets a limit.
+pub fn limits() {
+    // SAFETY: in simulated code of this engine's world.
+    unsafe { &mut borrow(simulated()).control }.limited = true;
+}
+
+/// This moment.
+pub fn moment() -> Moment {
     // SAFETY: in simulated code of this engine's world.
     let control = unsafe { &borrow(simulated()).control };
-    control.refused[control.current]
+    let me = control.current;
+    Moment {
+        step: control.steps[me],
+        denied_at: control.denied_at[me],
+        others: control.writes_of_others(),
+    }
+}
+
+/// What happened since then.
+pub fn since(begin: &Moment) -> Since {
+    // SAFETY: in simulated code of this engine's world.
+    let control = unsafe { &borrow(simulated()).control };
+    let me = control.current;
+    let refused_once = control.denied_at[me] > begin.step;
+    debug_assert!(refused_once || control.denied_at[me] == begin.denied_at);
+    Since {
+        refused: refused_once && control.given_at[me] < control.denied_at[me],
+        refused_once,
+        disturbed: control.writes_of_others() != begin.others,
+        limited: control.limited,
+    }
 }
 
 /// The program received this block: from now on only the program touches it. Fills it with its pattern.
 #[track_caller]
 pub fn received(block: *mut u8, bytes: usize, align: usize) {
-    receive(block, bytes, align, Contents::Anything, Location::caller());
+    receive(block, bytes, align, Contents::Anything, Written::All, Location::caller());
+}
+
+/// As [`received`], or as [`received_zeroed`] if the block must read as zero; the program writes so much of it.
+#[track_caller]
+pub fn received_and_wrote(
+    block: *mut u8,
+    bytes: usize,
+    align: usize,
+    zeroed: bool,
+    written: Written,
+) {
+    let contents = if zeroed { Contents::Zero } else { Contents::Anything };
+    receive(block, bytes, align, contents, written, Location::caller());
 }
 
 /// As [`received`], and the block must read as zero (`calloc`).
 #[track_caller]
 pub fn received_zeroed(block: *mut u8, bytes: usize, align: usize) {
-    receive(block, bytes, align, Contents::Zero, Location::caller());
+    receive(block, bytes, align, Contents::Zero, Written::All, Location::caller());
 }
 
 /// As [`received`], and the first `kept` bytes must be those of the old block (`realloc`), whose pattern
-/// [`returning`] gave.
+/// [`returning_for`] gave for so many. If that block did not hold its pattern, the program writes nothing to the new one.
 #[track_caller]
 pub fn received_with_prefix(
     block: *mut u8,
@@ -80,20 +140,92 @@ pub fn received_with_prefix(
     old: &Pattern,
     kept: usize,
 ) {
-    receive(block, bytes, align, Contents::Kept(*old, kept), Location::caller());
+    let written = if old.sum == 0 { Written::All } else { Written::Nothing };
+    receive(block, bytes, align, Contents::Kept(*old, kept), written, Location::caller());
 }
 
 /// The program is about to give this block back, whole, and touches it no more. Its contents must be what they were.
 #[track_caller]
 pub fn returning(block: *mut u8) -> Pattern {
+    returning_for(block, usize::MAX)
+}
+
+/// As [`returning`], of a block the first `kept` bytes of which come back in another one.
+#[track_caller]
+pub fn returning_for(block: *mut u8, kept: usize) -> Pattern {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(block.addr());
     let mut access = Access::plain(Kind::Check, offset, 0, Location::caller());
-    match here.give_back(&mut access) {
+    match here.give_back(&mut access, kept) {
         Ok(pattern) => pattern,
         Err(trouble) => halt(engine, &access, trouble),
+    }
+}
+
+/// The program asks the allocator about a block that it holds, which may look at it until the answer: [`measured`].
+#[track_caller]
+pub fn lending(block: *mut u8) {
+    let engine = simulated();
+    // SAFETY: in simulated code of this engine's world.
+    let here = unsafe { borrow(engine) };
+    let offset = here.arena.offset_of(block.addr());
+    let access = Access::plain(Kind::Check, offset, 0, Location::caller());
+    match here.mark_of(offset, "measures") {
+        Ok(mark) => {
+            let block = here.blocks.get(mark);
+            here.footprint.note(offset, block.bytes.max(1), true, Manner::Plain);
+            here.set_marks(offset, block.bytes, 0);
+            here.control.lent[here.control.current] = mark;
+        }
+        Err(trouble) => halt(engine, &access, trouble),
+    }
+}
+
+/// The allocator says that so many bytes of the block that it was lent may be used.
+#[track_caller]
+pub fn measured(block: *mut u8, usable: usize) {
+    let engine = simulated();
+    // SAFETY: in simulated code of this engine's world.
+    let here = unsafe { borrow(engine) };
+    let offset = here.arena.offset_of(block.addr());
+    let access = Access::plain(Kind::Check, offset, 0, Location::caller());
+    let mark = std::mem::take(&mut here.control.lent[here.control.current]);
+    here.looked_into(mark);
+    let bytes = here.blocks.get(mark).bytes;
+    if usable < bytes {
+        let what = format!("of a block of {bytes} bytes {usable} are said to be usable");
+        halt(engine, &access, Finding::new(oracle::USABLE_SIZE, what).into());
+    }
+}
+
+/// The program copies bytes of a block that it holds into another one, or to another place of the same: `bytes` of them,
+/// or as many as there are. A place that is none counts from the beginning again.
+#[track_caller]
+pub fn copies(from: *mut u8, from_at: usize, to: *mut u8, to_at: usize, bytes: usize) {
+    let engine = simulated();
+    // SAFETY: in simulated code of this engine's world.
+    let here = unsafe { borrow(engine) };
+    let site = Location::caller();
+    let (from, to) = (here.arena.offset_of(from.addr()), here.arena.offset_of(to.addr()));
+    let access = Access::plain(Kind::Fill, to, 0, site);
+    if let Err(trouble) = here.copy_between((from, from_at), (to, to_at), bytes, site) {
+        halt(engine, &access, trouble);
+    }
+}
+
+/// The program exchanges the contents of two blocks that it holds, as far as both go.
+#[track_caller]
+pub fn swaps(one: *mut u8, other: *mut u8) {
+    let engine = simulated();
+    // SAFETY: in simulated code of this engine's world.
+    let here = unsafe { borrow(engine) };
+    let site = Location::caller();
+    let (one, other) = (here.arena.offset_of(one.addr()), here.arena.offset_of(other.addr()));
+    let access = Access::plain(Kind::Fill, other, 0, site);
+    if let Err(trouble) = here.swap_between(one, other, site) {
+        halt(engine, &access, trouble);
     }
 }
 
@@ -207,13 +339,14 @@ fn receive(
     bytes: usize,
     align: usize,
     contents: Contents,
+    written: Written,
     site: &'static Location<'static>,
 ) {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
     let here = unsafe { borrow(engine) };
     let access = Access::plain(Kind::Fill, here.arena.offset_of(block.addr()), bytes, site);
-    if let Err(trouble) = here.hand_out(&access, align, contents) {
+    if let Err(trouble) = here.hand_out(&access, align, contents, written) {
         halt(engine, &access, trouble);
     }
 }
@@ -224,6 +357,7 @@ impl Engine {
         access: &Access,
         align: usize,
         contents: Contents,
+        written: Written,
     ) -> Result<(), Trouble> {
         let (start, bytes) = (access.offset, access.bytes);
         self.footprint.note(start, bytes.max(1), true, Manner::Plain);
@@ -239,39 +373,219 @@ impl Engine {
         match contents {
             Contents::Anything => {}
             Contents::Zero => self.check_zero(access, bytes)?,
+            Contents::Kept(old, kept) if old.sum != 0 => {
+                let sum = self.sum(access, old.parts_of(kept))?;
+                self.check_sum(access, sum, old.sum)?;
+            }
             Contents::Kept(old, kept) => {
-                for part in old.parts() {
-                    let end = part.end.min(kept).max(part.start);
-                    self.check_bytes(access, part.start..end, |place| old.byte(place))?;
+                for part in old.parts_of(kept) {
+                    self.check_bytes(access, part, |place| old.byte(place))?;
                 }
             }
         }
         let pattern = Pattern::new(start, bytes);
-        for part in pattern.parts() {
-            self.fill(access, part, &pattern)?;
+        match written {
+            Written::All => {
+                for part in pattern.parts() {
+                    self.fill(access, part, &pattern)?;
+                }
+            }
+            Written::Half => {
+                for part in pattern.parts() {
+                    for word in part.clone().step_by(16) {
+                        self.fill(access, word..part.end.min(word + 8), &pattern)?;
+                    }
+                }
+            }
+            Written::Nothing => {}
         }
+        let sum = match written {
+            Written::All => 0,
+            Written::Half | Written::Nothing => self.sum(access, pattern.parts())?,
+        };
         let mark = self.blocks.add(start, bytes, self.control.current);
+        self.blocks.set_sum(mark, sum);
         self.set_marks(start, bytes, mark);
         Ok(())
     }
 
-    fn give_back(&mut self, access: &mut Access) -> Result<Pattern, Trouble> {
+    fn give_back(&mut self, access: &mut Access, kept: usize) -> Result<Pattern, Trouble> {
         let start = access.offset;
-        let mark = if self.arena.contains(start, 1) { self.mark_at(start) } else { 0 };
-        if mark == 0 || self.blocks.get(mark).offset != start {
-            let what = format!("the program returns {start:#x}, where it holds no block");
-            return Err(Finding::new(oracle::INVALID_FREE, what).into());
-        }
+        let mark = self.mark_of(start, "returns")?;
         let block = self.blocks.get(mark);
         access.bytes = block.bytes;
         self.footprint.note(start, block.bytes.max(1), true, Manner::Plain);
         self.set_marks(start, block.bytes, 0);
         self.blocks.remove(mark);
         let pattern = block.pattern();
+        self.check_contents(access, block.sum, &pattern)?;
+        if block.sum == 0 {
+            return Ok(pattern);
+        }
+        Ok(pattern.with_sums(self.sum(access, pattern.parts_of(kept))?, block.sum))
+    }
+
+    /// The mark of the block that the program holds at this place.
+    fn mark_of(&mut self, start: usize, verb: &str) -> Result<u32, Trouble> {
+        let mark = if self.arena.contains(start, 1) { self.mark_at(start) } else { 0 };
+        if mark == 0 || self.blocks.get(mark).offset != start {
+            let what = format!("the program {verb} {start:#x}, where it holds no block");
+            return Err(Finding::new(oracle::INVALID_FREE, what).into());
+        }
+        Ok(mark)
+    }
+
+    /// A block holds its pattern, or what the program saw in it last.
+    fn check_contents(
+        &mut self,
+        access: &Access,
+        sum: u64,
+        pattern: &Pattern,
+    ) -> Result<(), Trouble> {
+        if sum != 0 {
+            let found = self.sum(access, pattern.parts())?;
+            return self.check_sum(access, found, sum);
+        }
         for part in pattern.parts() {
             self.check_bytes(access, part, |place| pattern.byte(place))?;
         }
-        Ok(pattern)
+        Ok(())
+    }
+
+    fn check_sum(&self, access: &Access, found: u64, expected: u64) -> Result<(), Trouble> {
+        if found == expected {
+            return Ok(());
+        }
+        let what = format!(
+            "the block of {} bytes at {:#x} does not hold any more what the program saw in it",
+            access.bytes, access.offset
+        );
+        Err(Finding::new(oracle::CONTENT, what).into())
+    }
+
+    /// The program reads parts of its block, whatever is in them: their sum, which is never zero.
+    fn sum(&mut self, access: &Access, parts: [std::ops::Range<usize>; 2]) -> Result<u64, Trouble> {
+        let mut sum = 0_u64;
+        for part in parts {
+            if part.is_empty() {
+                continue;
+            }
+            let here = self.read_part(access, &part)?;
+            let memory = self.arena.pointer(here.offset);
+            for place in 0..part.len() {
+                // SAFETY: `plain` has checked that the range lies in the arena.
+                let byte = unsafe { memory.add(place).read() };
+                sum = (sum ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+            }
+        }
+        Ok(sum | 1)
+    }
+
+    /// The program is about to read a part of its block.
+    fn read_part(
+        &mut self,
+        access: &Access,
+        part: &std::ops::Range<usize>,
+    ) -> Result<Access, Trouble> {
+        let here = Access {
+            offset: access.offset + part.start,
+            bytes: part.len(),
+            kind: Kind::Check,
+            ..*access
+        };
+        self.plain(&here)?;
+        Ok(here)
+    }
+
+    /// A block that the program holds and is about to read from or write to: its mark, which [`Engine::looked_into`] puts
+    /// back, and how many bytes may be copied.
+    fn look_into(
+        &mut self,
+        start: usize,
+        site: &'static Location<'static>,
+    ) -> Result<(u32, usize), Trouble> {
+        let mark = self.mark_of(start, "copies bytes at")?;
+        let block = self.blocks.get(mark);
+        let access = Access::plain(Kind::Check, start, block.bytes, site);
+        self.footprint.note(start, block.bytes.max(1), true, Manner::Plain);
+        let pattern = block.pattern();
+        self.set_marks(start, block.bytes, 0);
+        self.check_contents(&access, block.sum, &pattern)?;
+        Ok((mark, pattern.head()))
+    }
+
+    /// The program goes on to hold a block as it did before.
+    fn looked_into(&mut self, mark: u32) {
+        let block = self.blocks.get(mark);
+        self.set_marks(block.offset, block.bytes, mark);
+    }
+
+    /// The contents of a block were changed by a copy.
+    fn copied(&mut self, mark: u32, site: &'static Location<'static>) -> Result<(), Trouble> {
+        let block = self.blocks.get(mark);
+        let access = Access::plain(Kind::Check, block.offset, block.bytes, site);
+        let sum = self.sum(&access, block.pattern().parts())?;
+        self.blocks.set_sum(mark, sum);
+        self.looked_into(mark);
+        Ok(())
+    }
+
+    fn copy_between(
+        &mut self,
+        (from, from_at): (usize, usize),
+        (to, to_at): (usize, usize),
+        bytes: usize,
+        site: &'static Location<'static>,
+    ) -> Result<(), Trouble> {
+        let (source, from_head) = self.look_into(from, site)?;
+        let (mark, to_head) = match from == to {
+            true => (source, from_head),
+            false => self.look_into(to, site)?,
+        };
+        // Both places are multiples of a word.
+        let from_at = from_at % from_head.next_multiple_of(8);
+        let to_at = to_at % to_head.next_multiple_of(8);
+        let bytes = bytes.min(from_head - from_at).min(to_head - to_at);
+        self.plain(&Access::plain(Kind::Check, from + from_at, bytes, site))?;
+        self.plain(&Access::plain(Kind::Fill, to + to_at, bytes, site))?;
+        // SAFETY: `plain` has checked that both ranges lie in the arena; they may overlap.
+        unsafe {
+            std::ptr::copy(
+                self.arena.pointer(from + from_at),
+                self.arena.pointer(to + to_at),
+                bytes,
+            );
+        }
+        if source != mark {
+            self.looked_into(source);
+        }
+        self.copied(mark, site)
+    }
+
+    fn swap_between(
+        &mut self,
+        one: usize,
+        other: usize,
+        site: &'static Location<'static>,
+    ) -> Result<(), Trouble> {
+        if one == other {
+            return Ok(());
+        }
+        let (first, first_head) = self.look_into(one, site)?;
+        let (second, second_head) = self.look_into(other, site)?;
+        let bytes = first_head.min(second_head);
+        self.plain(&Access::plain(Kind::Fill, one, bytes, site))?;
+        self.plain(&Access::plain(Kind::Fill, other, bytes, site))?;
+        // SAFETY: `plain` has checked that both ranges lie in the arena; two live blocks do not overlap.
+        unsafe {
+            std::ptr::swap_nonoverlapping(
+                self.arena.pointer(one),
+                self.arena.pointer(other),
+                bytes,
+            );
+        }
+        self.copied(first, site)?;
+        self.copied(second, site)
     }
 
     /// No word of the range is committed memory of a live block, and all of it is committed.
@@ -388,13 +702,7 @@ impl Engine {
         if part.is_empty() {
             return Ok(());
         }
-        let here = Access {
-            offset: access.offset + part.start,
-            bytes: part.len(),
-            kind: Kind::Check,
-            ..*access
-        };
-        self.plain(&here)?;
+        self.read_part(access, &part)?;
         self.compare(access, part, expected)
     }
 

@@ -28,6 +28,8 @@ pub mod oracle {
     /// A block's contents changed while the program held it.
     pub const CONTENT: &str = "content";
     /// The program returned what it does not hold.
+    pub const USABLE_SIZE: &str = "usable-size";
+    /// The program returned what it does not hold.
     pub const INVALID_FREE: &str = "invalid-free";
     /// The run does not end.
     pub const PROGRESS: &str = "progress";

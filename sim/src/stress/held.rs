@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::ptr;
 
 use super::{Finding, oracle};
+use crate::program::Written;
 
 /// The largest block that is filled and checked whole.
 const WHOLE_MAX: usize = 8192;
@@ -28,6 +29,8 @@ pub(super) struct Held {
     pub(super) thread: u32,
     /// No two blocks of a round have the same.
     pub(super) identity: u64,
+    /// Zero if it is filled; else the sum of what was in it when the program looked last.
+    pub(super) sum: u64,
 }
 
 impl Held {
@@ -50,6 +53,15 @@ impl Held {
         unsafe { *ptr::with_exposed_provenance::<Held>(word) }
     }
 
+    /// Remembers what became of the record with this word.
+    ///
+    /// # Safety
+    /// As [`Held::of_word`].
+    pub(super) unsafe fn put_into_word(self, word: usize) {
+        // SAFETY: the caller's contract.
+        unsafe { *ptr::with_exposed_provenance_mut::<Held>(word) = self };
+    }
+
     fn pointer(&self, place: usize) -> *mut u8 {
         ptr::with_exposed_provenance_mut(self.address + place)
     }
@@ -70,6 +82,129 @@ impl Held {
                     }
                 }
             }
+        }
+    }
+
+    /// Writes so much of the block, and remembers what is in it then.
+    ///
+    /// # Safety
+    /// The block is the caller's.
+    pub(super) unsafe fn write(&mut self, written: Written) {
+        // SAFETY: the same contract.
+        unsafe {
+            match written {
+                Written::All => return self.fill(),
+                Written::Half => {
+                    for part in parts(self.size) {
+                        for (place, bytes) in words(&part).step_by(2) {
+                            let word = word(self.identity, place).to_ne_bytes();
+                            self.pointer(place).copy_from_nonoverlapping(word.as_ptr(), bytes);
+                        }
+                    }
+                }
+                Written::Nothing => {}
+            }
+            self.sum = self.sum_of(self.size);
+        }
+    }
+
+    /// How many bytes at its beginning are looked at whole.
+    fn head(&self) -> usize {
+        if self.size <= WHOLE_MAX { self.size } else { END }
+    }
+
+    /// The sum of the first `kept` bytes, as far as they are looked at; never zero.
+    ///
+    /// # Safety
+    /// The block is the caller's, and has that many bytes.
+    unsafe fn sum_of(&self, kept: usize) -> u64 {
+        let mut sum = 0_u64;
+        for part in parts(self.size) {
+            for place in part.start..part.end.min(kept) {
+                // SAFETY: in the block, which is the caller's.
+                let byte = unsafe { self.pointer(place).read() };
+                sum = (sum ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+            }
+        }
+        sum | 1
+    }
+
+    /// Whether the block is as the program left it.
+    ///
+    /// # Safety
+    /// The block is the caller's.
+    pub(super) unsafe fn check_whole(&self) -> Result<(), Finding> {
+        // SAFETY: the same contract.
+        unsafe {
+            if self.sum == 0 {
+                return self.check(self, self.size);
+            }
+            self.check_sum(self.sum_of(self.size), self.sum)
+        }
+    }
+
+    fn check_sum(&self, found: u64, expected: u64) -> Result<(), Finding> {
+        if found == expected {
+            return Ok(());
+        }
+        let what = format!(
+            "the block of {} bytes at {:#x} does not hold any more what the program saw in it",
+            self.size, self.address
+        );
+        Err(Finding::new(oracle::CONTENT, what))
+    }
+
+    /// What is to be found in another block that gets the first `kept` bytes of this one.
+    ///
+    /// # Safety
+    /// The block is the caller's.
+    pub(super) unsafe fn prefix(&self, kept: usize) -> Held {
+        // SAFETY: the same contract.
+        let sum = if self.sum == 0 { 0 } else { unsafe { self.sum_of(kept.min(self.size)) } };
+        Held { sum, ..*self }
+    }
+
+    /// Whether the first `kept` bytes are those of the old block that [`Held::prefix`] took note of.
+    ///
+    /// # Safety
+    /// As [`Held::check`].
+    pub(super) unsafe fn check_prefix(&self, old: &Held, kept: usize) -> Result<(), Finding> {
+        // SAFETY: the same contract: the old block's parts lie in this one as far as `kept` goes.
+        unsafe {
+            if old.sum == 0 {
+                return self.check(old, kept);
+            }
+            let seen = Held { address: self.address, ..*old };
+            self.check_sum(seen.sum_of(kept), old.sum)
+        }
+    }
+
+    /// Copies bytes from a place of this block to a place of that one, which may be the same.
+    ///
+    /// # Safety
+    /// Both blocks are the caller's.
+    pub(super) unsafe fn copy_to(&self, at: usize, to: &mut Held, to_at: usize, bytes: usize) {
+        let at = at % self.head().next_multiple_of(8);
+        let to_at = to_at % to.head().next_multiple_of(8);
+        let bytes = bytes.min(self.head() - at).min(to.head() - to_at);
+        // SAFETY: the same contract; both ranges lie in their blocks.
+        unsafe {
+            ptr::copy(self.pointer(at), to.pointer(to_at), bytes);
+            to.sum = to.sum_of(to.size);
+        }
+    }
+
+    /// Exchanges what two blocks hold, as far as both go.
+    ///
+    /// # Safety
+    /// Both blocks are the caller's, and not the same.
+    pub(super) unsafe fn swap_with(&mut self, other: &mut Held) {
+        let bytes = self.head().min(other.head());
+        // SAFETY: the same contract.
+        unsafe {
+            ptr::swap_nonoverlapping(self.pointer(0), other.pointer(0), bytes);
+            self.sum = self.sum_of(self.size);
+            other.sum = other.sum_of(other.size);
         }
     }
 
@@ -161,7 +296,7 @@ mod tests {
 
     fn block(memory: &mut [u64], size: usize, identity: u64) -> Held {
         let address = memory.as_mut_ptr().expose_provenance();
-        Held { address, size, align: 8, thread: 0, identity }
+        Held { address, size, align: 8, thread: 0, identity, sum: 0 }
     }
 
     #[test]
@@ -210,6 +345,30 @@ mod tests {
             assert_eq!(new.check(&old, 20), Ok(()));
             *old.pointer(19) ^= 1;
             assert!(new.check(&old, 20).is_err());
+        }
+    }
+
+    #[test]
+    fn what_was_not_written_has_to_stay_as_well() {
+        let (mut memory, mut elsewhere) = (vec![7_u64; 8], vec![9_u64; 8]);
+        let (mut one, mut other) = (block(&mut memory, 64, 7), block(&mut elsewhere, 64, 8));
+        // SAFETY: the memory is ours and as large as the blocks.
+        unsafe {
+            one.write(Written::Half);
+            other.write(Written::Nothing);
+            assert_eq!((one.check_whole(), other.check_whole()), (Ok(()), Ok(())));
+            one.copy_to(8, &mut other, 16, 24);
+            assert_eq!(other.check_whole(), Ok(()));
+            assert_eq!([memory[1], memory[3]], [elsewhere[2], elsewhere[4]]);
+            one.swap_with(&mut other);
+            assert_eq!((one.check_whole(), other.check_whole()), (Ok(()), Ok(())));
+            let before = one.prefix(24);
+            assert_eq!(one.check_prefix(&before, 24), Ok(()));
+            *one.pointer(40) ^= 1;
+            assert_eq!(one.check_prefix(&before, 24), Ok(()));
+            assert!(one.check_whole().is_err());
+            *one.pointer(23) ^= 1;
+            assert!(one.check_prefix(&before, 24).is_err());
         }
     }
 

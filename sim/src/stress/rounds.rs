@@ -151,6 +151,7 @@ fn run_round<S: Subject>(
         audit_at_rest(subject, &live(&stage, &ended), false)?;
     }
     ended.iter_mut().for_each(Worker::tidy_up);
+    subject.set_limit(0);
     if audit || shape.collect {
         subject.collect();
     }

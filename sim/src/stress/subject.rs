@@ -1,8 +1,8 @@
 //! What is stressed: an allocator.
 
 use hak::{Hak, Native};
-use hak_core::Platform;
 use hak_core::range::Range;
+use hak_core::{Allocator, Platform};
 
 use crate::oracle::accounting;
 
@@ -43,6 +43,17 @@ pub(super) trait Subject: Sync {
 
     /// The running thread will not allocate for long.
     fn thread_exit(&self);
+
+    /// The running thread ends, as far as the allocator is concerned: what it does from then on it does late.
+    fn thread_end(&self) {
+        self.thread_exit();
+    }
+
+    /// Looks whether idle memory is to go back.
+    fn tick(&self) {}
+
+    /// Limits the committed bytes; 0 for no limit.
+    fn set_limit(&self, _bytes: usize) {}
 
     /// Looks at everything at rest. `live` are the blocks in use, address and bytes; with `all_freed` nothing may be
     /// kept.
@@ -98,6 +109,18 @@ impl Subject for Shipped {
 
     fn thread_exit(&self) {
         Hak::thread_exit();
+    }
+
+    fn thread_end(&self) {
+        Allocator::<Native>::thread_end();
+    }
+
+    fn tick(&self) {
+        Allocator::<Native>::tick();
+    }
+
+    fn set_limit(&self, bytes: usize) {
+        Hak::set_limit(bytes);
     }
 
     fn audit(&self, live: &[(usize, usize)], all_freed: bool) -> Result<(), String> {

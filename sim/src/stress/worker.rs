@@ -15,7 +15,7 @@ use super::subject::Subject;
 use super::totals::Totals;
 use super::{Finding, child, oracle};
 use crate::interpreter::{Side, deliver, free_held, run_operation};
-use crate::program::{MAILBOXES, Operation, REGISTERS};
+use crate::program::{MAILBOXES, Operation, REGISTERS, Written};
 
 /// What all threads of a round share.
 pub(super) struct Stage<'a, S> {
@@ -94,8 +94,15 @@ impl<'a, S: Subject> Worker<'a, S> {
 
     /// Does an operation: in each lane, if it is about blocks.
     pub(super) fn do_operation(&mut self, operation: &Operation) {
-        let about_blocks =
-            !matches!(operation, Operation::Wait | Operation::Collect | Operation::Exit);
+        let about_blocks = !matches!(
+            operation,
+            Operation::Wait
+                | Operation::Collect
+                | Operation::Exit
+                | Operation::End
+                | Operation::Tick
+                | Operation::Limit { .. }
+        );
         for lane in 0..if about_blocks { self.stage.shape.lanes } else { 1 } {
             self.lane = lane;
             self.totals.operations += 1;
@@ -121,20 +128,28 @@ impl<'a, S: Subject> Worker<'a, S> {
         }
     }
 
-    /// The program receives a block: is it one? Fills it.
-    fn receive(&mut self, start: *mut u8, size: usize, align: usize, contents: Contents) -> usize {
+    /// The program receives a block: is it one? Writes so much of it.
+    fn receive(
+        &mut self,
+        start: *mut u8,
+        size: usize,
+        align: usize,
+        contents: Contents,
+        written: Written,
+    ) -> usize {
         self.blocks += 1;
         self.totals.blocks += 1;
-        let held = Held {
+        let mut held = Held {
             address: start.expose_provenance(),
             size,
             align,
             thread: self.thread,
             identity: self.blocks << 8 | u64::from(self.thread),
+            sum: 0,
         };
         or_end(self.check_received(&held, contents));
         // SAFETY: the block is the program's now.
-        unsafe { held.fill() };
+        unsafe { held.write(written) };
         held.into_word()
     }
 
@@ -145,27 +160,32 @@ impl<'a, S: Subject> Worker<'a, S> {
             return Err(Finding::new(oracle::ALIGNMENT, what));
         }
         self.stage.shadow.add(address, size)?;
-        let pointer = ptr::with_exposed_provenance(address);
         let ends = [address, address + size - 1];
         if ends.iter().any(|&end| !self.stage.subject.owns(ptr::without_provenance(end))) {
             let what =
                 format!("the block of {size} bytes at {address:#x} is said to be a stranger's");
             return Err(Finding::new(oracle::OWNS, what));
         }
+        self.check_usable(held)?;
+        // SAFETY: the block is the program's and has that many bytes.
+        unsafe {
+            match contents {
+                Contents::Anything => Ok(()),
+                Contents::Zero => held.check_zero(),
+                Contents::Kept(old) => held.check_prefix(&old, old.size.min(size)),
+            }
+        }
+    }
+
+    fn check_usable(&self, held: &Held) -> Result<(), Finding> {
+        let (size, pointer) = (held.size, ptr::with_exposed_provenance(held.address));
         // SAFETY: the block is in use, and the program's.
         let usable = unsafe { self.stage.subject.usable_size(pointer) };
         if usable < size {
             let what = format!("of a block of {size} bytes only {usable} are said to be usable");
             return Err(Finding::new(oracle::USABLE_SIZE, what));
         }
-        // SAFETY: the block is the program's and has that many bytes.
-        unsafe {
-            match contents {
-                Contents::Anything => Ok(()),
-                Contents::Zero => held.check_zero(),
-                Contents::Kept(old) => held.check(&old, old.size.min(size)),
-            }
-        }
+        Ok(())
     }
 
     /// The program is about to give this block back: it must be as it was left.
@@ -173,7 +193,7 @@ impl<'a, S: Subject> Worker<'a, S> {
         // SAFETY: the interpreter took the word out of its only place, or alone can.
         let held = unsafe { Held::from_word(word) };
         // SAFETY: the block is the program's.
-        or_end(unsafe { held.check(&held, held.size) });
+        or_end(unsafe { held.check_whole() });
         or_end(self.stage.shadow.remove(held.address, held.size));
         self.totals.remote_frees += u64::from(held.thread != self.thread);
         held
@@ -213,7 +233,7 @@ impl<S: Subject> Side for Worker<'_, S> {
         self.stage.mailboxes[self.lane * MAILBOXES + mailbox].swap(block, Ordering::AcqRel)
     }
 
-    fn allocate(&mut self, size: usize, align: usize, zeroed: bool) -> usize {
+    fn allocate(&mut self, size: usize, align: usize, zeroed: bool, written: Written) -> usize {
         let subject = self.stage.subject;
         let start = if zeroed {
             subject.allocate_zeroed(size, align)
@@ -224,7 +244,34 @@ impl<S: Subject> Side for Worker<'_, S> {
             self.totals.refused += 1;
             return 0;
         }
-        self.receive(start, size, align, if zeroed { Contents::Zero } else { Contents::Anything })
+        let contents = if zeroed { Contents::Zero } else { Contents::Anything };
+        self.receive(start, size, align, contents, written)
+    }
+
+    fn copy(&mut self, from: (usize, usize), to: (usize, usize), bytes: usize) {
+        // SAFETY: the words lie in registers of this thread; the blocks are the program's.
+        unsafe {
+            let (source, mut target) = (Held::of_word(from.0), Held::of_word(to.0));
+            or_end(source.check_whole());
+            or_end(target.check_whole());
+            source.copy_to(from.1, &mut target, to.1, bytes);
+            target.put_into_word(to.0);
+        }
+    }
+
+    fn swap(&mut self, one: usize, other: usize) {
+        if one == other {
+            return;
+        }
+        // SAFETY: as in `copy`.
+        unsafe {
+            let (mut first, mut second) = (Held::of_word(one), Held::of_word(other));
+            or_end(first.check_whole());
+            or_end(second.check_whole());
+            first.swap_with(&mut second);
+            first.put_into_word(one);
+            second.put_into_word(other);
+        }
     }
 
     fn free(&mut self, block: usize) {
@@ -235,14 +282,18 @@ impl<S: Subject> Side for Worker<'_, S> {
 
     fn reallocate(&mut self, block: usize, size: usize) -> usize {
         let held = self.return_block(block);
+        // SAFETY: the block is the program's until it is reallocated.
+        let (before, whole) = unsafe { (held.prefix(size), held.prefix(held.size)) };
+        let written = if held.sum == 0 { Written::All } else { Written::Nothing };
         let old = ptr::with_exposed_provenance_mut(held.address);
         // SAFETY: as in `free`, and with the alignment that it was asked for.
         let new = unsafe { self.stage.subject.reallocate(old, size, held.align) };
         if new.is_null() {
             self.totals.refused += 1;
-            return self.receive(old, held.size, held.align, Contents::Kept(held));
+            let kept = Contents::Kept(whole);
+            return self.receive(old, held.size, held.align, kept, written);
         }
-        self.receive(new, size, held.align, Contents::Kept(held))
+        self.receive(new, size, held.align, Contents::Kept(before), written)
     }
 
     /// Time cannot be made to pass here: a thread sleeps for so long in one case of 256, and yields in the others.
@@ -257,6 +308,27 @@ impl<S: Subject> Side for Worker<'_, S> {
 
     fn collect(&mut self) {
         self.stage.subject.collect();
+    }
+
+    fn end_for_good(&mut self) {
+        self.totals.heaps_handed_over += 1;
+        self.stage.subject.thread_end();
+    }
+
+    fn tick(&mut self) {
+        self.stage.subject.tick();
+    }
+
+    /// For all lanes, and not so low that nothing is to be had here.
+    fn limit(&mut self, bytes: usize) {
+        let lanes = self.stage.shape.lanes;
+        self.stage.subject.set_limit(if bytes == 0 { 0 } else { (16 << 20) + bytes * lanes });
+    }
+
+    fn measure(&mut self, block: usize) {
+        // SAFETY: the word lies in a register of this thread.
+        let held = unsafe { Held::of_word(block) };
+        or_end(self.check_usable(&held));
     }
 
     /// In some of the cases the thread of the system ends too: see `rounds`.

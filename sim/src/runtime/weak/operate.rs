@@ -74,6 +74,7 @@ impl Engine {
         if let Some(new) = new {
             self.write_store(access, record, length, place, new);
             if new != old {
+                self.control.writes[self.control.current] += 1;
                 self.control.changed();
             }
         }
