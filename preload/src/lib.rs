@@ -17,8 +17,10 @@
 //!   static memory, and this library has nothing to initialise before it can allocate. What the environment asks
 //!   for is read by a constructor and never on the way of an allocation.
 //! * Nothing here allocates by itself, and nothing of Rust's standard library that would is called.
-//! * There is one allocator in the process: no call is ever forwarded to the C library's. Out of memory is null and
-//!   `ENOMEM`; a pointer that is not hak's ends the process with one line.
+//! * There is one allocator in the process: no call is ever forwarded to the C library's, and a library that asks to find that one
+//!   finds this (`deep_binding`). So no block of the C library's is ever seen here, and none has to be told from a pointer
+//!   that is nobody's: what is not hak's ends the process with one line. Out of memory is null and `ENOMEM`.
+//! * Nothing is exported that has nothing to do with memory; `dlopen`, which has, changes one bit and jumps to the next one.
 //! * Blocks of every size are aligned to 16 bytes, as the C library's are.
 //! * No lock is held anywhere, so that a fork in a process with many threads finds nothing locked in the child: to the
 //!   allocator, the threads that the child lacks have stopped for ever. What they held stays held.
