@@ -36,6 +36,9 @@ enum Sole {
     Mapping(u32),
 }
 
+/// How often an allocation is tried again, at most, after memory went back for it.
+const ATTEMPTS: u32 = 8;
+
 const fn smaller(one: usize, other: usize) -> usize {
     if one < other { one } else { other }
 }
@@ -90,7 +93,7 @@ impl<P: Platform> Allocator<P> {
     }
 
     /// A block that does not come out of the thread cache. When there is no memory, what is kept goes back to the system
-    /// and it is tried again.
+    /// and it is tried again, as long as something went back.
     fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
         let heap = thread::heap::<P>()?;
         if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
@@ -101,11 +104,19 @@ impl<P: Platform> Allocator<P> {
             }
         }
         tidy::count(heap);
-        Self::allocate_from(heap, size, align).or_else(|| {
+        let mut new = Self::allocate_from(heap, size, align);
+        // What goes back may be taken by others before it is asked for again. They have it then: nobody starves all the others.
+        for _ in 0..ATTEMPTS {
+            if new.is_some() {
+                break;
+            }
             let range = heap.range();
-            let retry = large::release_retained(range) | idle::collect(range);
-            if retry { Self::allocate_from(heap, size, align) } else { None }
-        })
+            if !(large::release_retained(range) | idle::collect(range)) {
+                break;
+            }
+            new = Self::allocate_from(heap, size, align);
+        }
+        new
     }
 
     fn allocate_from(heap: &Heap<P>, size: usize, align: usize) -> Option<Fresh> {
@@ -235,8 +246,8 @@ impl<P: Platform> Allocator<P> {
         debug_assert!(pushed, "flushing makes room");
     }
 
-    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there is no memory:
-    /// the old block stays as it was.
+    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there
+    /// is no memory for a larger block: the old one stays as it was. A block that shrinks is never refused.
     ///
     /// # Safety
     /// `block` was returned by this allocator for this `align`, was not freed since, and the caller alone uses it.
@@ -277,6 +288,10 @@ impl<P: Platform> Allocator<P> {
             size
         };
         let new = Self::allocate(new_size, align);
+        if new.is_null() && new_size <= old_size {
+            // A smaller block that there is no memory for: the old one holds it.
+            return block;
+        }
         if !new.is_null() {
             // SAFETY: both blocks are ours and at least that long; the old one is freed after its last use.
             unsafe {

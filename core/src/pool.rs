@@ -83,8 +83,8 @@ pub(crate) const fn slots(first: u32, count: u32) -> u32 {
     (u32::MAX >> (32 - count)) << first
 }
 
-/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit `hint`, in a few others, or
-/// in a new SuperSlab. The first slot's number in the range.
+/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit `hint`, in a few others, in
+/// a new SuperSlab, or, if there is no memory for one, in any. The first slot's number in the range.
 pub(crate) fn take_run<P: Platform>(
     range: Range<P>,
     count: u32,
@@ -106,7 +106,14 @@ pub(crate) fn take_run<P: Platform>(
         return found;
     }
     let slot = (slabs - count) / step * step;
-    take_new(range, slots(slot, count)).map(|first| first + slot)
+    let new = take_new(range, slots(slot, count)).map(|first| first + slot);
+    if new.is_some() {
+        return new;
+    }
+    // No memory for a new SuperSlab: before there is said to be none, every one is looked at.
+    units::visit_claimed(range, start, u32::MAX, |unit| {
+        take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
+    })
 }
 
 /// Takes the highest such run in `unit`.

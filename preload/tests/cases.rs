@@ -92,7 +92,6 @@ fn a2_what_a_thread_without_a_heap_frees_is_not_freed_twice() {
 }
 
 #[test]
-#[ignore = "row A3: not mended yet"]
 fn a3_memory_that_is_free_and_long_enough_is_found() {
     let _alone = alone();
     for size in ["65536", "40000", "300000"] {
@@ -101,7 +100,6 @@ fn a3_memory_that_is_free_and_long_enough_is_found() {
 }
 
 #[test]
-#[ignore = "row A4: not mended yet"]
 fn a4_a_request_that_fits_is_granted_whatever_others_are_refused() {
     right(command("budget_race.c", &[]).env("HAK_LIMIT", "256M"));
 }
@@ -212,7 +210,6 @@ fn a8_threads_without_a_heap_allocate() {
 }
 
 #[test]
-#[ignore = "row A9: not mended yet"]
 fn a9_a_mapping_shrinks_in_place() {
     let _alone = alone();
     for (from, to) in [("400", "280"), ("400", "20"), ("64", "63"), ("400", "2")] {
