@@ -219,14 +219,12 @@ fn a9_a_mapping_shrinks_in_place() {
 }
 
 #[test]
-#[ignore = "row A10: not mended yet"]
 fn a10_freeing_takes_no_memory_where_the_system_refuses_to_have_it_back() {
     let _alone = alone();
     right(&mut command("refuse_madvise.c", &[]));
 }
 
 #[test]
-#[ignore = "row A10: not mended yet"]
 fn a10_what_a_filter_refuses_is_lived_without() {
     for more in ["mprotect madvise mremap", "mprotect madvise", "mprotect", "madvise", ""] {
         right(&mut command("seccomp.c", &[more]));
@@ -382,7 +380,6 @@ fn b4_aligned_mappings_do_not_use_up_the_systems() {
 }
 
 #[test]
-#[ignore = "row B5: not mended yet"]
 fn b5_advice_goes_when_pages_go_back() {
     let _alone = alone();
     right(&mut command("huge_pages.c", &[]));
