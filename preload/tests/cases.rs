@@ -204,7 +204,7 @@ fn a8_small_requests_live_on_when_a_huge_one_does_not_fit() {
 
 #[test]
 #[ignore = "row A8: not mended yet"]
-fn a8_threads_without_a_heap_allocate() {
+fn a8_threads_without_a_heap_allocate_where_the_system_has_so_many() {
     let _alone = alone();
     right(&mut command("many_threads.c", &["33000"]));
 }
