@@ -19,7 +19,7 @@ use crate::fault::Fault;
 use crate::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
 use crate::idle;
 use crate::large;
-use crate::platform::{Misuse, Plain, Platform};
+use crate::platform::{Gauge, Misuse, Plain, Platform};
 use crate::range::{Range, root};
 use crate::refill;
 use crate::run::{self, Fresh};
@@ -228,7 +228,7 @@ impl<P: Platform> Allocator<P> {
                 Sole::Mapping(unit) => large::free(range, unit, address),
             };
         }
-        Self::check_block(address, class);
+        Self::check_block(range, index, address, class);
         let Some(heap) = thread::heap_for_free::<P>() else {
             // More threads than heaps, or a thread that has ended: straight to the slab.
             // SAFETY: the caller's contract.
@@ -242,7 +242,7 @@ impl<P: Platform> Allocator<P> {
             unsafe { cache::make_room(heap, class) };
         }
         // SAFETY: the bin is ours, and by the caller's contract so is the block.
-        let pushed = unsafe { bin.push_cached(address) };
+        let pushed = unsafe { bin.push_judged(address) };
         debug_assert!(pushed, "flushing makes room");
     }
 
@@ -279,7 +279,7 @@ impl<P: Platform> Allocator<P> {
             }
             old_size
         } else {
-            Self::check_block(address, class);
+            Self::check_block(range, index, address, class);
             let size = size_class::size_of(class);
             // A block that shrinks by less than half stays.
             if new_class.is_some() && new_size <= size && new_size >= size / 2 {
@@ -311,7 +311,7 @@ impl<P: Platform> Allocator<P> {
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
         let (class, index) = Self::class_of_block(range, address);
         if class != 0 {
-            Self::check_block(address, class);
+            Self::check_block(range, index, address, class);
             return size_class::size_of(class);
         }
         match Self::run_or_mapping(range, index) {
@@ -337,15 +337,20 @@ impl<P: Platform> Allocator<P> {
         }
     }
 
-    /// Judges what is said to be a live block of `class`.
-    fn check_block(address: usize, class: u32) {
+    /// Judges what is said to be a live block of `class` in slab `index`.
+    fn check_block(range: Range<P>, index: u32, address: usize, class: u32) {
         let offset = address & (P::GEOMETRY.slab_size() - 1);
-        if !offset.is_multiple_of(size_class::size_of(class)) {
+        let size = size_class::size_of(class);
+        // A count that may be outdated, but not for who holds a block: it was cut before it was handed out.
+        if offset / size >= range.slab(index).carved.peek() as usize {
+            P::misuse(Misuse::ForeignPointer, address);
+        }
+        if !offset.is_multiple_of(size) {
             P::misuse(Misuse::InteriorPointer, address);
         }
         // SAFETY: a block begins here; if it is not the caller's, the caller breaks the contract, which is what this is
         // to find out.
-        if unsafe { block::is_marked::<P>(address, P::secret()) } {
+        if unsafe { block::is_sealed::<P>(address) } {
             P::misuse(Misuse::DoubleFree, address);
         }
     }

@@ -131,6 +131,10 @@ pub enum Fault {
     ListedAfterRelease,
     /// R1: a slab's class is looked at before its slot word, so that a slab is adopted that got another class meanwhile.
     ClassSeenFirst,
+    /// A1, C2: seals stay in memory that becomes blocks of another size, or a run.
+    SealsLeftBehind,
+    /// A2: a block that is freed straight to its slab gets a link, and no seal.
+    UnsealedPush,
 }
 
 impl Fault {
@@ -193,6 +197,8 @@ impl Fault {
         Fault::RefusedShrink,
         Fault::ListedAfterRelease,
         Fault::ClassSeenFirst,
+        Fault::SealsLeftBehind,
+        Fault::UnsealedPush,
     ];
 
     /// The name on the command line and in traces.
@@ -255,6 +261,8 @@ impl Fault {
             Fault::RefusedShrink => "refused-shrink",
             Fault::ListedAfterRelease => "listed-after-release",
             Fault::ClassSeenFirst => "class-seen-first",
+            Fault::SealsLeftBehind => "seals-left-behind",
+            Fault::UnsealedPush => "unsealed-push",
         }
     }
 

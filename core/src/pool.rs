@@ -39,9 +39,16 @@ pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> 
         found => found,
     }?;
     let slabs = P::GEOMETRY.slabs_per_superslab;
-    touch(range, index / slabs, slots(index % slabs, 1));
+    let (unit, slot) = (index / slabs, slots(index % slabs, 1));
+    touch(range, unit, slot);
+    // Relaxed, as in `touch`.
+    let sealed = &range.superslab(unit).sealed;
+    let has_seals = sealed.load(Ordering::Relaxed) & slot != 0;
+    if !has_seals {
+        sealed.fetch_or(slot, Ordering::Relaxed);
+    }
     // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last owner's words.
-    Some(unsafe { Owned::bind_new(range, index, me, class) })
+    Some(unsafe { Owned::bind_new(range, index, me, class, has_seals) })
 }
 
 /// Stages 1 and 2.
@@ -174,6 +181,22 @@ pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool
     }
     idle::count_taken::<P>(slots.count_ones(), before.count_ones());
     before == 0
+}
+
+/// Clears the seals that earlier uses have left in these slots, which are ours and become part of a run.
+pub(crate) fn scrub<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    // Relaxed, as in `touch`.
+    let sealed = &range.superslab(unit).sealed;
+    let mut left = sealed.load(Ordering::Relaxed) & slots;
+    if left == 0 {
+        return;
+    }
+    sealed.fetch_and(!left, Ordering::Relaxed);
+    while left != 0 {
+        let index = unit * P::GEOMETRY.slabs_per_superslab + left.trailing_zeros();
+        left &= left - 1;
+        range.slab(index).scrub(range.slab_start(index));
+    }
 }
 
 /// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.

@@ -80,13 +80,11 @@ fn numbers(text: &str) -> Vec<u64> {
 }
 
 #[test]
-#[ignore = "row A1: not mended yet"]
 fn a1_no_correct_program_is_accused() {
     right(&mut command("false_double_free.c", &[]));
 }
 
 #[test]
-#[ignore = "row A2: not mended yet"]
 fn a2_what_a_thread_without_a_heap_frees_is_not_freed_twice() {
     named(&mut command("guest_double_free.c", &[]), &["double free"]);
 }
@@ -435,7 +433,6 @@ fn c1_a_program_with_more_rights_reads_no_variable() {
 }
 
 #[test]
-#[ignore = "row C2: not mended yet"]
 fn c2_nothing_that_leaves_hak_shows_the_secret() {
     let Ended { status, out, err, .. } = finish(&mut command("secret.c", &[]), A_MINUTE);
     // Either there was nothing to see, or what was made with it is noticed.
@@ -444,7 +441,6 @@ fn c2_nothing_that_leaves_hak_shows_the_secret() {
 }
 
 #[test]
-#[ignore = "row C3: not mended yet"]
 fn c3_whatever_is_written_over_a_link_is_named() {
     for how in ["ascii", "minus", "double", "byte"] {
         named(&mut command("stale_link.c", &[how]), &["corrupted link"]);
@@ -452,7 +448,6 @@ fn c3_whatever_is_written_over_a_link_is_named() {
 }
 
 #[test]
-#[ignore = "row C4: not mended yet"]
 fn c4_an_address_where_no_block_fits_is_no_block() {
     named(&mut command("tail.c", &[]), &["foreign pointer", "interior pointer"]);
 }
