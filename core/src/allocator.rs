@@ -16,11 +16,12 @@ use crate::cache;
 use crate::class_map::ClassWord;
 use crate::decay;
 use crate::fault::Fault;
+use crate::guest;
 use crate::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
 use crate::idle;
 use crate::large;
-use crate::platform::{Gauge, Misuse, Plain, Platform};
-use crate::range::{Range, root};
+use crate::platform::{Misuse, Plain, Platform};
+use crate::range::Range;
 use crate::refill;
 use crate::run::{self, Fresh};
 use crate::size_class;
@@ -35,9 +36,6 @@ enum Sole {
     /// A mapping of its own, which begins with this unit.
     Mapping(u32),
 }
-
-/// How often an allocation is tried again, at most, after memory went back for it.
-const ATTEMPTS: u32 = 8;
 
 const fn smaller(one: usize, other: usize) -> usize {
     if one < other { one } else { other }
@@ -93,9 +91,11 @@ impl<P: Platform> Allocator<P> {
     }
 
     /// A block that does not come out of the thread cache. When there is no memory, what is kept goes back to the system
-    /// and it is tried again, as long as something went back.
+    /// and it is tried again.
     fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
-        let heap = thread::heap::<P>()?;
+        let Some(heap) = thread::heap::<P>() else {
+            return Self::allocate_or_collect(Range::get_or_reserve()?, None, size, align);
+        };
         if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
             // SAFETY: the heap is the running thread's.
             let reserve = unsafe { cache::take_reserve(heap, class) };
@@ -104,29 +104,39 @@ impl<P: Platform> Allocator<P> {
             }
         }
         tidy::count(heap);
-        let mut new = Self::allocate_from(heap, size, align);
-        // What goes back may be taken by others before it is asked for again. They have it then: nobody starves all the others.
-        for _ in 0..ATTEMPTS {
-            if new.is_some() {
-                break;
-            }
-            let range = heap.range();
-            if !(large::release_retained(range) | idle::collect(range)) {
-                break;
-            }
-            new = Self::allocate_from(heap, size, align);
-        }
-        new
+        Self::allocate_or_collect(heap.range(), Some(heap), size, align)
     }
 
-    fn allocate_from(heap: &Heap<P>, size: usize, align: usize) -> Option<Fresh> {
+    fn allocate_or_collect(
+        range: Range<P>,
+        heap: Option<&Heap<P>>,
+        size: usize,
+        align: usize,
+    ) -> Option<Fresh> {
+        Self::allocate_from(range, heap, size, align).or_else(|| {
+            let retry = large::release_retained(range) | idle::collect(range);
+            if retry { Self::allocate_from(range, heap, size, align) } else { None }
+        })
+    }
+
+    /// `heap` is the running thread's; none for a guest.
+    fn allocate_from(
+        range: Range<P>,
+        heap: Option<&Heap<P>>,
+        size: usize,
+        align: usize,
+    ) -> Option<Fresh> {
         if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
-            // SAFETY: the heap is the running thread's.
-            return unsafe { refill::refill(heap, class) }.map(Fresh::small);
+            let block = match heap {
+                // SAFETY: the heap is the running thread's.
+                Some(heap) => unsafe { refill::refill(heap, class) },
+                None => guest::allocate(range, class),
+            };
+            return block.map(Fresh::small);
         }
         match run::slabs_for::<P>(size, align) {
-            Some(count) => run::allocate(heap, count, align),
-            None => large::allocate(heap.range(), size, align),
+            Some(count) => run::allocate(range, heap, count, align),
+            None => large::allocate(range, size, align),
         }
     }
 
@@ -228,13 +238,14 @@ impl<P: Platform> Allocator<P> {
                 Sole::Mapping(unit) => large::free(range, unit, address),
             };
         }
-        Self::check_block(range, index, address, class);
-        let Some(heap) = thread::heap_for_free::<P>() else {
+        Self::check_block(address, class);
+        let Some(heap) = thread::heap::<P>() else {
             // More threads than heaps, or a thread that has ended: straight to the slab.
             // SAFETY: the caller's contract.
             return unsafe { cache::free_without_heap(range, address, class) };
         };
         tidy::count(heap);
+        thread::catch_up(heap, range, address);
         let bin = heap.bin(class);
         bin.open(class);
         if bin.room.get() == 0 {
@@ -242,12 +253,12 @@ impl<P: Platform> Allocator<P> {
             unsafe { cache::make_room(heap, class) };
         }
         // SAFETY: the bin is ours, and by the caller's contract so is the block.
-        let pushed = unsafe { bin.push_judged(address) };
+        let pushed = unsafe { bin.push_cached(address) };
         debug_assert!(pushed, "flushing makes room");
     }
 
-    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there
-    /// is no memory for a larger block: the old one stays as it was. A block that shrinks is never refused.
+    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there is no memory:
+    /// the old block stays as it was.
     ///
     /// # Safety
     /// `block` was returned by this allocator for this `align`, was not freed since, and the caller alone uses it.
@@ -279,7 +290,7 @@ impl<P: Platform> Allocator<P> {
             }
             old_size
         } else {
-            Self::check_block(range, index, address, class);
+            Self::check_block(address, class);
             let size = size_class::size_of(class);
             // A block that shrinks by less than half stays.
             if new_class.is_some() && new_size <= size && new_size >= size / 2 {
@@ -288,10 +299,6 @@ impl<P: Platform> Allocator<P> {
             size
         };
         let new = Self::allocate(new_size, align);
-        if new.is_null() && new_size <= old_size {
-            // A smaller block that there is no memory for: the old one holds it.
-            return block;
-        }
         if !new.is_null() {
             // SAFETY: both blocks are ours and at least that long; the old one is freed after its last use.
             unsafe {
@@ -311,7 +318,7 @@ impl<P: Platform> Allocator<P> {
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
         let (class, index) = Self::class_of_block(range, address);
         if class != 0 {
-            Self::check_block(range, index, address, class);
+            Self::check_block(address, class);
             return size_class::size_of(class);
         }
         match Self::run_or_mapping(range, index) {
@@ -337,25 +344,20 @@ impl<P: Platform> Allocator<P> {
         }
     }
 
-    /// Judges what is said to be a live block of `class` in slab `index`.
-    fn check_block(range: Range<P>, index: u32, address: usize, class: u32) {
+    /// Judges what is said to be a live block of `class`.
+    fn check_block(address: usize, class: u32) {
         let offset = address & (P::GEOMETRY.slab_size() - 1);
-        let size = size_class::size_of(class);
-        // A count that may be outdated, but not for who holds a block: it was cut before it was handed out.
-        if offset / size >= range.slab(index).carved.peek() as usize {
-            P::misuse(Misuse::ForeignPointer, address);
-        }
-        if !offset.is_multiple_of(size) {
+        if !offset.is_multiple_of(size_class::size_of(class)) {
             P::misuse(Misuse::InteriorPointer, address);
         }
         // SAFETY: a block begins here; if it is not the caller's, the caller breaks the contract, which is what this is
         // to find out.
-        if unsafe { block::is_sealed::<P>(address) } {
+        if unsafe { block::is_marked::<P>(address, P::secret()) } {
             P::misuse(Misuse::DoubleFree, address);
         }
     }
 
-    /// Whether the address lies in this allocator's range. Exact, and safe for any pointer.
+    /// Whether the address lies in this allocator's range, as far as that has grown. Safe for any pointer.
     pub fn owns(pointer: *const u8) -> bool {
         Range::<P>::get().is_some_and(|range| Self::lookup(range, pointer.addr()).is_some())
     }
@@ -374,8 +376,8 @@ impl<P: Platform> Allocator<P> {
         thread::exit::<P>();
     }
 
-    /// The running thread ends: as [`Allocator::thread_exit`], but what it still frees goes straight to the slabs. If it
-    /// allocates again it gets a heap again.
+    /// The running thread ends: as [`Allocator::thread_exit`], but it gets no heap any more: what it still frees goes straight to the
+    /// slabs, and what it still allocates comes from there.
     pub fn thread_end() {
         thread::end::<P>();
     }
@@ -410,7 +412,6 @@ impl<P: Platform> Allocator<P> {
 
     /// The number of heaps that were ever in use at the same time.
     pub fn heaps_used() -> u32 {
-        use crate::platform::{Atomic, Ordering};
-        root::<P>().heaps_used.load(Ordering::Relaxed)
+        thread::heaps_used::<P>()
     }
 }

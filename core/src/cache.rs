@@ -37,7 +37,7 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
         }
         let rest = block::next::<P>(last);
         if !P::planted(Fault::FrontCacheBypass) {
-            block::set_next::<P>(last, 0, block::secret::<P>());
+            block::set_next::<P>(last, 0, P::secret());
         }
         rest
     };
@@ -74,7 +74,7 @@ pub(crate) unsafe fn push_beside_reserve<P: Platform>(
     // SAFETY: the caller's contract.
     unsafe {
         make_room(heap, class);
-        bin.push_judged(block)
+        bin.push_cached(block)
     }
 }
 
@@ -90,7 +90,7 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
     bin.cache.set(reserve.get());
     bin.room.set(stay_count::<P>(size_class::size_of(class)));
     reserve.set(0);
-    // SAFETY: the heap is the running thread's. If the first block is not as it was left, the list is not empty: refill says so.
+    // SAFETY: the heap is the running thread's. If the first block is not as it was left, refill says so.
     unsafe { bin.pop_cached() }
 }
 
@@ -122,12 +122,13 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
     let range = heap.range();
     let bin = heap.bin(class);
     let begins = |block| bin.is_start(block);
+    let bytes = heap.bytes.get();
     while block != 0 {
-        let index = home::<P>(range, block, begins);
+        let index = home::<P>(range, bytes, block, begins);
         let mut chain = Chain::of(block);
         // SAFETY: the list is ours.
         block = unsafe { block::next::<P>(block) };
-        while block != 0 && home::<P>(range, block, begins) == index {
+        while block != 0 && home::<P>(range, bytes, block, begins) == index {
             chain.extend(block);
             // SAFETY: the list is ours.
             block = unsafe { block::next::<P>(block) };
@@ -137,9 +138,15 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
     }
 }
 
-/// The slab that a freed block came from; `begins` says whether a block of the class can begin there.
-fn home<P: Platform>(range: Range<P>, block: usize, begins: impl Fn(usize) -> bool) -> u32 {
-    match range.slab_index_of(block) {
+/// The slab that a freed block came from; `begins` says whether a block of the class can begin there. The range is known to have so
+/// many bytes.
+fn home<P: Platform>(
+    range: Range<P>,
+    bytes: usize,
+    block: usize,
+    begins: impl Fn(usize) -> bool,
+) -> u32 {
+    match range.slab_index_within(block, bytes).or_else(|| range.slab_index_of(block)) {
         Some(index) if begins(block) => index,
         _ => P::misuse(Misuse::CorruptedLink, block),
     }
@@ -199,10 +206,12 @@ fn settle<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
 /// `block` is a block of `class`, and the caller alone holds it.
 pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usize, class: u32) {
     let size = size_class::size_of(class);
-    let index = home::<P>(range, block, |block| {
+    let index = home::<P>(range, 0, block, |block| {
         (block & (P::GEOMETRY.slab_size() - 1)).is_multiple_of(size)
     });
     let slab = range.slab(index);
+    // SAFETY: by the caller's contract the block is ours.
+    unsafe { block::mark::<P>(block, P::secret()) };
     // SAFETY: the caller's contract.
     let opened = unsafe { ownership::free_remote(index, slab, Chain::of(block), OwnerId::GUEST) };
     if let Some(owned) = opened {
@@ -230,6 +239,6 @@ pub(crate) fn give_up_class<P: Platform>(range: Range<P>, heap: &Heap<P>, class:
         bin.unlink(range, owned);
         give_up(range, heap.owner(), owned);
     }
-    heap.last(class).set(0);
+    bin.last.set(0);
     bin.room.set(0);
 }

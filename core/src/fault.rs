@@ -61,10 +61,12 @@ pub enum Fault {
     AgedWithoutExchange,
     /// D5: a heap that is used again keeps its owner identity.
     IdentityReused,
-    /// D6: the range is published before its tables have memory.
+    /// D6: a piece of the range is published before its tables have memory.
     PublishBeforeReady,
-    /// D6: the range word is read with relaxed ordering.
+    /// D6: how far the range has grown is read with relaxed ordering.
     InitHalfSeen,
+    /// D6: a heap is counted as used before it has memory.
+    HeapBeforeMemory,
     /// D7: a thread that has ended goes on with its old heap.
     HeapAfterExit,
     /// D8: a slab is claimed by a store, not by an exchange.
@@ -73,6 +75,8 @@ pub enum Fault {
     FreeOnlyStrand,
     /// D10: a thread ends with counts of slots that nobody knows of then.
     CountStrand,
+    /// D10: a thread without a heap keeps the slab that it took a block of.
+    GuestKeepsSlab,
     /// D11: a slot is offered before its slab is ready for it.
     OfferBeforeReady,
     /// D11: slots are offered before their pages were purged.
@@ -127,14 +131,12 @@ pub enum Fault {
     RefusedResetTrusted,
     /// D30: a block is taken to be as it was whose end the system did not wholly take back.
     RefusedShrink,
+    /// D30: a claim of units that fails in its second word of the map keeps those of the first.
+    RollbackForgotten,
     /// R1: an abandoned slab is listed after it was released.
     ListedAfterRelease,
     /// R1: a slab's class is looked at before its slot word, so that a slab is adopted that got another class meanwhile.
     ClassSeenFirst,
-    /// A1, C2: seals stay in memory that becomes blocks of another size, or a run.
-    SealsLeftBehind,
-    /// A2: a block that is freed straight to its slab gets a link, and no seal.
-    UnsealedPush,
 }
 
 impl Fault {
@@ -164,10 +166,12 @@ impl Fault {
         Fault::IdentityReused,
         Fault::PublishBeforeReady,
         Fault::InitHalfSeen,
+        Fault::HeapBeforeMemory,
         Fault::HeapAfterExit,
         Fault::ClaimWithoutExchange,
         Fault::FreeOnlyStrand,
         Fault::CountStrand,
+        Fault::GuestKeepsSlab,
         Fault::OfferBeforeReady,
         Fault::OfferBeforePurge,
         Fault::UnmapBeforeRetire,
@@ -195,10 +199,9 @@ impl Fault {
         Fault::RefusedRetirement,
         Fault::RefusedResetTrusted,
         Fault::RefusedShrink,
+        Fault::RollbackForgotten,
         Fault::ListedAfterRelease,
         Fault::ClassSeenFirst,
-        Fault::SealsLeftBehind,
-        Fault::UnsealedPush,
     ];
 
     /// The name on the command line and in traces.
@@ -228,10 +231,12 @@ impl Fault {
             Fault::IdentityReused => "identity-reused",
             Fault::PublishBeforeReady => "publish-before-ready",
             Fault::InitHalfSeen => "init-half-seen",
+            Fault::HeapBeforeMemory => "heap-before-memory",
             Fault::HeapAfterExit => "heap-after-exit",
             Fault::ClaimWithoutExchange => "claim-without-exchange",
             Fault::FreeOnlyStrand => "free-only-strand",
             Fault::CountStrand => "count-strand",
+            Fault::GuestKeepsSlab => "guest-keeps-slab",
             Fault::OfferBeforeReady => "offer-before-ready",
             Fault::OfferBeforePurge => "offer-before-purge",
             Fault::UnmapBeforeRetire => "unmap-before-retire",
@@ -259,10 +264,9 @@ impl Fault {
             Fault::RefusedRetirement => "refused-retirement",
             Fault::RefusedResetTrusted => "refused-reset-trusted",
             Fault::RefusedShrink => "refused-shrink",
+            Fault::RollbackForgotten => "rollback-forgotten",
             Fault::ListedAfterRelease => "listed-after-release",
             Fault::ClassSeenFirst => "class-seen-first",
-            Fault::SealsLeftBehind => "seals-left-behind",
-            Fault::UnsealedPush => "unsealed-push",
         }
     }
 

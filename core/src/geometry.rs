@@ -30,11 +30,15 @@ pub struct Geometry {
     /// units, if the system can do that; a smaller one is copied. For a few pages, copying costs less than the calls, and
     /// what was moved may cost the process a mapping more.
     pub relocate_min: usize,
-    /// SuperSlab-sized units in the reserved range, at most (a multiple of 64).
+    /// SuperSlab-sized units that the range is planned for, at most (a power of two of at least 64),
     pub units_max: usize,
-    /// The least number of units with which the allocator still starts.
+    /// and at least.
     pub units_min: usize,
-    /// Heaps, that is threads alive at the same time, at most.
+    /// The range grows by such a part of what it is planned for,
+    pub growth_part: usize,
+    /// but by so many units at most, if no more are asked for.
+    pub growth_max: usize,
+    /// Heaps, that is threads alive at the same time that have one, at most; an eighth of the number of units, if that is less.
     pub heaps_max: usize,
     /// A thread cache holds at most so many bytes per size class,
     pub cache_bytes: usize,
@@ -75,8 +79,10 @@ impl Geometry {
         retained_bytes_max: 32 << 20,
         retained_max: RETAINED_MAX,
         relocate_min: 4 << 20,
-        units_max: 512 * 1024,
+        units_max: 2 << 20,
         units_min: 64,
+        growth_part: 256,
+        growth_max: 64,
         heaps_max: 32 * 1024,
         cache_bytes: 32 * 1024,
         cache_blocks_max: 256,
@@ -105,6 +111,8 @@ impl Geometry {
         relocate_min: 1 << 9,
         units_max: 64,
         units_min: 64,
+        growth_part: 16,
+        growth_max: 4,
         heaps_max: 8,
         cache_bytes: 128,
         cache_blocks_max: 4,
@@ -119,7 +127,7 @@ impl Geometry {
     .check();
 
     /// The tiny one's sister, for what that one has no room for: a map of several words, slabs that most sizes do not
-    /// divide, and a SuperSlab of as few slabs as can be, so that runs and mappings begin early.
+    /// divide, a SuperSlab of as few slabs as can be, so that runs and mappings begin early, and fewer heaps than threads.
     pub const WIDE: Geometry = Geometry {
         slab_shift: 9,
         slabs_per_superslab: 2,
@@ -127,7 +135,9 @@ impl Geometry {
         run_slabs_max: 1,
         units_max: 256,
         units_min: 64,
-        heaps_max: 8,
+        growth_part: 32,
+        growth_max: 8,
+        heaps_max: 2,
         cache_bytes: 256,
         refill_bytes: 256,
         ..Geometry::TINY
@@ -143,7 +153,8 @@ impl Geometry {
         assert!(self.slab_shift <= 16);
         assert!(self.small_max * 2 <= self.slab_size());
         assert!(self.small_max >= 16);
-        assert!(self.units_max.is_multiple_of(64) && self.units_min >= 1);
+        assert!(self.units_max.is_power_of_two() && self.units_min.is_power_of_two());
+        assert!(self.units_min >= 64 && self.growth_part >= 1 && self.growth_max >= 1);
         assert!(self.units_min <= self.units_max);
         assert!(self.heaps_max >= 1 && self.heaps_max <= 0xfffe);
         assert!(self.reserve_blocks_min >= 4);

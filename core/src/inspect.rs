@@ -14,6 +14,7 @@ use crate::retained::{self, Run};
 use crate::size_class::{self, CLASSES};
 use crate::slot::{OwnerId, SlabState, SlotWord};
 use crate::superslab::{SuperSlabWord, Use};
+use crate::{thread, units};
 
 pub use crate::place::{Place, place};
 
@@ -40,6 +41,23 @@ pub struct SlabPicture {
     pub run: u32,
 }
 
+impl SlabPicture {
+    /// Of a unit that was never had from the system.
+    pub const fn none(index: u32) -> SlabPicture {
+        SlabPicture {
+            index,
+            slot: SlotWord(0),
+            class: 0,
+            used: 0,
+            carved: 0,
+            capacity: 0,
+            free: 0,
+            remote: 0,
+            run: 0,
+        }
+    }
+}
+
 /// Where a block at rest was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
@@ -51,8 +69,8 @@ pub enum Home {
     Cache(u32),
 }
 
-/// A list is longer than it can be (it has a cycle, or leads elsewhere) or than its count says, or has a block whose
-/// seal is wrong.
+/// A list is longer than it can be (it has a cycle, or leads elsewhere) or than its count says, or has a block whose link or
+/// mark is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenList {
     /// Which list.
@@ -74,7 +92,9 @@ pub struct UnitPicture {
     pub run: u32,
     /// Whether it is in the table of kept mappings.
     pub kept: bool,
-    /// Whether its bit in the unit map is set.
+    /// Whether it was had from the system.
+    pub had: bool,
+    /// Whether somebody has it.
     pub claimed: bool,
     /// Bytes that the system refused to take back.
     pub leftover: usize,
@@ -98,18 +118,17 @@ impl UnitPicture {
 
 /// How many units, from the first one on, were ever put to a use: the others are zeroed memory.
 pub fn units_used<P: Platform>(range: Range<P>) -> u32 {
-    let claimed = |index: u32| {
-        range.map_word(index as usize / 64).load(Ordering::Relaxed) >> (index % 64) & 1 == 1
-    };
-    (0..range.units() as u32)
+    (0..range.extent() as u32)
         .rev()
-        .find(|&index| range.superslab(index).load().generation() != 0 || claimed(index))
+        .find(|&index| {
+            range.superslab(index).load().generation() != 0 || units::is_claimed(range, index)
+        })
         .map_or(0, |last| last + 1)
 }
 
-/// Visits every unit of the range, in order.
+/// Visits every unit that the range has so far, in order.
 pub fn units<P: Platform>(range: Range<P>, visit: impl FnMut(UnitPicture)) {
-    first_units(range, range.units() as u32, visit);
+    first_units(range, range.extent() as u32, visit);
 }
 
 /// Visits the first `count` units of the range, in order.
@@ -120,7 +139,6 @@ pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnM
     });
     for index in 0..count {
         let superslab = range.superslab(index);
-        let map = range.map_word(index as usize / 64).load(Ordering::Relaxed);
         let entry = kept.iter().flatten().find(|(first, _)| *first == index);
         let word = superslab.load();
         visit(UnitPicture {
@@ -129,7 +147,8 @@ pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnM
             bytes: superslab.bytes.load(Ordering::Relaxed),
             run: superslab.run.load(Ordering::Relaxed),
             kept: entry.is_some(),
-            claimed: map >> (index % 64) & 1 == 1,
+            had: is_had(range, index),
+            claimed: units::is_claimed(range, index),
             leftover: superslab.leftover.load(Ordering::Relaxed),
             touched: superslab.touched.load(Ordering::Relaxed),
             old: entry.map_or(word.is_old(), |(_, old)| *old),
@@ -176,7 +195,7 @@ pub fn remote<P: Platform>(range: Range<P>, index: u32) -> u32 {
 
 /// Heaps that were ever in use at the same time: they have the numbers below this.
 pub fn heaps_used<P: Platform>() -> u32 {
-    root::<P>().heaps_used.load(Ordering::Relaxed)
+    thread::heaps_used::<P>()
 }
 
 /// Where heap `index` lies, which is below [`heaps_used`].
@@ -193,15 +212,15 @@ pub fn cached_in<P: Platform>(heap: &Heap<P>, class: u32) -> u32 {
 pub fn slots<P: Platform>() -> Slots {
     let all = count::in_root::<P>();
     Range::<P>::get().map_or(all, |range| {
-        let heaps = 0..root::<P>().heaps_used.load(Ordering::Relaxed);
-        let counts = heaps.map(|index| crate::thread::as_ref(range.heap(index)).counts.peek());
+        let counts =
+            (0..heaps_used::<P>()).map(|index| thread::as_ref(range.heap(index)).counts.peek());
         counts.fold(all, |sum, counts| sum + counts)
     })
 }
 
 /// Blocks of a class in the running thread's cache.
 pub fn cached_here<P: Platform>(class: u32) -> u32 {
-    crate::thread::existing_heap::<P>().map_or(0, |heap| heap.cached(class))
+    thread::existing_heap::<P>().map_or(0, |heap| heap.cached(class))
 }
 
 /// The owner identity of a heap; `None` if it has no thread.
@@ -209,14 +228,13 @@ pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
     if heap.is_null() || heap == Heap::nobody() || heap == Heap::ended() {
         return None;
     }
-    Some(crate::thread::as_ref(heap).id.get()).filter(|id| *id != 0)
+    Some(thread::as_ref(heap).id.get()).filter(|id| *id != 0)
 }
 
 /// Whether a thread has this owner identity now.
 pub fn is_owner<P: Platform>(range: Range<P>, owner: OwnerId) -> bool {
     owner.heap().is_some_and(|index| {
-        (index as usize) < P::GEOMETRY.heaps_max
-            && heap_owner::<P>(range.heap(index)) == Some(owner.0)
+        index < heaps_used::<P>() && heap_owner::<P>(range.heap(index)) == Some(owner.0)
     })
 }
 
@@ -265,9 +283,8 @@ pub fn caches<P: Platform>(
     range: Range<P>,
     visit: &mut dyn FnMut(usize, Home),
 ) -> Result<(), BrokenList> {
-    let heaps = root::<P>().heaps_used.load(Ordering::Relaxed);
-    for index in 0..heaps {
-        let heap = crate::thread::as_ref(range.heap(index));
+    for index in 0..heaps_used::<P>() {
+        let heap = thread::as_ref(range.heap(index));
         if heap.id.get() == 0 {
             continue;
         }
@@ -294,7 +311,7 @@ pub fn abandoned_of<P: Platform>(class: u32) -> u32 {
 
 /// The units on the stack of available SuperSlabs, top first.
 pub fn available<P: Platform>(range: Range<P>, visit: impl FnMut(u32)) {
-    let most = range.units() as u32;
+    let most = range.extent() as u32;
     nodes(&root::<P>().available, most, |index| &range.superslab(index).stack_link, visit);
 }
 
@@ -321,8 +338,9 @@ pub fn classes<P: Platform>() -> u32 {
 /// Visits the numbers of the units in use, in order. Of the others, not even the descriptor is looked at. This and the
 /// following questions may be asked while threads run; the answers are then old at once.
 pub fn units_in_use<P: Platform>(range: Range<P>, mut visit: impl FnMut(u32)) {
-    for word in 0..range.units().div_ceil(64) {
-        let mut bits = range.map_word(word).load(Ordering::Relaxed);
+    let extent = range.extent();
+    for word in 0..extent.div_ceil(64) {
+        let mut bits = units::claimed(range, word, extent);
         while bits != 0 {
             visit(word as u32 * 64 + bits.trailing_zeros());
             bits &= bits - 1;
@@ -330,9 +348,15 @@ pub fn units_in_use<P: Platform>(range: Range<P>, mut visit: impl FnMut(u32)) {
     }
 }
 
+/// Whether a unit that the range has room for was had from the system.
+pub fn is_had<P: Platform>(range: Range<P>, unit: u32) -> bool {
+    (unit as usize) < range.extent()
+        && range.had_word(unit as usize / 64).load(Ordering::Relaxed) >> (unit % 64) & 1 == 1
+}
+
 /// Whether a unit is in use.
 pub fn is_in_use<P: Platform>(range: Range<P>, unit: u32) -> bool {
-    range.map_word(unit as usize / 64).load(Ordering::Relaxed) >> (unit % 64) & 1 == 1
+    units::is_claimed(range, unit)
 }
 
 /// What a unit is used for, and its free slots.
@@ -343,15 +367,6 @@ pub fn unit_word<P: Platform>(range: Range<P>, unit: u32) -> SuperSlabWord {
 /// Bytes of the mapping that begins at a unit.
 pub fn mapping_bytes<P: Platform>(range: Range<P>, unit: u32) -> usize {
     range.superslab(unit).bytes.load(Ordering::Relaxed)
-}
-
-/// Whether the two words at this address are those of a free block that begins there.
-///
-/// # Safety
-/// They lie in committed memory, and nobody writes to them meanwhile.
-pub unsafe fn is_sealed<P: Platform>(address: usize) -> bool {
-    // SAFETY: the caller's contract.
-    unsafe { block::is_sealed::<P>(address) }
 }
 
 /// The size class of a slab, 0 for none.
@@ -376,7 +391,11 @@ fn walk<P: Platform>(
         count += 1;
         // SAFETY: the address lies in the range, and in a committed slab unless the list is broken across SuperSlabs;
         // everything is at rest.
-        match unsafe { block::peek_next::<P>(address, block::secret::<P>()) } {
+        let next = unsafe {
+            let marked = block::is_marked::<P>(address, P::secret());
+            block::peek_next::<P>(address, P::secret()).filter(|_| marked)
+        };
+        match next {
             Some(next) => address = next,
             None => return Err(BrokenList { home, address }),
         }

@@ -65,20 +65,7 @@ fn open<P: Platform>(range: Range<P>, run: Run, bytes: usize) {
 
 /// Claims units whose memory begins at a multiple of `align`.
 fn claim_aligned<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
-    let unit_size = P::GEOMETRY.unit_size();
-    if align <= unit_size {
-        return claim_units(range, count, 1);
-    }
-    // The base is a multiple of the unit's size only: a longer run is claimed, and what is too much given back.
-    let align_units = align / unit_size;
-    let longer = count.checked_add(align_units - 1)?;
-    let claimed = claim_units(range, longer, 1)?;
-    let start = range.unit_start(claimed).checked_next_multiple_of(align)?;
-    let first = claimed + ((start - range.unit_start(claimed)) / unit_size) as u32;
-    units::release(range, claimed, (first - claimed) as usize);
-    let end = first + count as u32;
-    units::release(range, end, (claimed as usize + longer) - end as usize);
-    Some(first)
+    claim_units(range, count, (align / P::GEOMETRY.unit_size()).max(1))
 }
 
 /// Frees the block that begins with unit `first`. What is no such block is a misuse.
@@ -184,42 +171,28 @@ pub(crate) fn resize<P: Platform>(
     let run = superslab.run.load(Ordering::Relaxed) as usize;
     let Some(new) = P::GEOMETRY.round_to_pages(size.max(1)) else { return false };
     let units = new.div_ceil(P::GEOMETRY.unit_size());
-    if new <= old {
-        return shrink(range, Run { first, count: run as u32 }, old, new);
+    if units < run - run / 4 {
+        return false;
     }
     if units > run && !claim_units_at(range, first + run as u32, units - run) {
         return false;
     }
-    let done = budget::commit::<P>(range.unit_start(first) + old, new - old);
+    let end = range.unit_start(first) + old;
+    let cut = range.unit_start(first) + new;
+    let done = if new > old {
+        budget::commit::<P>(end, new - old)
+    } else {
+        new == old || budget::decommit::<P>(cut, old - new)
+    };
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);
         superslab.run.store(units.max(run) as u32, Ordering::Relaxed);
     } else if units > run && !P::planted(Fault::GrowthFailureLeak) {
         units::release(range, first + run as u32, units - run);
     }
-    done
-}
-
-/// Makes the block of `run`, of `old` bytes, one of `new` bytes where it is: what is behind them goes back. If the system does not
-/// take that, the block has shrunk all the same, and only its memory stays: what is behind the new size may be zero already,
-/// so that the old block is no more.
-fn shrink<P: Platform>(range: Range<P>, run: Run, old: usize, new: usize) -> bool {
-    let superslab = range.superslab(run.first);
-    let cut = range.unit_start(run.first) + new;
-    if new == old {
-        return true;
-    }
-    if !budget::decommit::<P>(cut, old - new) {
-        return !P::planted(Fault::RefusedShrink);
-    }
-    // Relaxed, here and below: as in `resize`.
-    superslab.bytes.store(new, Ordering::Relaxed);
-    let units = new.div_ceil(P::GEOMETRY.unit_size()) as u32;
-    if units < run.count {
-        superslab.run.store(units, Ordering::Relaxed);
-        units::release(range, run.first + units, (run.count - units) as usize);
-    }
-    true
+    // A block whose end the system does not take back has shrunk, and only its memory stays: what is behind the new size
+    // may be zero already, so that the old block is no more.
+    done || new < old && !P::planted(Fault::RefusedShrink)
 }
 
 /// Makes a block longer that cannot grow in place, by moving its pages to other units; its new address. `None` if that

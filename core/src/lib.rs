@@ -12,6 +12,7 @@
 //! | `cache`        | a thread cache that is full or given up: local and remote frees               |
 //! | `refill`       | where blocks come from, as one ordered list of sources                        |
 //! | `tidy`         | what a heap has not used for a while goes back                                |
+//! | `guest`        | blocks for threads that have no heap                                          |
 //! | `thread`       | a thread's heap: how it gets one, and what happens at its end                 |
 //! | `ownership`    | the one door to a slab: claim, take, release, look again                      |
 //! | [`abandoned`]  | where slabs are found that nobody owns although they have free blocks         |
@@ -25,7 +26,7 @@
 //! | `idle`, `decay` | memory that nobody uses, and how it goes back in time                         |
 //! | [`count`]      | how many slots are in use, and how many idle                                  |
 //! | `budget`       | bytes that are committed, and their limit                                     |
-//! | [`range`]      | the reserved range and the registry                                           |
+//! | [`range`], `growth` | the range and the registry; how it grows                                 |
 //! | `class_map`    | the class of each slab, dense, for `free`                                     |
 //! | `block`        | a free block: its hidden link and its mark                                    |
 //! | [`index_stack`] | a lock-free stack of descriptors                                             |
@@ -45,6 +46,8 @@ pub mod count;
 mod decay;
 pub mod fault;
 pub mod geometry;
+mod growth;
+mod guest;
 pub mod heap;
 mod idle;
 pub mod index_stack;
@@ -72,5 +75,5 @@ pub use allocator::Allocator;
 pub use fault::Fault;
 pub use geometry::Geometry;
 pub use heap::Heap;
-pub use platform::{Atomic, Gauge, Misuse, Ordering, Plain, Platform};
+pub use platform::{Atomic, Extension, Gauge, Misuse, Ordering, Plain, Platform};
 pub use root::Root;

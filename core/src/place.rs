@@ -7,6 +7,7 @@ use core::mem::offset_of;
 
 use crate::abandoned::Directory;
 use crate::geometry::RETAINED_MAX;
+use crate::growth::PIECES;
 use crate::heap::{Bin, Heap};
 use crate::platform::Platform;
 use crate::range::Range;
@@ -85,10 +86,10 @@ pub fn place<P: Platform>(address: usize) -> Place {
     {
         return Place::SuperSlab(index, superslab_word::<P>(offset));
     }
-    if let Some((word, _)) = element::<u64>(address, range.unit_map(), units.div_ceil(64)) {
+    if let Some((word, _)) = element::<u64>(address, range.unit_map(), units.div_ceil(64) * 2) {
         return Place::UnitMap(word as usize);
     }
-    match element::<Heap<P>>(address, range.heap_table(), P::GEOMETRY.heaps_max) {
+    match element::<Heap<P>>(address, range.heap_table(), range.heaps()) {
         Some((heap, offset)) => place_in_heap::<P>(heap, offset),
         None => Place::Elsewhere,
     }
@@ -113,6 +114,9 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
     if within(offset, offset_of!(Root<P>, retained), RETAINED_MAX * 8).is_some() {
         return Place::Root("kept mapping");
     }
+    if within(offset, offset_of!(Root<P>, pieces), PIECES * 8).is_some() {
+        return Place::Root("piece of the range without a table");
+    }
     if offset >= offset_of!(Root<P>, nobody) {
         return Place::Root("nobody's heap");
     }
@@ -128,13 +132,13 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
         offset,
         &[
             (offset_of!(Root<P>, range), "range word"),
+            (offset_of!(Root<P>, extent), "extent of the range"),
             (offset_of!(Root<P>, free_heaps), "stack of free heaps"),
             (offset_of!(Root<P>, heaps_used), "heaps used"),
             (offset_of!(Root<P>, decay_due), "time of the next decay"),
             (offset_of!(Root<P>, slots), "slots in use and idle"),
             (offset_of!(Root<P>, sweep), "next unit to sweep"),
             (offset_of!(Root<P>, unit_hint), "unit hint"),
-            (offset_of!(Root<P>, words_used), "words of the unit map in use"),
             (offset_of!(Root<P>, retained_bytes), "bytes of kept mappings"),
             (offset_of!(Root<P>, committed), "committed bytes"),
             (offset_of!(Root<P>, limit), "limit of committed bytes"),
@@ -150,21 +154,22 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
             (offset_of!(Bin<P>, cache), "thread cache"),
             (offset_of!(Bin<P>, room), "room in the thread cache"),
             (offset_of!(Bin<P>, reciprocal), "reciprocal of the block size"),
-            (offset_of!(Bin<P>, bound), "bound of block starts"),
             (offset_of!(Bin<P>, secret), "secret"),
             (offset_of!(Bin<P>, slabs), "list of slabs"),
+            (offset_of!(Bin<P>, last), "slab used last"),
         ];
         return Place::Bin(heap, class, named(offset, &words));
     }
-    for (table, bytes, word) in Heap::<P>::TABLES {
-        if let Some(offset) = within(offset, table, (CLASSES + 1) * bytes) {
-            return Place::Bin(heap, (offset / bytes) as u32, word);
+    for (table, word) in Heap::<P>::TABLES {
+        if let Some(offset) = within(offset, table, (CLASSES + 1) * size_of::<usize>()) {
+            return Place::Bin(heap, split::<usize>(offset).0, word);
         }
     }
     let words = [
         (offset_of!(Heap<P>, base), "base"),
         (offset_of!(Heap<P>, bytes), "bytes"),
         (offset_of!(Heap<P>, class_map), "class map"),
+        (offset_of!(Heap<P>, range_word), "range word"),
         (offset_of!(Heap<P>, id), "owner identity"),
         (offset_of!(Heap<P>, generation), "generation"),
         (offset_of!(Heap<P>, run_unit), "unit of the last run"),
@@ -191,7 +196,6 @@ fn slab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(Slab<P>, slot), "slot word"),
         (offset_of!(Slab<P>, remote), "remote list"),
         (offset_of!(Slab<P>, run), "slabs of the run"),
-        (offset_of!(Slab<P>, seals), "blocks with seals"),
     ];
     named(offset, &words)
 }
@@ -203,7 +207,6 @@ fn superslab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(SuperSlab<P>, run), "units of the mapping"),
         (offset_of!(SuperSlab<P>, bytes), "bytes of the mapping"),
         (offset_of!(SuperSlab<P>, touched), "touched slots"),
-        (offset_of!(SuperSlab<P>, sealed), "slots with seals"),
         (offset_of!(SuperSlab<P>, abandoned), "abandoned slabs"),
         (offset_of!(SuperSlab<P>, leftover), "leftover bytes"),
     ];

@@ -117,6 +117,17 @@ impl Misuse {
     }
 }
 
+/// What became of a request for certain addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// They are reserved now.
+    Done,
+    /// Some of them are somebody's already: the caller's own, or not.
+    Taken,
+    /// The system refuses; later it may not.
+    Refused,
+}
+
 /// The world that drives the core. See the module's documentation.
 pub trait Platform: Copy + 'static {
     /// A shared word of 32 bits.
@@ -152,14 +163,30 @@ pub trait Platform: Copy + 'static {
     /// calls [`crate::Allocator::thread_exit`] on this thread when it ends.
     fn set_thread_heap(heap: *mut Heap<Self>);
 
-    /// A word that programs can hardly guess: constant from the first [`Platform::reserve`] that succeeded. Free blocks are
-    /// sealed with it.
+    /// A word that programs can hardly guess, with its highest bit set: constant from the first
+    /// [`Platform::extend`] that succeeded. Links in free blocks are hidden with it.
     fn secret() -> usize;
 
     /// Reserves address space without memory behind it: `bytes` (a multiple of the page size) at a multiple of
-    /// `align` (a power of two of at least the page size). Null if the system refuses.
+    /// `align` (a power of two of at least the page size). Null if the system refuses. The next `room` bytes are not reserved, but
+    /// the place is chosen so that [`Platform::extend`] can be expected to have them.
     #[track_caller]
-    fn reserve(bytes: usize, align: usize) -> *mut u8;
+    fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8;
+
+    /// The units (SuperSlab-sized pieces) that a range is to be planned for here: a power of two, within the geometry's bounds.
+    fn units_planned() -> usize {
+        Self::GEOMETRY.units_max
+    }
+
+    /// Reserves the addresses of `bytes` bytes from `start` on, which are in the room of a range that [`Platform::reserve`] returned
+    /// (multiples of the page size). What is reserved so goes through the states of that range as if it had been part of it.
+    #[track_caller]
+    fn extend(start: *mut u8, bytes: usize) -> Extension;
+
+    /// Gives memory to those pages of a reserved range that have none, which then read as zero; what the others hold stays. Several
+    /// threads may do that with the same pages at once. `false` if the system refuses: some pages may have memory then.
+    #[track_caller]
+    fn ensure(start: *mut u8, bytes: usize) -> bool;
 
     /// Gives a reserved range memory. It then reads as zero. `start` and `bytes` are multiples of the page size.
     /// `false` if the system refuses: the range is then as it was.

@@ -14,6 +14,10 @@ use crate::size_class::CLASSES;
 pub struct Root<P: Platform> {
     /// The published range (see [`crate::range`]), or 0.
     pub(crate) range: P::AtomicUsize,
+    /// Units of the range that there are so far; see [`crate::growth`].
+    pub(crate) extent: P::AtomicUsize,
+    /// Pieces of the range whose growth was refused in the middle; 0 for none.
+    pub(crate) pieces: [P::AtomicU64; crate::growth::PIECES],
     /// Heaps whose thread has ended.
     pub(crate) free_heaps: IndexStack<P>,
     /// Heaps that were ever used; the ones above were not.
@@ -26,8 +30,6 @@ pub struct Root<P: Platform> {
     pub(crate) slots: P::AtomicU64,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,
-    /// Words of the unit map that ever had a claimed unit, and all in front of them.
-    pub(crate) words_used: P::AtomicUsize,
     /// Freed mappings that are kept; see the module `retained`.
     pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
     /// Bytes of these. May be off while threads are in the middle of changing it.

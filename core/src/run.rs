@@ -16,7 +16,6 @@
 //! Invariants:
 //! 1. The slot word of the first slab is RUN exactly while the block is the program's; who changes it to EMPTY frees it.
 //! 2. The class of every slab of a run is 0: frees take the slow path, and end here.
-//! 3. No slot of a run has seals of earlier free blocks (see `slab`): the program could read the secret off them.
 
 use crate::heap::Heap;
 use crate::platform::{Atomic, Misuse, Ordering, Plain, Platform};
@@ -44,30 +43,27 @@ pub(crate) fn slabs_for<P: Platform>(size: usize, align: usize) -> Option<u32> {
     fits.then(|| size.max(1).div_ceil(P::GEOMETRY.slab_size()) as u32)
 }
 
-/// A block of `count` slabs at a multiple of `align`.
-pub(crate) fn allocate<P: Platform>(heap: &Heap<P>, count: u32, align: usize) -> Option<Fresh> {
-    let range = heap.range();
+/// A block of `count` slabs at a multiple of `align`, for a thread that has this heap, or none.
+pub(crate) fn allocate<P: Platform>(
+    range: Range<P>,
+    heap: Option<&Heap<P>>,
+    count: u32,
+    align: usize,
+) -> Option<Fresh> {
     let slabs = P::GEOMETRY.slabs_per_superslab;
     let step = align.div_ceil(P::GEOMETRY.slab_size()).max(1) as u32;
-    let hint = heap.run_unit.get().checked_sub(1);
+    let hint = heap.and_then(|heap| heap.run_unit.get().checked_sub(1));
     let index = pool::take_run(range, count, step, hint)?;
     let unit = index / slabs;
-    heap.run_unit.set(unit + 1);
+    if let Some(heap) = heap {
+        heap.run_unit.set(unit + 1);
+    }
     let slab = range.slab(index);
     // Relaxed, here and below: the slots are ours; whatever hands the block to another thread publishes these words.
     slab.run.store(count, Ordering::Relaxed);
     slab.slot.store(slab.slot_hint().unowned(SlabState::Run).0, Ordering::Relaxed);
-    let is_zero = take_over(range, unit, pool::slots(index % slabs, count));
+    let is_zero = pool::touch(range, unit, pool::slots(index % slabs, count));
     Some(Fresh { address: range.slab_start(index), is_zero })
-}
-
-/// Makes these slots, which are ours, a run's; whether their memory is still zero.
-fn take_over<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
-    let is_zero = pool::touch(range, unit, slots);
-    if !is_zero {
-        pool::scrub(range, unit, slots);
-    }
-    is_zero
 }
 
 /// Frees the block that begins with slab `index`. Not to be called for slabs that have a class.
@@ -109,7 +105,7 @@ pub(crate) fn resize<P: Platform>(range: Range<P>, index: u32, address: usize, c
     {
         return false;
     }
-    take_over(range, unit, pool::slots(slot + old, count - old));
+    pool::touch(range, unit, pool::slots(slot + old, count - old));
     run.store(count, Ordering::Relaxed);
     true
 }

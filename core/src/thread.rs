@@ -4,7 +4,8 @@
 //! (other heaps adopt it then), or FULL. Then the heap itself goes on the stack of free heaps. Its
 //! next thread gets a new owner identity, so nothing that remembers the old one mistakes the new thread for it.
 //!
-//! A thread that allocates again after that (from a destructor that runs late) simply gets a heap again.
+//! A thread that allocates again after that (from a destructor that runs late) gets a heap again if it only gave its heap up
+//! ([`exit`]), and is a guest if it has ended ([`end`]; see `guest`).
 
 use crate::cache;
 use crate::count;
@@ -15,9 +16,14 @@ use crate::range::{Range, root};
 use crate::size_class;
 use crate::slot::OwnerId;
 
-/// The running thread's heap, made now if it has none. `None` without memory, or with too many threads.
+/// The running thread's heap, made now if it has none. `None` without memory, with too many threads, and for a thread that has
+/// ended.
 pub(crate) fn heap<P: Platform>() -> Option<&'static Heap<P>> {
-    existing_heap().or_else(adopt_heap)
+    let heap = P::thread_heap();
+    if heap == Heap::nobody() {
+        return adopt_heap();
+    }
+    (heap != Heap::ended()).then(|| as_ref(heap))
 }
 
 /// The running thread's heap, if it has one.
@@ -28,7 +34,7 @@ pub(crate) fn existing_heap<P: Platform>() -> Option<&'static Heap<P>> {
 
 #[inline(always)]
 pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
-    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table, which is committed for ever and
+    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table that has memory for ever and is
     // valid when zeroed, and whose words only this thread touches; or nobody's heap, which is only read.
     unsafe { &*heap }
 }
@@ -44,42 +50,62 @@ fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
     heap.generation.set(generation);
     heap.id.set(OwnerId::new(index, generation).0);
     heap.base.set(range.base());
-    heap.bytes.set(range.bytes());
+    heap.bytes.set(range.extent_bytes());
     heap.class_map.set(range.class_map());
+    heap.range_word.set(range.word());
     P::set_thread_heap(pointer);
     Some(heap)
 }
 
+/// The range has grown since the heap looked at its length: the fast path of `free` knows the block at `address` from now on.
+pub(crate) fn catch_up<P: Platform>(heap: &Heap<P>, range: Range<P>, address: usize) {
+    if address.wrapping_sub(heap.base.get()) >= heap.bytes.get() {
+        heap.bytes.set(range.extent_bytes());
+    }
+}
+
+/// Heaps get memory by so many.
+const HEAPS_AT_ONCE: u32 = 4;
+
 /// The number of a heap that has no thread; the caller's now.
 fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
     let used = root::<P>().free_heaps.pop(|index| {
-        // SAFETY: the table is committed for ever; the link is atomic.
+        // SAFETY: a heap that was used has memory for ever; the link is atomic.
         unsafe { &(*range.heap(index)).stack_link }
     });
     if used.is_some() {
         return used;
     }
-    // Relaxed: a count; each value is given to one thread. A heap that was never used is zeroed memory, published with
-    // the range.
-    let heaps_used = &root::<P>().heaps_used;
-    let mut index = heaps_used.load(Ordering::Relaxed);
-    while (index as usize) < P::GEOMETRY.heaps_max {
-        match heaps_used.compare_exchange_weak(
-            index,
-            index + 1,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        ) {
-            Ok(_) => return Some(index),
+    let used = &root::<P>().heaps_used;
+    let mut index = heaps_used::<P>();
+    while (index as usize) < range.heaps() {
+        let late = P::planted(Fault::HeapBeforeMemory);
+        if !late && !give_memory(range, index) {
+            return None;
+        }
+        // Release, or Acquire on failure: pairs with itself and with `heaps_used`: the heaps below the number have memory.
+        match used.compare_exchange_weak(index, index + 1, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => return (!late || give_memory(range, index)).then_some(index),
             Err(seen) => index = seen,
         }
     }
     None
 }
 
-/// The running thread's heap for a free, made now if it has none; `None` also for a thread that has ended.
-pub(crate) fn heap_for_free<P: Platform>() -> Option<&'static Heap<P>> {
-    if P::thread_heap() == Heap::ended() { None } else { heap() }
+/// Gives memory to heap `index`, and to a few behind it; or nothing, if somebody did that who got the first one of these.
+fn give_memory<P: Platform>(range: Range<P>, index: u32) -> bool {
+    if !index.is_multiple_of(HEAPS_AT_ONCE) {
+        return true;
+    }
+    let end = (index + HEAPS_AT_ONCE).min(range.heaps() as u32);
+    let (start, bytes) = range.heap_pages(index, end);
+    P::ensure(core::ptr::with_exposed_provenance_mut(start), bytes)
+}
+
+/// Heaps that were ever in use at the same time: they have the numbers below this, and memory.
+pub(crate) fn heaps_used<P: Platform>() -> u32 {
+    // Acquire: pairs with `free_heap`: they have memory.
+    root::<P>().heaps_used.load(Ordering::Acquire)
 }
 
 /// The thread ends: as [`exit`], and what it still frees after that it frees without a heap.
@@ -113,7 +139,7 @@ pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
     let classes = size_class::class_of(P::GEOMETRY.small_max);
     for class in 1..=classes {
         let strand = P::planted(Fault::CacheStrand)
-            || P::planted(Fault::FreeOnlyStrand) && heap.last(class).get() == 0;
+            || P::planted(Fault::FreeOnlyStrand) && heap.bin(class).last.get() == 0;
         if !strand {
             // SAFETY: the heap is the running thread's.
             unsafe { cache::flush(heap, class) };

@@ -1,27 +1,51 @@
-//! The unit map: which units of the range are in use, one bit each.
+//! The unit map: which units of the range are free, one bit each, and which ones there are.
 //!
 //! Lock-free: a run of units is claimed word by word with compare-and-swap, from the left, and given back if a later
-//! word is lost to somebody else. Nothing is ever waited for.
+//! word is lost to somebody else. Nothing is ever waited for. A unit that was not had from the system yet is not free.
 //!
 //! Invariants:
-//! 1. Whoever set a unit's bit alone decides about the unit until it clears the bit.
-//! 2. A unit whose bit is clear has no memory, unless its descriptor says so ([`SuperSlab::leftover`]).
+//! 1. Whoever cleared a unit's bit alone decides about the unit until it sets the bit.
+//! 2. A unit whose bit is set has no memory, unless its descriptor says so ([`SuperSlab::leftover`]).
 //!
 //! [`SuperSlab::leftover`]: crate::superslab::SuperSlab::leftover
 
 use crate::fault::Fault;
+use crate::growth;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::{Range, root};
 
-/// Claims `count` neighbouring units, the first one's number a multiple of `align`. `None` if there is no such run.
+/// Claims `count` neighbouring units, the first one's address a multiple of `align` units. If there is no such run, the range
+/// grows. `None` if it cannot. Several units are not had from the last part of the range ([`end_for`]).
 pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
     if count == 0 || count > range.units() {
         return None;
     }
+    loop {
+        let found = search(range, count, align);
+        if found.is_some() || !growth::grow(range, count, align) {
+            return found;
+        }
+    }
+}
+
+/// Where the search for `count` units ends at last. A sixteenth of the range is for single units, so that small blocks are to be
+/// had when large ones have taken all the rest.
+pub(crate) fn end_for<P: Platform>(range: Range<P>, count: usize) -> usize {
+    if count == 1 { range.units() } else { range.units() - range.units() / 16 }
+}
+
+fn search<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
     // Relaxed: a hint.
     let hint = root::<P>().unit_hint.load(Ordering::Relaxed) * 64;
-    let first = claim_in(range, count, align, hint, range.units());
-    first.or_else(|| claim_in(range, count, align, 0, range.units().min(hint + count)))
+    let extent = range.extent().min(end_for(range, count));
+    let first = claim_in(range, count, align, hint, extent);
+    first.or_else(|| claim_in(range, count, align, 0, extent.min(hint + count)))
+}
+
+/// The first unit from `from` on whose address is a multiple of `align` units.
+pub(crate) fn next_place<P: Platform>(range: Range<P>, from: usize, align: usize) -> usize {
+    let before = (range.base() >> P::GEOMETRY.unit_shift()) & (align - 1);
+    (from + before).next_multiple_of(align) - before
 }
 
 fn claim_in<P: Platform>(
@@ -31,7 +55,7 @@ fn claim_in<P: Platform>(
     from: usize,
     to: usize,
 ) -> Option<u32> {
-    let mut first = from.next_multiple_of(align);
+    let mut first = next_place(range, from, align);
     while first + count <= to {
         match claim_run(range, first, count) {
             Ok(()) => {
@@ -41,22 +65,33 @@ fn claim_in<P: Platform>(
                 }
                 return Some(first as u32);
             }
-            Err(taken) => first = (taken + 1).next_multiple_of(align),
+            Err(taken) => first = next_place(range, taken + 1, align),
         }
     }
     None
 }
 
-/// Claims just the units `first..first + count`, if they lie in the range and are free.
+/// Claims just the units `first..first + count`, if they are there and free.
 pub(crate) fn claim_at<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
-    first as usize + count <= range.units() && claim_run(range, first as usize, count).is_ok()
+    let end = first as usize + count;
+    end <= range.extent().min(end_for(range, usize::MAX))
+        && claim_run(range, first as usize, count).is_ok()
 }
 
-/// Whether somebody has the unit.
+/// The units of a word of the map that somebody has, of those below the extent: of the others there may be bits already.
+pub(crate) fn claimed<P: Platform>(range: Range<P>, word: usize, extent: usize) -> u64 {
+    let there = if extent - word * 64 < 64 { (1 << (extent % 64)) - 1 } else { u64::MAX };
+    // Relaxed: a hint, and for messages.
+    match there & !range.free_word(word).load(Ordering::Relaxed) {
+        0 => 0,
+        // Acquire: pairs with `add`: the descriptors of the units' slabs have memory.
+        taken => taken & range.had_word(word).load(Ordering::Acquire),
+    }
+}
+
+/// Whether somebody has the unit, which is below the extent.
 pub(crate) fn is_claimed<P: Platform>(range: Range<P>, unit: u32) -> bool {
-    // Relaxed: for messages.
-    let word = range.map_word(unit as usize / 64).load(Ordering::Relaxed);
-    word >> (unit % 64) & 1 == 1
+    claimed(range, unit as usize / 64, unit as usize + 1) >> (unit % 64) & 1 == 1
 }
 
 /// Claims the units `first..first + count`, or none of them: then a unit that was taken, the last one of a row.
@@ -64,20 +99,19 @@ fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result
     let mut unit = first;
     while unit < first + count {
         let (word, mask) = part(unit, first + count);
-        let map = range.map_word(word);
+        let map = range.free_word(word);
         let mut seen = map.load(Ordering::Relaxed);
         loop {
-            if seen & mask != 0 {
-                release(range, first as u32, unit - first);
-                return Err(last_of_row(word, seen, mask));
-            }
-            // Acquire: pairs with `release`: what the last holder did to the units is done.
-            match map.compare_exchange_weak(seen, seen | mask, Ordering::Acquire, Ordering::Relaxed)
-            {
-                Ok(_) => {
-                    note_used::<P>(word);
-                    break;
+            if seen & mask != mask {
+                if !P::planted(Fault::RollbackForgotten) {
+                    release(range, first as u32, unit - first);
                 }
+                return Err(last_of_row(word, !seen, mask));
+            }
+            // Acquire: pairs with `release`, and with `add`: what the last holder did to the units is done.
+            let left = seen & !mask;
+            match map.compare_exchange_weak(seen, left, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => break,
                 Err(now) => seen = now,
             }
         }
@@ -86,32 +120,18 @@ fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result
     Ok(())
 }
 
-/// Remembers that this word of the map, and those in front of it, may have claimed units.
-fn note_used<P: Platform>(word: usize) {
-    // Relaxed: a bound for searches, that only grows.
-    let words_used = &root::<P>().words_used;
-    let mut seen = words_used.load(Ordering::Relaxed);
-    while seen <= word {
-        match words_used.compare_exchange_weak(seen, word + 1, Ordering::Relaxed, Ordering::Relaxed)
-        {
-            Ok(_) => return,
-            Err(now) => seen = now,
-        }
-    }
-}
-
 /// Gives the units `first..first + count` back.
 pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
     let end = first as usize + count;
     let mut unit = first as usize;
     while unit < end {
         let (word, mask) = part(unit, end);
-        let map = range.map_word(word);
+        let map = range.free_word(word);
         if P::planted(Fault::MapUpdateLost) {
-            map.store(map.load(Ordering::Relaxed) & !mask, Ordering::Release);
+            map.store(map.load(Ordering::Relaxed) | mask, Ordering::Release);
         } else {
             // Release: pairs with the claim: our use of the units is over.
-            map.fetch_and(!mask, Ordering::Release);
+            map.fetch_or(mask, Ordering::Release);
         }
         unit += mask.count_ones() as usize;
     }
@@ -122,6 +142,19 @@ pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
     }
 }
 
+/// Adds units that were just had from the system, and are free.
+pub(crate) fn add<P: Platform>(range: Range<P>, first: u32, count: usize) {
+    let end = first as usize + count;
+    let mut unit = first as usize;
+    while unit < end {
+        let (word, mask) = part(unit, end);
+        // Release: pairs with `claimed`: the descriptors of the units' slabs have memory.
+        range.had_word(word).fetch_or(mask, Ordering::Release);
+        unit += mask.count_ones() as usize;
+    }
+    release(range, first, count);
+}
+
 /// Shows claimed units to `visit`, cyclically from `start` on, until it finds something or has seen `most` of them.
 pub(crate) fn visit_claimed<P: Platform, T>(
     range: Range<P>,
@@ -129,7 +162,8 @@ pub(crate) fn visit_claimed<P: Platform, T>(
     most: u32,
     mut visit: impl FnMut(u32) -> Option<T>,
 ) -> Option<T> {
-    let words = range.units().div_ceil(64).min(root::<P>().words_used.load(Ordering::Relaxed));
+    let extent = range.extent();
+    let words = extent.div_ceil(64);
     if words == 0 {
         return None;
     }
@@ -144,8 +178,8 @@ pub(crate) fn visit_claimed<P: Platform, T>(
             _ if round == words => !skipped,
             _ => u64::MAX,
         };
-        // Relaxed: a hint; the visitor takes what it finds by an exchange.
-        let mut claimed = range.map_word(word).load(Ordering::Relaxed) & part;
+        // A hint; the visitor takes what it finds by an exchange.
+        let mut claimed = claimed(range, word, extent) & part;
         while claimed != 0 {
             if left == 0 {
                 return None;

@@ -21,15 +21,28 @@
 //! that were moved are the exception: see [`crate::relocation`].
 //!
 //! The system refuses that call for memory that is locked (`mlockall`), unless it is asked in so many words, and a sandbox may
-//! refuse it altogether. The pages are then cleared by hand, but for those that are zero: that gives nothing back and takes
-//! nothing, and is what was promised otherwise. With a refusal, units that were used once could never be used again.
+//! refuse it altogether. The pages are then cleared by hand: that gives nothing back, and is what was promised otherwise. With a
+//! refusal, units that were used once could never be used again.
 //!
 //! # Why whole units
 //!
 //! [`commit`] gives access to whole units (SuperSlab-sized pieces), although the core asks for less where a
 //! block is smaller: a page that nobody touches costs nothing, but a border between accessible and inaccessible pages
 //! costs a mapping. With exact borders, a program could hold 32,750 blocks of 20 KiB and not one more.
-//! [`reserve`] therefore rounds to whole units, so that rounding never reaches into somebody else's mapping.
+//! [`reserve`] therefore rounds to whole units, so that rounding never reaches into somebody else's mapping. (The tables, of which
+//! there is no second mapping, get access page by page: [`ensure`].) And when many blocks lie
+//! apart all the same (because of their alignment), the gaps between them become accessible too.
+//!
+//! # Where the range lies
+//!
+//! [`reserve`] is asked for the tables' addresses, and told how much is to come behind them. On 64-bit Linux it takes a random place
+//! in a part of the address space where systems put nothing of themselves ([`AREA`]), and [`extend`] takes what is behind it piece by
+//! piece, at just these addresses or not at all. So a limit of the address space (`ulimit -v`) is not used up by what
+//! nobody needs, and whoever lowers it later still has something. Where that part cannot be had, everything is reserved at
+//! once, if it takes at most half of the limit; the core asks again for less.
+//!
+//! Nothing that is only reserved counts as memory: it is private and inaccessible. So it is in no core file, no lock of the
+//! process' memory makes it resident, and the system decides when it becomes accessible whether there is as much.
 //!
 //! # Why no huge pages
 //!
@@ -39,79 +52,211 @@
 //! Nothing here allocates, and nothing here changes `errno` (see [`crate::errno`]).
 
 use core::ptr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
-use hak_core::Platform;
+use hak_core::range::Range;
+use hak_core::{Extension, Platform, inspect};
 use libc::{MAP_ANON, MAP_FAILED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, c_int};
 
 #[cfg(target_os = "linux")]
 use crate::relocation;
 use crate::{Native, errno};
 
-/// `MAP_NORESERVE` where it means something: the reserved range is not counted as memory.
-#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-pub(crate) const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON | libc::MAP_NORESERVE;
-#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+/// Memory that the system counts as soon as it is accessible.
 pub(crate) const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON;
+
+/// Where ranges lie that grow, from 18 to 32 TiB: above what sanitizers use, below where the system puts mappings in either order. All
+/// ranges that lie elsewhere were reserved whole. Empty where nothing is known of the address space.
+const AREA: core::ops::Range<usize> = if cfg!(all(
+    any(target_os = "linux", target_os = "android"),
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+)) {
+    18 << 40..32 << 40
+} else {
+    0..0
+};
+
+/// Places in [`AREA`] that are tried.
+const TRIES: usize = 8;
 
 /// What reserved ranges are rounded to, and what access is given to at once. See the module's documentation.
 const UNIT: usize = Native::GEOMETRY.unit_size();
 
-const PAGE: usize = Native::GEOMETRY.page_size;
+/// See [`hak_core::Platform::units_planned`]: room for eight times the memory of the machine; but where the address space is limited no
+/// more than that the tables are a small part of it.
+pub(crate) fn units_planned() -> usize {
+    let most = address_space_limit().saturating_mul(16);
+    let bytes = memory_of_machine().saturating_mul(8).max(64 << 30).min(most);
+    bytes.div_ceil(UNIT).next_power_of_two()
+}
 
-/// See [`hak_core::Platform::reserve`].
-///
-/// The system aligns to its pages only, which may be smaller than ours: the mapping is made larger by the
-/// alignment, and what sticks out on both sides is given back, but for a page behind the range. Nobody touches that one: it
-/// keeps the range's last mapping from ever growing in place, which `relocation` relies on.
-pub(crate) fn reserve(bytes: usize, align: usize) -> *mut u8 {
+/// Bytes of memory and swap; 0 where that is not known.
+fn memory_of_machine() -> usize {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: zeroed memory is a valid place for the result.
+    return errno::kept(|| unsafe {
+        let mut info: libc::sysinfo = core::mem::zeroed();
+        if libc::sysinfo(&mut info) != 0 {
+            return 0;
+        }
+        let units = info.totalram as usize + info.totalswap as usize;
+        units.saturating_mul(info.mem_unit as usize)
+    });
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    0
+}
+
+/// Bytes that the process may map at most.
+fn address_space_limit() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place for the result.
+    let known = errno::kept(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) == 0 });
+    if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { usize::MAX }
+}
+
+/// See [`hak_core::Platform::reserve`], and this module's documentation.
+pub(crate) fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
     debug_assert!(align.is_power_of_two());
     let align = align.max(UNIT);
     let Some(bytes) = bytes.checked_next_multiple_of(UNIT) else { return ptr::null_mut() };
-    let Some(total) = bytes.checked_add(align + PAGE) else { return ptr::null_mut() };
+    let Some(whole) = bytes.checked_add(room) else { return ptr::null_mut() };
     errno::kept(|| {
-        // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
-        let start = unsafe { libc::mmap(ptr::null_mut(), total, PROT_NONE, MAP_RESERVED, -1, 0) };
-        if start == MAP_FAILED {
-            return ptr::null_mut();
+        let places = AREA.len().saturating_sub(whole) / align;
+        for _ in 0..TRIES.min(places) {
+            let start = AREA.start.next_multiple_of(align) + random() % places * align;
+            match map_at(start, bytes) {
+                Extension::Done => return ptr::with_exposed_provenance_mut(start),
+                Extension::Taken => {}
+                // As much as that is refused at any place.
+                Extension::Refused => return ptr::null_mut(),
+            }
         }
-        let start = start.cast::<u8>();
-        let head = start.addr().wrapping_neg() & (align - 1);
-        let aligned = start.wrapping_add(head);
-        unmap(start, head);
-        unmap(aligned.wrapping_add(bytes + PAGE), align - head);
-        avoid_huge_pages(aligned, bytes);
-        aligned
+        if whole > address_space_limit() / 2 {
+            ptr::null_mut()
+        } else {
+            reserve_anywhere(whole, align)
+        }
     })
 }
 
+/// A number that nobody needs to guess.
+fn random() -> usize {
+    let mut number = 0_usize;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: a place for the result. If the system has no such call, the address of a variable has to do.
+    unsafe {
+        libc::getrandom((&raw mut number).cast(), size_of::<usize>(), libc::GRND_NONBLOCK);
+    }
+    (number ^ (&raw mut number).addr().wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 8
+}
+
+/// The system aligns to its pages only, which may be smaller than ours: the mapping is made larger by the
+/// alignment, and what sticks out on both sides is given back.
+fn reserve_anywhere(bytes: usize, align: usize) -> *mut u8 {
+    let Some(total) = bytes.checked_add(align) else { return ptr::null_mut() };
+    // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
+    let start = unsafe { libc::mmap(ptr::null_mut(), total, PROT_NONE, MAP_RESERVED, -1, 0) };
+    if start == MAP_FAILED {
+        return ptr::null_mut();
+    }
+    let start = start.cast::<u8>();
+    let head = start.addr().wrapping_neg() & (align - 1);
+    let aligned = start.wrapping_add(head);
+    if AREA.contains(&aligned.addr()) {
+        // It would be taken for one that grows.
+        unmap(start, total);
+        return ptr::null_mut();
+    }
+    unmap(start, head);
+    unmap(aligned.wrapping_add(bytes), align - head);
+    avoid_huge_pages(aligned, bytes);
+    aligned
+}
+
+/// See [`hak_core::Platform::extend`].
+pub(crate) fn extend(start: *mut u8, bytes: usize) -> Extension {
+    if !AREA.contains(&start.addr()) {
+        return Extension::Done;
+    }
+    errno::kept(|| map_at(start.addr(), bytes))
+}
+
+/// Reserves just these addresses. Changes `errno`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn map_at(start: usize, bytes: usize) -> Extension {
+    let place = ptr::without_provenance_mut(start);
+    let flags = MAP_RESERVED | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: a new mapping which replaces nothing. (Linux before 4.17 takes the address for a wish.)
+    let mapped = unsafe { libc::mmap(place, bytes, PROT_NONE, flags, -1, 0) };
+    if mapped == MAP_FAILED {
+        // SAFETY: the C library's own word of the running thread.
+        let taken = unsafe { *errno::location() } == libc::EEXIST;
+        return if taken { Extension::Taken } else { Extension::Refused };
+    }
+    if mapped.addr() != start {
+        unmap(mapped.cast(), bytes);
+        return Extension::Taken;
+    }
+    avoid_huge_pages(mapped.cast(), bytes);
+    Extension::Done
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn map_at(_start: usize, _bytes: usize) -> Extension {
+    Extension::Taken
+}
+
+/// See [`hak_core::Platform::ensure`].
+pub(crate) fn ensure(start: *mut u8, bytes: usize) -> bool {
+    errno::kept(|| give_access(start, bytes))
+}
+
 /// See [`hak_core::Platform::commit`], and this module's documentation for the rounding. Where the system counts
-/// accessible pages as used, it may refuse whole units and grant what was asked for; a sandbox may refuse the call, not what it
-/// does.
+/// accessible pages as used, it may refuse whole units and grant what was asked for.
 pub(crate) fn commit(start: *mut u8, bytes: usize) -> bool {
     let before = start.addr() % UNIT;
     let whole = (before + bytes).next_multiple_of(UNIT);
+    let unit = start.wrapping_sub(before);
     errno::kept(|| {
-        give_access(start.wrapping_sub(before), whole)
-            || give_access(start, bytes)
-            || map_over(start, bytes)
+        // Relaxed, here and below: a count.
+        let gap = gap_before(unit);
+        if gap != 0 && ISLANDS.load(Ordering::Relaxed) < ISLANDS_MAX {
+            ISLANDS.fetch_add(1, Ordering::Relaxed);
+        } else if gap != 0 && give_access(unit.wrapping_sub(gap), whole + gap) {
+            return true;
+        }
+        give_access(unit, whole) || give_access(start, bytes)
     })
+}
+
+/// So many times, access is given to units that lie behind a gap of units that nobody uses. After that, the gap gets it too: two
+/// mappings less each time, and no memory before it is touched.
+const ISLANDS_MAX: usize = 4096;
+
+static ISLANDS: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of the units in front of this one that nobody uses, if they are not many.
+fn gap_before(start: *mut u8) -> usize {
+    const MOST: usize = 64;
+    let Some(range) = Range::<Native>::get() else { return 0 };
+    let unit = start.addr().wrapping_sub(range.base()) / UNIT;
+    if unit >= range.extent() {
+        return 0;
+    }
+    let before = (unit.saturating_sub(MOST)..unit).rev();
+    // All of them have to be ours.
+    let free = before
+        .take_while(|&unit| {
+            inspect::is_had(range, unit as u32) && !inspect::is_in_use(range, unit as u32)
+        })
+        .count();
+    if free < MOST.min(unit) { free * UNIT } else { 0 }
 }
 
 fn give_access(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: the range lies in a mapping that `reserve` made, which consists of whole units: changing it from
     // inaccessible to accessible takes nothing away from anybody.
     unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) == 0 }
-}
-
-/// Gives access by another call, where a sandbox forbids that one: fresh pages are mapped over the range, which has none yet.
-fn map_over(start: *mut u8, bytes: usize) -> bool {
-    // SAFETY: the C library's own word of the running thread.
-    if unsafe { *errno::location() } == libc::ENOMEM {
-        return false;
-    }
-    let fixed = MAP_RESERVED | libc::MAP_FIXED;
-    // SAFETY: the range is the caller's and has no contents: it lies in a mapping that `reserve` made.
-    unsafe { libc::mmap(start.cast(), bytes, PROT_READ | PROT_WRITE, fixed, -1, 0) != MAP_FAILED }
 }
 
 /// See [`hak_core::Platform::decommit`], and this module's documentation for the choice of call.
@@ -142,8 +287,6 @@ fn forget(start: *mut u8, bytes: usize) -> bool {
     for advice in [libc::MADV_DONTNEED, DONTNEED_LOCKED] {
         // SAFETY: the caller of `decommit` gives the contents of this range up, which lies in a mapping that `reserve` made.
         if unsafe { libc::madvise(start.cast(), bytes, advice) } == 0 {
-            // The program may have asked for huge pages in its block. Whoever is next has not.
-            avoid_huge_pages(start, bytes);
             return true;
         }
         // SAFETY: the C library's own word of the running thread.
@@ -152,25 +295,8 @@ fn forget(start: *mut u8, bytes: usize) -> bool {
         }
     }
     // SAFETY: as above; the range is mapped, and accessible since it was committed.
-    unsafe { clear(start, bytes) };
+    unsafe { ptr::write_bytes(start, 0, bytes) };
     true
-}
-
-/// Clears a range by hand, and writes only to pages that are not zero: a page that was never touched has no memory, and looking
-/// at it gives it none.
-///
-/// # Safety
-/// The range is committed, consists of whole pages, and the caller gives its contents up.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-unsafe fn clear(start: *mut u8, bytes: usize) {
-    for offset in (0..bytes).step_by(PAGE) {
-        let page = start.wrapping_add(offset);
-        // SAFETY: by the contract the page is accessible, aligned, and nobody else's.
-        let words = unsafe { core::slice::from_raw_parts_mut(page.cast::<u64>(), PAGE / 8) };
-        if words.iter().any(|&word| word != 0) {
-            words.fill(0);
-        }
-    }
 }
 
 /// See [`hak_core::Platform::reset`]. Where [`decommit`] leaves pages accessible it does just this.
@@ -223,9 +349,10 @@ pub(crate) fn resident_bytes() -> usize {
     0
 }
 
-/// See [`hak_core::Platform::release`].
+/// See [`hak_core::Platform::release`]. Only a range that grows is given back, before it has grown: what was reserved whole stays,
+/// addresses that nobody needs.
 pub(crate) fn release(start: *mut u8, bytes: usize) {
-    errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT) + PAGE));
+    errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT)));
 }
 
 /// Unmaps a range of our own; an empty one is fine.
@@ -252,7 +379,11 @@ pub(crate) fn avoid_huge_pages(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAGE, UNIT, commit, decommit, release, reserve};
+    use super::{UNIT, commit, decommit, release, reserve};
+    use crate::Native;
+    use hak_core::Platform;
+
+    const PAGE: usize = Native::GEOMETRY.page_size;
 
     /// How many mappings this process has.
     fn mappings() -> usize {
@@ -263,7 +394,7 @@ mod tests {
     fn a_reserved_range_is_aligned_as_asked() {
         for shift in PAGE.trailing_zeros()..31 {
             let align = 1 << shift;
-            let start = reserve(3 * PAGE, align);
+            let start = reserve(3 * PAGE, align, 0);
             assert!(!start.is_null());
             assert!(start.addr().is_multiple_of(align), "{start:p} at {align:#x}");
             release(start, 3 * PAGE);
@@ -274,7 +405,7 @@ mod tests {
     fn trimming_leaves_nothing_behind() {
         let before = mappings();
         for _ in 0..1000 {
-            let start = reserve(PAGE, 1 << 26);
+            let start = reserve(PAGE, 1 << 26, 0);
             assert!(!start.is_null());
             release(start, PAGE);
         }
@@ -284,7 +415,7 @@ mod tests {
     #[test]
     fn committed_memory_is_zero_at_first_and_again_after_a_decommit() {
         let bytes = 64 * PAGE;
-        let start = reserve(bytes, 1 << 21);
+        let start = reserve(bytes, 1 << 21, 0);
         for round in 1..4 {
             assert!(commit(start, bytes));
             // SAFETY: just committed, and nobody else knows of it.
@@ -299,7 +430,7 @@ mod tests {
     #[test]
     fn what_is_committed_in_pieces_is_one_mapping() {
         let bytes = 64 * UNIT;
-        let start = reserve(bytes, UNIT);
+        let start = reserve(bytes, UNIT, 0);
         let before = mappings();
         for unit in 0..64 {
             assert!(commit(start.wrapping_add(unit * UNIT), 5 * PAGE));
@@ -313,7 +444,7 @@ mod tests {
     #[test]
     fn a_decommit_of_a_part_leaves_the_rest() {
         let bytes = 8 * PAGE;
-        let start = reserve(bytes, PAGE);
+        let start = reserve(bytes, PAGE, 0);
         assert!(commit(start, bytes));
         // SAFETY: just committed, and nobody else knows of it.
         unsafe { start.write_bytes(7, bytes) };
@@ -332,9 +463,9 @@ mod tests {
     fn what_the_system_refuses_is_reported_and_leaves_errno_alone() {
         let errno = || std::io::Error::last_os_error().raw_os_error();
         let before = errno();
-        assert!(reserve(isize::MAX as usize & !(PAGE - 1), PAGE).is_null());
-        assert!(reserve(usize::MAX & !(PAGE - 1), 1 << 30).is_null());
-        let start = reserve(PAGE, PAGE);
+        assert!(reserve(isize::MAX as usize & !(PAGE - 1), PAGE, 0).is_null());
+        assert!(reserve(usize::MAX & !(PAGE - 1), 1 << 30, 0).is_null());
+        let start = reserve(PAGE, PAGE, 0);
         release(start, PAGE);
         // The top of the address space belongs to the system on every machine.
         let nowhere = core::ptr::without_provenance_mut(usize::MAX & !(PAGE - 1));

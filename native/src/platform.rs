@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{self, AtomicU32, AtomicU64, AtomicUsize};
 
-use hak_core::{Fault, Geometry, Heap, Misuse, Ordering, Platform, Root};
+use hak_core::{Extension, Fault, Geometry, Heap, Misuse, Ordering, Platform, Root};
 
 use crate::words::{Owned, Shared};
 use crate::{memory, report, secret, thread};
@@ -65,9 +65,25 @@ impl Platform for Native {
     }
 
     #[inline(always)]
-    fn reserve(bytes: usize, align: usize) -> *mut u8 {
+    fn units_planned() -> usize {
+        memory::units_planned()
+    }
+
+    #[inline(always)]
+    fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
+        memory::reserve(bytes, align, room)
+    }
+
+    #[inline(always)]
+    fn extend(start: *mut u8, bytes: usize) -> Extension {
+        // In front of the first unit that there is: its memory publishes it.
         secret::choose();
-        memory::reserve(bytes, align)
+        memory::extend(start, bytes)
+    }
+
+    #[inline(always)]
+    fn ensure(start: *mut u8, bytes: usize) -> bool {
+        memory::ensure(start, bytes)
     }
 
     #[inline(always)]

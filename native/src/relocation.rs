@@ -29,7 +29,8 @@
 //!    on them.
 
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use core::slice;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use hak_core::Platform;
 use libc::{
@@ -50,9 +51,12 @@ const MAPPINGS_MAX: usize = 4096;
 /// The most mappings that one block is moved in.
 const PIECES_MAX: usize = 8;
 
-/// For each unit of the reserved range, which is contiguous, by address: 0, or one more than the number of moved mappings
-/// that begin in it, if there are moved pages in it. Zeroed static memory, of which a page is touched per 8 GiB.
-static MOVED: [AtomicU8; UNITS] = [const { AtomicU8::new(0) }; UNITS];
+/// For each unit of the range, which has at most so many, by address: 0, or one more than the number of moved mappings
+/// that begin in it, if there are moved pages in it. Mapped when the first block moves; of zeroed memory a page is touched per 8 GiB.
+static MOVED: AtomicPtr<AtomicU8> = AtomicPtr::new(ptr::null_mut());
+
+/// Where the address space ends, or above that, less a page.
+const TOP: usize = (1 << if cfg!(target_arch = "x86_64") { 47 } else { 48 }) - PAGE;
 
 /// How many moved mappings there are.
 static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
@@ -60,11 +64,44 @@ static MAPPINGS: AtomicUsize = AtomicUsize::new(0);
 /// The system has said that it cannot move pages so.
 static ABSENT: AtomicBool = AtomicBool::new(false);
 
-/// The units that a range has bytes in.
+/// The marks, if a block has moved.
+fn marks() -> &'static [AtomicU8] {
+    // Acquire: pairs with `make_marks`.
+    let marks = MOVED.load(Ordering::Acquire);
+    if marks.is_null() {
+        return &[];
+    }
+    // SAFETY: `make_marks` mapped that many zeroed bytes, which nobody unmaps.
+    unsafe { slice::from_raw_parts(marks, UNITS) }
+}
+
+/// Maps memory for the marks, if there is none; whether there is some. Changes `errno`.
+fn make_marks() -> bool {
+    if !marks().is_empty() {
+        return true;
+    }
+    let flags = MAP_RESERVED | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
+    let new = unsafe { libc::mmap(ptr::null_mut(), UNITS, PROT_READ | PROT_WRITE, flags, -1, 0) };
+    if new == MAP_FAILED {
+        return false;
+    }
+    // Release: pairs with `marks`.
+    let made =
+        MOVED.compare_exchange(ptr::null_mut(), new.cast(), Ordering::Release, Ordering::Relaxed);
+    if made.is_err() {
+        // SAFETY: mapped above, and no thread but this one knows it.
+        unsafe { libc::munmap(new, UNITS) };
+    }
+    true
+}
+
+/// The units that a range has bytes in; none if nothing has moved yet.
 fn units(start: *mut u8, bytes: usize) -> impl Iterator<Item = &'static AtomicU8> {
+    let marks = marks();
     let first = start.addr() / UNIT;
     let last = (start.addr() + bytes - 1) / UNIT;
-    (first..=last).map(|unit| &MOVED[unit % UNITS])
+    (first..=last).filter_map(|unit| marks.get(unit % UNITS))
 }
 
 /// See [`hak_core::Platform::relocate`].
@@ -75,7 +112,10 @@ pub(crate) fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: 
     }
     errno::kept(|| {
         let Some((pieces, count)) = pieces(from, old_bytes) else { return false };
-        if MAPPINGS.load(Ordering::Relaxed) + count > MAPPINGS_MAX || !commit(to, new_bytes) {
+        if MAPPINGS.load(Ordering::Relaxed) + count > MAPPINGS_MAX
+            || !make_marks()
+            || !commit(to, new_bytes)
+        {
             return false;
         }
         let mut done = 0;
@@ -133,11 +173,11 @@ fn extent(start: *mut u8, bytes: usize) -> usize {
 
 /// Whether a range lies in one mapping; `false` too if the system does not say.
 ///
-/// It is asked to grow by a page where it is. That fails in any case, since the next page is mapped: it is the range's, or
-/// the one that `memory::reserve` keeps behind it. But first the system looks for borders.
+/// It is asked to grow where it is up to the end of the address space. That fails in any case: the stack lies in between.
+/// But first the system looks for borders.
 fn is_one_mapping(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: the call fails and changes nothing, see above.
-    let answer = unsafe { libc::mremap(start.cast(), bytes, bytes + PAGE, 0) };
+    let answer = unsafe { libc::mremap(start.cast(), bytes, TOP - start.addr(), 0) };
     debug_assert_eq!(answer, MAP_FAILED);
     match last_error() {
         // No place, or no right to lock as much as that.
@@ -240,7 +280,7 @@ mod tests {
 
     /// So many units, of which the first ones are accessible.
     fn units_of(count: usize, accessible: usize) -> *mut u8 {
-        let start = reserve(count * UNIT, UNIT);
+        let start = reserve(count * UNIT, UNIT, 0);
         assert!(!start.is_null() && (accessible == 0 || commit(start, accessible * UNIT)));
         start
     }

@@ -8,7 +8,7 @@
 
 use hak_core::Fault;
 
-use crate::settings::MemoryModel;
+use crate::settings::{GeometryName, MemoryModel};
 
 /// A row of the list.
 pub struct Row {
@@ -40,7 +40,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::LgMismatch,
         origin: "S4",
         about: "a slab is found with one size of a SuperSlab and given back with another",
-        oracles: &["accounting", "live-block", "data-race"],
+        oracles: &["released-memory", "accounting", "live-block", "data-race"],
     },
     Row {
         fault: Fault::RegistryUninit,
@@ -89,7 +89,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::ActiveUnderflow,
         origin: "H2",
         about: "a batch that leaves the freelist is not counted",
-        oracles: &["accounting", "assertion", "misuse", "live-block"],
+        oracles: &["foreign-access", "accounting", "assertion", "misuse", "live-block"],
     },
     Row {
         fault: Fault::GuessUnmapped,
@@ -150,6 +150,7 @@ pub const FAULTS: &[Row] = &[
         origin: "D4",
         about: "a kept mapping is marked as old by a store, though it may be taken meanwhile",
         oracles: &[
+            "overlap",
             "page-state",
             "released-memory",
             "data-race",
@@ -169,14 +170,20 @@ pub const FAULTS: &[Row] = &[
     Row {
         fault: Fault::PublishBeforeReady,
         origin: "D6",
-        about: "the range is published before its tables have memory",
+        about: "a piece of the range is published before its tables have memory",
         oracles: &["data-race", "released-memory"],
     },
     Row {
         fault: Fault::InitHalfSeen,
         origin: "D6",
-        about: "the word that publishes the range is read with relaxed ordering",
+        about: "the word that says how far the range has grown is read with relaxed ordering",
         oracles: &["data-race"],
+    },
+    Row {
+        fault: Fault::HeapBeforeMemory,
+        origin: "D6",
+        about: "a heap is counted as used before it has memory",
+        oracles: &["released-memory"],
     },
     Row {
         fault: Fault::HeapAfterExit,
@@ -200,6 +207,12 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::CountStrand,
         origin: "D10",
         about: "a thread ends with counts of slots in its heap: from then on more or less is taken to be idle than is",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::GuestKeepsSlab,
+        origin: "D10",
+        about: "a thread without a heap keeps the slab that it took a block of",
         oracles: &["accounting"],
     },
     Row {
@@ -303,7 +316,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::KeptWithoutExchange,
         origin: "D24",
         about: "a kept mapping is taken by a store, not by an exchange",
-        oracles: &["data-race", "live-block", "page-state", "released-memory"],
+        oracles: &["double-hand-out", "data-race", "live-block", "page-state", "released-memory"],
     },
     Row {
         fault: Fault::ReopenedAtExit,
@@ -366,6 +379,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["content"],
     },
     Row {
+        fault: Fault::RollbackForgotten,
+        origin: "D30",
+        about: "a claim of units that fails in its second word of the map keeps those of the first",
+        oracles: &["accounting"],
+    },
+    Row {
         fault: Fault::ListedAfterRelease,
         origin: "R1",
         about: "an abandoned slab is listed after it was released, when others may have claimed it",
@@ -377,23 +396,21 @@ pub const FAULTS: &[Row] = &[
         about: "a slab's class is looked at before its slot word: it is adopted for a class that it had before",
         oracles: &["assertion"],
     },
-    Row {
-        fault: Fault::SealsLeftBehind,
-        origin: "C2",
-        about: "seals of free blocks stay in memory that becomes blocks of another size, or a run: the program can read \
-                the secret off them",
-        oracles: &["secret"],
-    },
-    Row {
-        fault: Fault::UnsealedPush,
-        origin: "A2",
-        about: "a block that is freed straight to its slab gets a link, and no seal: it is not known to be free",
-        oracles: &["misuse"],
-    },
 ];
 
 /// The faults that only weak memory shows: some word must be read stale.
 const WEAK: &[Fault] = &[Fault::MissedWakeUp];
+
+/// The faults that only the wide geometry shows: they are about more than one word of the unit map.
+const WIDE: &[Fault] = &[Fault::RollbackForgotten];
+
+/// The geometry that shows a fault.
+pub fn geometry(plant: Option<Fault>) -> GeometryName {
+    match plant {
+        Some(fault) if WIDE.contains(&fault) => GeometryName::Wide,
+        _ => GeometryName::Tiny,
+    }
+}
 
 /// The memory model that shows a fault, or a run without one, unless another was asked for.
 pub fn memory(plant: Option<Fault>) -> MemoryModel {
@@ -491,6 +508,7 @@ mod tests {
             plant,
             strategy: StrategyName::Portfolio,
             memory: memory(plant),
+            geometry: geometry(plant),
             ..Settings::new(scenario, 42)
         });
         let limit = Limit::Schedules(if plant.is_some() { 20_000 } else { 1_000 });

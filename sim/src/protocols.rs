@@ -132,6 +132,16 @@ pub const PROTOCOLS: &[Scenario] = &[
         generate: kept,
     },
     Scenario {
+        name: "prove-grow",
+        about: "two threads find no free unit, and the range grows",
+        origins: "D6 D23 D30",
+        threads: 3,
+        operations: 1,
+        failing_system_calls: false,
+        prologue: true,
+        generate: grow,
+    },
+    Scenario {
         name: "prove-remote-free-3",
         about: "the owner allocates from a slab to which two others return blocks",
         origins: "S1 S2 D3",
@@ -256,6 +266,10 @@ fn decay(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
 fn kept(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     let prepared = [put(0, MAPPING), take(0)];
     role(thread, operations, &[&prepared, &[allocate(0, MAPPING), free(0)]])
+}
+
+fn grow(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
+    role(thread, operations, &[&[put(0, MAPPING)], &[allocate(0, MAPPING)]])
 }
 
 fn remote_free_by_two(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {

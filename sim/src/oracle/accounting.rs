@@ -60,7 +60,7 @@ pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<()
 
 /// Addresses around the range, and far from it, are nobody's; the first and the last one in it are the allocator's.
 fn check_lookup<P: Platform>(range: Range<P>) -> Result<(), String> {
-    let end = range.base() + range.bytes();
+    let end = range.base() + range.extent_bytes();
     let addresses = [
         ("the byte in front of the first unit", range.base() - 1, false),
         ("the first byte of the first unit", range.base(), true),
@@ -151,6 +151,10 @@ impl<P: Platform> Audit<P> {
         let used = inspect::units_used(self.range);
         inspect::first_units(self.range, used, |unit| self.units.push(unit));
         for index in 0..used * P::GEOMETRY.slabs_per_superslab {
+            if !inspect::is_had(self.range, index / P::GEOMETRY.slabs_per_superslab) {
+                self.slabs.push(SlabPicture::none(index));
+                continue;
+            }
             let picture =
                 inspect::slab(self.range, index, &mut |block, home| found.push((block, home)))
                     .map_err(|broken| {

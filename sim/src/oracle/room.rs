@@ -62,8 +62,13 @@ pub fn room<P: Platform>(request: &Request) -> Option<String> {
         }
     };
     if request.disturbed || !EXACT {
-        let free = |unit: &UnitPicture| !unit.claimed && unit.leftover == 0;
+        let free = |unit: &UnitPicture| unit.had && !unit.claimed && unit.leftover == 0;
         let excused = request.refused_once || request.limited;
+        // Fifteen sixteenths of the range are for mappings.
+        let more = (range.units() - range.units() / 16).saturating_sub(units.len());
+        if !excused && more >= count + 2 * align + MARGIN {
+            return Some(format!("{more} more units could be had from the system"));
+        }
         let (first, most) = longest(&units, free);
         let enough = most >= count + 2 * align + MARGIN;
         return (!excused && enough)
@@ -99,7 +104,7 @@ pub fn room<P: Platform>(request: &Request) -> Option<String> {
     for unit in &units {
         let index = unit.index as usize;
         match unit.word.usage() {
-            Use::Free => obtainable[index] |= !unit.claimed,
+            Use::Free => obtainable[index] |= unit.had && !unit.claimed,
             Use::Shared => obtainable[index] = is_wholly_free::<P>(unit),
             Use::Retained if unit.kept => {
                 obtainable[index..index + unit.run as usize].fill(true);

@@ -71,6 +71,10 @@ pub enum Kind {
     Reset,
     /// Pages are moved to other ones, which are more.
     Relocate,
+    /// Certain addresses are reserved behind a range.
+    Extend,
+    /// Pages get memory that have none.
+    Ensure,
 }
 
 impl Kind {
@@ -102,6 +106,8 @@ impl Kind {
         Kind::Misuse,
         Kind::Reset,
         Kind::Relocate,
+        Kind::Extend,
+        Kind::Ensure,
     ];
 
     /// The kind with this number, which there is.
@@ -138,12 +144,14 @@ impl Kind {
             Kind::Misuse => "misuse",
             Kind::Reset => "reset",
             Kind::Relocate => "relocate",
+            Kind::Extend => "extend",
+            Kind::Ensure => "ensure",
         }
     }
 
     /// Whether the scheduler chooses in front of it.
     pub const fn is_choice(self) -> bool {
-        (self as u8) < (Kind::PlainGet as u8) || matches!(self, Kind::Reset | Kind::Relocate)
+        (self as u8) < (Kind::PlainGet as u8) || (self as u8) >= (Kind::Reset as u8)
     }
 
     /// Whether it is an operation on a shared word.
@@ -154,8 +162,10 @@ impl Kind {
     /// Whether it may change the memory that it names.
     pub const fn may_write(self) -> bool {
         let reads = matches!(self, Kind::Load | Kind::PlainGet | Kind::CopyFrom | Kind::Check);
-        let touches_nothing =
-            matches!(self, Kind::Start | Kind::Fence | Kind::Spin | Kind::Reserve | Kind::Misuse);
+        let touches_nothing = matches!(
+            self,
+            Kind::Start | Kind::Fence | Kind::Spin | Kind::Reserve | Kind::Extend | Kind::Misuse
+        );
         !reads && !touches_nothing
     }
 }

@@ -54,12 +54,15 @@ const _: () = assert!(size_of::<Page>() == 64);
 struct Range {
     start: usize,
     end: usize,
+    /// What lies behind it up to here is kept free for it.
+    room: usize,
 }
 
 /// What is known of the address space beside the pages.
 #[derive(Clone, Debug)]
 pub(crate) struct AddressSpace {
     ranges: Vec<Range>,
+    foreign: Vec<(usize, usize)>,
     pub(crate) released: VectorClock,
     generation: u32,
 }
@@ -69,7 +72,10 @@ pub(crate) struct Pages {
     table: Buffer<Page>,
     /// Reserved ranges by place.
     ranges: Vec<Range>,
-    /// What had happened when address space was given back. The system hands it out again only after that.
+    /// Addresses in the room of a range that are somebody else's.
+    foreign: Vec<(usize, usize)>,
+    /// What had happened when address space was given back, or when pages were given memory that may have some. The system hands it out
+    /// again only after that.
     pub(crate) released: VectorClock,
     /// Pages written since they were last cleared.
     dirty: Vec<u32>,
@@ -93,6 +99,7 @@ impl Pages {
         Ok(Pages {
             table: Buffer::new(count)?,
             ranges: Vec::with_capacity(1024),
+            foreign: Vec::new(),
             released: VectorClock::ZERO,
             dirty: Vec::with_capacity(count),
             shift: page_size.trailing_zeros(),
@@ -115,6 +122,7 @@ impl Pages {
         }
         self.dirty.clear();
         self.ranges.clear();
+        self.foreign.clear();
         self.released = VectorClock::ZERO;
         let fresh = self.generation < u32::MAX / 2;
         if !fresh {
@@ -205,6 +213,7 @@ impl Pages {
     pub(crate) fn address_space(&self) -> AddressSpace {
         AddressSpace {
             ranges: self.ranges.clone(),
+            foreign: self.foreign.clone(),
             released: self.released,
             generation: self.generation,
         }
@@ -220,6 +229,7 @@ impl Pages {
     pub(crate) fn put_back_address_space(&mut self, space: &AddressSpace) {
         self.generation_max = self.generation_max.max(self.generation);
         self.ranges.clone_from(&space.ranges);
+        self.foreign.clone_from(&space.foreign);
         self.released = space.released;
         self.generation = space.generation;
     }
@@ -227,6 +237,11 @@ impl Pages {
     /// The reserved ranges by place: begin and end.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = (usize, usize)> {
         self.ranges.iter().map(|range| (range.start, range.end))
+    }
+
+    /// What is somebody else's: begin and end.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.foreign.iter().copied()
     }
 
     pub(crate) fn is_committed(&self, offset: usize) -> bool {
@@ -259,22 +274,70 @@ impl Pages {
     }
 
     /// First fit. The alignment holds for addresses too: the arena's base is a multiple of any.
-    pub(crate) fn reserve(&mut self, bytes: usize, align: usize) -> Option<usize> {
+    pub(crate) fn reserve(&mut self, bytes: usize, align: usize, room: usize) -> Option<usize> {
+        let whole = bytes.checked_add(room)?;
         let mut start = (self.fixed << self.shift).next_multiple_of(align);
         let mut place = self.ranges.len();
         for (index, range) in self.ranges.iter().enumerate() {
-            if start.checked_add(bytes)? <= range.start {
+            if start.checked_add(whole)? <= range.start {
                 place = index;
                 break;
             }
-            start = start.max(range.end.next_multiple_of(align));
+            start = start.max(range.room.next_multiple_of(align));
         }
-        let end = start.checked_add(bytes)?;
-        if end > self.table.len() << self.shift {
+        let room = start.checked_add(whole)?;
+        if room > self.table.len() << self.shift {
             return None;
         }
-        self.ranges.insert(place, Range { start, end });
+        self.ranges.insert(place, Range { start, end: start + bytes, room });
         Some(start)
+    }
+
+    /// Reserves addresses in the room of a range, which is part of that one then, or, behind a gap, one more; `false` if some of them are
+    /// reserved already, or somebody else's.
+    pub(crate) fn extend(&mut self, access: &Access) -> Result<bool, Box<Finding>> {
+        let (start, end) = (access.offset, access.offset + access.bytes);
+        let before = self.ranges.iter().rposition(|range| range.start <= start);
+        let Some(before) = before.filter(|&place| end <= self.ranges[place].room) else {
+            return Err(Finding::new(
+                oracle::PAGE_STATE,
+                format!("extend to {start:#x}, where no range has room for that"),
+            ));
+        };
+        let meets = |(first, last): (usize, usize)| first < end && start < last;
+        if self.ranges().chain(self.foreign()).any(meets) {
+            return Ok(false);
+        }
+        let room = self.ranges[before].room;
+        if self.ranges[before].end == start {
+            self.ranges[before].end = end;
+            if self.ranges.get(before + 1).is_some_and(|next| next.start == end) {
+                self.ranges[before].end = self.ranges.remove(before + 1).end;
+            }
+        } else {
+            let next = self.ranges.get(before + 1).filter(|next| next.start == end);
+            let end = next.map_or(end, |next| next.end);
+            if next.is_some() {
+                self.ranges.remove(before + 1);
+            }
+            self.ranges.insert(before + 1, Range { start, end, room });
+        }
+        Ok(true)
+    }
+
+    /// The first page of these addresses is somebody else's from now on, unless somebody has it.
+    pub(crate) fn give_away(&mut self, access: &Access) {
+        let (start, end) = (access.offset, access.offset + (1 << self.shift));
+        let meets = |(first, last): (usize, usize)| first < end && start < last;
+        if !self.ranges().chain(self.foreign()).any(meets) {
+            self.foreign.push((start, end));
+        }
+    }
+
+    /// The pages of a reserved range that have no memory.
+    pub(crate) fn lacking(&mut self, access: &Access) -> Result<Vec<usize>, Box<Finding>> {
+        self.check_reserved(access)?;
+        Ok(self.pages_of(access).filter(|&index| self.at(index).generation == 0).collect())
     }
 
     fn range_around(&self, start: usize, bytes: usize) -> Option<Range> {
@@ -354,8 +417,9 @@ impl Pages {
 
     /// Gives a whole range back, after [`Pages::check_decommit`] and [`Pages::decommit`].
     pub(crate) fn release(&mut self, access: &Access) -> Result<(), Box<Finding>> {
-        let range = Range { start: access.offset, end: access.offset + access.bytes };
-        match self.ranges.iter().position(|held| *held == range) {
+        let range = (access.offset, access.offset + access.bytes);
+        let held = self.ranges().position(|held| held == range);
+        match held {
             Some(place) => {
                 self.ranges.remove(place);
                 Ok(())

@@ -6,7 +6,8 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use hak_core::{
-    Allocator, Atomic, Fault, Gauge, Geometry, Heap, Misuse, Ordering, Plain, Platform, Root,
+    Allocator, Atomic, Extension, Fault, Gauge, Geometry, Heap, Misuse, Ordering, Plain, Platform,
+    Root,
 };
 
 use super::access::{Access, Kind};
@@ -35,7 +36,7 @@ impl WorldGeometry for Tiny {
     const GEOMETRY: Geometry = Geometry::TINY;
 }
 
-/// The geometry with several words of units, and sizes that do not divide a slab.
+/// The geometry with several words of units, sizes that do not divide a slab, and two heaps.
 #[derive(Clone, Copy, Debug)]
 pub struct Wide;
 
@@ -326,10 +327,25 @@ impl<G: WorldGeometry> Platform for Sim<G> {
         control.exits[control.current] = some.then_some(exit);
     }
 
-    fn reserve(bytes: usize, align: usize) -> *mut u8 {
-        let detail = Detail::Align(align);
+    fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
+        let detail = Detail::Align(align, room);
         let address = system::call(Kind::Reserve, 0, bytes, detail, Location::caller());
         address.map_or(std::ptr::null_mut(), std::ptr::with_exposed_provenance_mut)
+    }
+
+    fn extend(start: *mut u8, bytes: usize) -> Extension {
+        let address = start.expose_provenance();
+        let place = system::call(Kind::Extend, address, bytes, Detail::None, Location::caller());
+        match place {
+            Some(place) if place == address => Extension::Done,
+            Some(_) => Extension::Taken,
+            None => Extension::Refused,
+        }
+    }
+
+    fn ensure(start: *mut u8, bytes: usize) -> bool {
+        let address = start.expose_provenance();
+        system::call(Kind::Ensure, address, bytes, Detail::None, Location::caller()).is_some()
     }
 
     fn commit(start: *mut u8, bytes: usize) -> bool {

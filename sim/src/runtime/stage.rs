@@ -205,9 +205,13 @@ impl Stage {
         let access = pending[thread];
         let spared = starts[thread] == Start::AfterAll;
         match access.kind {
-            Kind::Reserve | Kind::Commit | Kind::Decommit | Kind::Reset | Kind::Relocate => {
-                events.failures > 0 && !spared
-            }
+            Kind::Reserve
+            | Kind::Extend
+            | Kind::Ensure
+            | Kind::Commit
+            | Kind::Decommit
+            | Kind::Reset
+            | Kind::Relocate => events.failures > 0 && !spared,
             Kind::CompareExchangeWeak if events.spurious > 0 && !spared => true,
             kind => kind.is_atomic() && engine.weak.on && engine.may_read_several(thread, &access),
         }

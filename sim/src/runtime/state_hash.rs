@@ -111,6 +111,9 @@ pub(crate) fn state<'a>(
     for (start, end) in engine.pages.ranges() {
         hash ^= tagged(2, start as u64, end as u64);
     }
+    for (start, end) in engine.pages.foreign() {
+        hash ^= tagged(10, start as u64, end as u64);
+    }
     if let Some(digests) = digests {
         hash ^= order_hash::order(engine, digests, uses);
     }

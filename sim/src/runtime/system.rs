@@ -1,4 +1,7 @@
-//! System calls: reserve, commit, decommit, reset, relocate and release, which may fail where the chooser says so.
+//! System calls: reserve, extend, ensure, commit, decommit, reset, relocate and release, which may fail where the chooser says so.
+//!
+//! An extend that fails is refused, or finds that the first of the addresses is somebody else's, for ever: every other unit, by its
+//! place in the arena, does the one and the others the other.
 //!
 //! A decommit or a reset that fails has done the first half of its pages: those read as zero, the others are as they were.
 //! The boundary promises no more, and a system that goes from page to page does no better.
@@ -15,14 +18,14 @@ use super::footprint::Manner;
 pub(crate) enum Detail {
     /// Nothing.
     None,
-    /// `Reserve`: the alignment.
-    Align(usize),
+    /// `Reserve`: the alignment, and the room behind.
+    Align(usize, usize),
     /// `Relocate`: where to, address and bytes.
     Target(usize, usize),
 }
 
 /// Does a system call in its turn. `Some` is success: for `Reserve` the address, for `Relocate` the new one, else the one that
-/// was given.
+/// was given; for `Extend` also another one, if the addresses are taken.
 pub(crate) fn call(
     kind: Kind,
     address: usize,
@@ -53,7 +56,9 @@ impl Engine {
         self.control.refused[me] += u32::from(fails);
         self.control.writes[me] += 1;
         match access.kind {
-            Kind::Reserve | Kind::Commit | Kind::Decommit if fails => {
+            Kind::Reserve | Kind::Extend | Kind::Ensure | Kind::Commit | Kind::Decommit
+                if fails =>
+            {
                 self.control.denied_at[me] = self.control.steps[me];
             }
             Kind::Decommit => self.control.given_at[me] = self.control.steps[me],
@@ -67,8 +72,40 @@ impl Engine {
                 let released = self.pages.released;
                 self.clocks[me].now.join(&released);
                 self.weak.fences.take_up(me);
-                let Detail::Align(align) = detail else { unreachable!("a range has an alignment") };
-                self.pages.reserve(access.bytes, align)
+                let Detail::Align(align, room) = detail else {
+                    unreachable!("a range has an alignment")
+                };
+                self.pages.reserve(access.bytes, align, room)
+            }
+            Kind::Extend => {
+                let taken = access.offset + (1 << self.pages.shift);
+                if fails && (access.offset / access.bytes).is_multiple_of(2) {
+                    None
+                } else if fails {
+                    self.pages.give_away(access);
+                    Some(taken)
+                } else {
+                    Some(if self.pages.extend(access)? { access.offset } else { taken })
+                }
+            }
+            Kind::Ensure if fails => None,
+            // The system orders its own work: who finds that pages have memory comes after who gave it to them.
+            Kind::Ensure => {
+                let released = self.pages.released;
+                self.clocks[me].now.join(&released);
+                self.weak.fences.take_up(me);
+                let lacking = self.pages.lacking(access)?;
+                for page in lacking {
+                    let (offset, bytes) = (page << self.pages.shift, 1 << self.pages.shift);
+                    let page = Access { offset, bytes, ..*access };
+                    let now = &self.clocks[me].now;
+                    self.pages.commit(me, now, &page)?;
+                    self.clear_dirty(&page);
+                }
+                self.pages.released.join(&self.clocks[me].now);
+                self.weak.fences.give_back(me);
+                self.clocks[me].now.advance(me);
+                Some(access.offset)
             }
             Kind::Commit if fails => None,
             Kind::Commit => {
@@ -127,7 +164,7 @@ impl Engine {
             }
             other => unreachable!("{} is no system call", other.name()),
         };
-        if result.is_some() || matches!(access.kind, Kind::Decommit | Kind::Reset) {
+        if result.is_some() || matches!(access.kind, Kind::Decommit | Kind::Reset | Kind::Extend) {
             self.control.changed();
         }
         if self.stepwise {

@@ -208,7 +208,7 @@ fn memory_that_was_committed_again_holds_nothing_old() {
     let body = |registers: &Registers| {
         type Platform = Sim<Tiny>;
         use hak_core::Platform as _;
-        let start = Platform::reserve(64, 64);
+        let start = Platform::reserve(64, 64, 0);
         assert!(Platform::commit(start, 64));
         // SAFETY: the word is mapped as long as the world lives, and the reference is used at once.
         let word: &SimAtomic<u64> = unsafe { &*start.cast() };

@@ -40,7 +40,7 @@ fn exchanges_fail_for_no_reason_as_often_as_they_may() {
 fn system_calls_fail_as_often_as_they_may() {
     let body = |word: usize| {
         move || {
-            let start = Sim::<Tiny>::reserve(64, 64);
+            let start = Sim::<Tiny>::reserve(64, 64, 0);
             let got = !start.is_null() && Sim::<Tiny>::commit(start, 64);
             plain_word(word).set(1 + u64::from(got));
         }

@@ -5,7 +5,7 @@ use super::*;
 
 /// A committed page of the tiny world, of 64 bytes, and one behind it.
 fn pages() -> *mut u8 {
-    let start = Platform64::reserve(4096, 4096);
+    let start = Platform64::reserve(4096, 4096, 0);
     assert!(Platform64::commit(start, 4096));
     start
 }

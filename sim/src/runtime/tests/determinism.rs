@@ -9,7 +9,7 @@ fn stack() {
     for round in 0..4 {
         user::operation();
         if round % 2 == 0 {
-            let node = Platform64::reserve(64, 64);
+            let node = Platform64::reserve(64, 64, 0);
             assert!(Platform64::commit(node, 64));
             // SAFETY: the word is committed and lives as long as the world.
             let link: &SimAtomic<usize> = unsafe { &*node.cast() };
@@ -88,7 +88,7 @@ fn a_number_that_looks_like_an_address_is_a_number() {
 fn a_clean_world_does_not_depend_on_what_ran_before() {
     let mut used = world();
     let mess = || {
-        let start = Platform64::reserve(1 << 16, 64);
+        let start = Platform64::reserve(1 << 16, 64, 0);
         assert!(Platform64::commit(start, 1 << 16));
         // SAFETY: the range is committed and nobody else's.
         unsafe { start.write_bytes(0, 1 << 16) };

@@ -16,7 +16,7 @@ fn word(address: *mut u8) -> &'static SimAtomic<u64> {
 fn memory_is_there_and_zero_between_commit_and_decommit_only() {
     let body = |then: fn(*mut u8)| {
         move || {
-            let start = Platform64::reserve(256, 128);
+            let start = Platform64::reserve(256, 128, 0);
             assert!(!start.is_null() && start.addr() % 128 == 0);
             assert!(Platform64::commit(start, 128));
             assert_eq!(word(start).load(Relaxed), 0);
@@ -51,7 +51,7 @@ fn memory_is_there_and_zero_between_commit_and_decommit_only() {
 fn page_operations_on_pages_in_the_wrong_state_are_found() {
     let body = |then: fn(*mut u8)| {
         move || {
-            let start = Platform64::reserve(256, 64);
+            let start = Platform64::reserve(256, 64, 0);
             assert!(Platform64::commit(start, 128));
             then(start);
         }
@@ -71,13 +71,13 @@ fn page_operations_on_pages_in_the_wrong_state_are_found() {
 #[test]
 fn a_released_range_is_reserved_again() {
     let body = || {
-        let first = Platform64::reserve(1024, 1024);
-        let second = Platform64::reserve(1024, 1024);
+        let first = Platform64::reserve(1024, 1024, 0);
+        let second = Platform64::reserve(1024, 1024, 0);
         assert!(second > first);
         Platform64::release(first, 1024);
-        assert_eq!(Platform64::reserve(1024, 1024), first);
-        assert!(Platform64::reserve(1 << 30, 64).is_null());
-        assert!(Platform64::reserve(usize::MAX & !63, 64).is_null());
+        assert_eq!(Platform64::reserve(1024, 1024, 0), first);
+        assert!(Platform64::reserve(1 << 30, 64, 0).is_null());
+        assert!(Platform64::reserve(usize::MAX & !63, 64, 0).is_null());
     };
     finds_nothing(&[at_once(&body)]);
 }
@@ -85,7 +85,7 @@ fn a_released_range_is_reserved_again() {
 #[test]
 fn a_use_of_memory_that_nothing_orders_with_its_recycling_is_a_race() {
     let owner = || {
-        let start = Platform64::reserve(64, 64);
+        let start = Platform64::reserve(64, 64, 0);
         assert!(Platform64::commit(start, 64));
         atomic_word(0).store(start.expose_provenance() as u64, Release);
         assert!(Platform64::decommit(start, 64));
@@ -108,7 +108,7 @@ fn a_use_of_memory_that_nothing_orders_with_its_recycling_is_a_race() {
 #[test]
 fn a_decommit_that_nothing_orders_with_a_use_is_a_race() {
     let owner = || {
-        let start = Platform64::reserve(64, 64);
+        let start = Platform64::reserve(64, 64, 0);
         assert!(Platform64::commit(start, 64));
         atomic_word(0).store(start.expose_provenance() as u64, Release);
         if atomic_word(1).load(Relaxed) == 1 {
@@ -147,7 +147,7 @@ fn accesses_outside_of_the_arena_are_found() {
 /// Two pages with something in them are moved to three others, eight pages behind them.
 fn moved(then: fn(*mut u8, *mut u8)) -> impl Fn() {
     move || {
-        let from = Platform64::reserve(1024, 64);
+        let from = Platform64::reserve(1024, 64, 0);
         let to = from.wrapping_add(512);
         assert!(Platform64::commit(from, 128));
         // What is there from an earlier life of the pages does not come back.
@@ -184,7 +184,7 @@ fn what_is_moved_is_elsewhere_and_the_rest_is_zero() {
 #[test]
 fn a_use_that_nothing_orders_with_a_move_is_a_race() {
     let owner = || {
-        let from = Platform64::reserve(128, 64);
+        let from = Platform64::reserve(128, 64, 0);
         assert!(Platform64::commit(from, 64));
         atomic_word(0).store(from.expose_provenance() as u64, Release);
         assert!(Platform64::relocate(from, 64, from.wrapping_add(64), 64));
@@ -222,7 +222,7 @@ impl<F: FnMut(&Access) -> bool> Chooser for Refuse<F> {
 #[test]
 fn system_calls_fail_where_the_chooser_says_so() {
     let body = || {
-        let start = Platform64::reserve(256, 64);
+        let start = Platform64::reserve(256, 64, 0);
         assert!(!start.is_null());
         assert!(!Platform64::commit(start, 64));
         assert!(Platform64::commit(start, 128));
@@ -243,7 +243,7 @@ fn system_calls_fail_where_the_chooser_says_so() {
 fn a_decommit_or_reset_that_fails_has_done_half_of_its_pages() {
     for kind in [Kind::Decommit, Kind::Reset] {
         let body = || {
-            let start = Platform64::reserve(256, 64);
+            let start = Platform64::reserve(256, 64, 0);
             assert!(Platform64::commit(start, 256));
             let words = [0, 64, 128, 192].map(|at| word(start.wrapping_add(at)));
             let set = || words.iter().for_each(|word| word.store(7, Relaxed));
@@ -275,7 +275,7 @@ fn a_decommit_or_reset_that_fails_has_done_half_of_its_pages() {
 #[test]
 fn a_call_that_fails_is_to_be_ordered_with_what_it_has_done() {
     let owner = || {
-        let start = Platform64::reserve(128, 64);
+        let start = Platform64::reserve(128, 64, 0);
         assert!(Platform64::commit(start, 128));
         atomic_word(0).store(start.expose_provenance() as u64, Release);
         assert!(!Platform64::reset(start, 128));
