@@ -20,7 +20,7 @@ use crate::guest;
 use crate::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
 use crate::idle;
 use crate::large;
-use crate::platform::{Misuse, Plain, Platform};
+use crate::platform::{Gauge, Misuse, Plain, Platform};
 use crate::range::Range;
 use crate::refill;
 use crate::run::{self, Fresh};
@@ -36,6 +36,9 @@ enum Sole {
     /// A mapping of its own, which begins with this unit.
     Mapping(u32),
 }
+
+/// How often an allocation is tried again, at most, after memory went back for it.
+const ATTEMPTS: u32 = 8;
 
 const fn smaller(one: usize, other: usize) -> usize {
     if one < other { one } else { other }
@@ -91,7 +94,7 @@ impl<P: Platform> Allocator<P> {
     }
 
     /// A block that does not come out of the thread cache. When there is no memory, what is kept goes back to the system
-    /// and it is tried again.
+    /// and it is tried again, as long as something went back.
     fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
         let Some(heap) = thread::heap::<P>() else {
             return Self::allocate_or_collect(Range::get_or_reserve()?, None, size, align);
@@ -113,10 +116,18 @@ impl<P: Platform> Allocator<P> {
         size: usize,
         align: usize,
     ) -> Option<Fresh> {
-        Self::allocate_from(range, heap, size, align).or_else(|| {
-            let retry = large::release_retained(range) | idle::collect(range);
-            if retry { Self::allocate_from(range, heap, size, align) } else { None }
-        })
+        let mut new = Self::allocate_from(range, heap, size, align);
+        // What goes back may be taken by others before it is asked for again. They have it then: nobody starves all the others.
+        for _ in 0..ATTEMPTS {
+            if new.is_some() {
+                break;
+            }
+            if !(large::release_retained(range) | idle::collect(range)) {
+                break;
+            }
+            new = Self::allocate_from(range, heap, size, align);
+        }
+        new
     }
 
     /// `heap` is the running thread's; none for a guest.
@@ -238,7 +249,7 @@ impl<P: Platform> Allocator<P> {
                 Sole::Mapping(unit) => large::free(range, unit, address),
             };
         }
-        Self::check_block(address, class);
+        Self::check_block(range, index, address, class);
         let Some(heap) = thread::heap::<P>() else {
             // More threads than heaps, or a thread that has ended: straight to the slab.
             // SAFETY: the caller's contract.
@@ -253,12 +264,12 @@ impl<P: Platform> Allocator<P> {
             unsafe { cache::make_room(heap, class) };
         }
         // SAFETY: the bin is ours, and by the caller's contract so is the block.
-        let pushed = unsafe { bin.push_cached(address) };
+        let pushed = unsafe { bin.push_judged(address) };
         debug_assert!(pushed, "flushing makes room");
     }
 
-    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there is no memory:
-    /// the old block stays as it was.
+    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there
+    /// is no memory for a larger block: the old one stays as it was. A block that shrinks is never refused.
     ///
     /// # Safety
     /// `block` was returned by this allocator for this `align`, was not freed since, and the caller alone uses it.
@@ -290,7 +301,7 @@ impl<P: Platform> Allocator<P> {
             }
             old_size
         } else {
-            Self::check_block(address, class);
+            Self::check_block(range, index, address, class);
             let size = size_class::size_of(class);
             // A block that shrinks by less than half stays.
             if new_class.is_some() && new_size <= size && new_size >= size / 2 {
@@ -299,6 +310,10 @@ impl<P: Platform> Allocator<P> {
             size
         };
         let new = Self::allocate(new_size, align);
+        if new.is_null() && new_size <= old_size {
+            // A smaller block that there is no memory for: the old one holds it.
+            return block;
+        }
         if !new.is_null() {
             // SAFETY: both blocks are ours and at least that long; the old one is freed after its last use.
             unsafe {
@@ -318,7 +333,7 @@ impl<P: Platform> Allocator<P> {
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
         let (class, index) = Self::class_of_block(range, address);
         if class != 0 {
-            Self::check_block(address, class);
+            Self::check_block(range, index, address, class);
             return size_class::size_of(class);
         }
         match Self::run_or_mapping(range, index) {
@@ -344,15 +359,20 @@ impl<P: Platform> Allocator<P> {
         }
     }
 
-    /// Judges what is said to be a live block of `class`.
-    fn check_block(address: usize, class: u32) {
+    /// Judges what is said to be a live block of `class` in slab `index`.
+    fn check_block(range: Range<P>, index: u32, address: usize, class: u32) {
         let offset = address & (P::GEOMETRY.slab_size() - 1);
-        if !offset.is_multiple_of(size_class::size_of(class)) {
+        let size = size_class::size_of(class);
+        // A count that may be outdated, but not for who holds a block: it was cut before it was handed out.
+        if offset / size >= range.slab(index).carved.peek() as usize {
+            P::misuse(Misuse::ForeignPointer, address);
+        }
+        if !offset.is_multiple_of(size) {
             P::misuse(Misuse::InteriorPointer, address);
         }
         // SAFETY: a block begins here; if it is not the caller's, the caller breaks the contract, which is what this is
         // to find out.
-        if unsafe { block::is_marked::<P>(address, P::secret()) } {
+        if unsafe { block::is_sealed::<P>(address) } {
             P::misuse(Misuse::DoubleFree, address);
         }
     }

@@ -2,23 +2,34 @@
 //!
 //! Counted is the memory of units, that is of SuperSlabs and of mappings of their own, from commit to decommit; the tables that
 //! describe them are not. At the limit a commit fails as if the system had refused it.
+//!
+//! Invariant: the counted bytes never exceed the limit that was read, so whatever fits beside them is granted.
 
 use core::ptr::with_exposed_provenance_mut;
 
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::root;
 
-/// Counts bytes that are about to be committed; `false` if that would exceed the limit.
+/// Counts bytes that are about to be committed; `false` if that would exceed the limit, and nothing is counted then: what is
+/// refused to one thread takes no room from another.
 #[track_caller]
 fn count<P: Platform>(bytes: usize) -> bool {
     // Relaxed, here and below: a count, nothing is published by it.
-    let before = root::<P>().committed.fetch_add(bytes, Ordering::Relaxed);
+    let committed = &root::<P>().committed;
     let limit = root::<P>().limit.load(Ordering::Relaxed);
-    let within = limit == 0 || before.saturating_add(bytes) <= limit;
-    if !within {
-        uncount::<P>(bytes);
+    if limit == 0 {
+        committed.fetch_add(bytes, Ordering::Relaxed);
+        return true;
     }
-    within
+    let mut seen = committed.load(Ordering::Relaxed);
+    while seen.saturating_add(bytes) <= limit {
+        let new = seen + bytes;
+        match committed.compare_exchange_weak(seen, new, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return true,
+            Err(now) => seen = now,
+        }
+    }
+    false
 }
 
 #[track_caller]

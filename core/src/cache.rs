@@ -37,7 +37,7 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
         }
         let rest = block::next::<P>(last);
         if !P::planted(Fault::FrontCacheBypass) {
-            block::set_next::<P>(last, 0, P::secret());
+            block::set_next::<P>(last, 0, block::secret::<P>());
         }
         rest
     };
@@ -74,7 +74,7 @@ pub(crate) unsafe fn push_beside_reserve<P: Platform>(
     // SAFETY: the caller's contract.
     unsafe {
         make_room(heap, class);
-        bin.push_cached(block)
+        bin.push_judged(block)
     }
 }
 
@@ -90,7 +90,7 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
     bin.cache.set(reserve.get());
     bin.room.set(stay_count::<P>(size_class::size_of(class)));
     reserve.set(0);
-    // SAFETY: the heap is the running thread's. If the first block is not as it was left, refill says so.
+    // SAFETY: the heap is the running thread's. If the first block is not as it was left, the list is not empty: refill says so.
     unsafe { bin.pop_cached() }
 }
 
@@ -210,8 +210,6 @@ pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usiz
         (block & (P::GEOMETRY.slab_size() - 1)).is_multiple_of(size)
     });
     let slab = range.slab(index);
-    // SAFETY: by the caller's contract the block is ours.
-    unsafe { block::mark::<P>(block, P::secret()) };
     // SAFETY: the caller's contract.
     let opened = unsafe { ownership::free_remote(index, slab, Chain::of(block), OwnerId::GUEST) };
     if let Some(owned) = opened {
@@ -239,6 +237,6 @@ pub(crate) fn give_up_class<P: Platform>(range: Range<P>, heap: &Heap<P>, class:
         bin.unlink(range, owned);
         give_up(range, heap.owner(), owned);
     }
-    bin.last.set(0);
+    heap.last(class).set(0);
     bin.room.set(0);
 }

@@ -137,6 +137,10 @@ pub enum Fault {
     ListedAfterRelease,
     /// R1: a slab's class is looked at before its slot word, so that a slab is adopted that got another class meanwhile.
     ClassSeenFirst,
+    /// A1, C2: seals stay in memory that becomes blocks of another size, or a run.
+    SealsLeftBehind,
+    /// A2: a block that is freed straight to its slab gets a link, and no seal.
+    UnsealedPush,
 }
 
 impl Fault {
@@ -202,6 +206,8 @@ impl Fault {
         Fault::RollbackForgotten,
         Fault::ListedAfterRelease,
         Fault::ClassSeenFirst,
+        Fault::SealsLeftBehind,
+        Fault::UnsealedPush,
     ];
 
     /// The name on the command line and in traces.
@@ -267,6 +273,8 @@ impl Fault {
             Fault::RollbackForgotten => "rollback-forgotten",
             Fault::ListedAfterRelease => "listed-after-release",
             Fault::ClassSeenFirst => "class-seen-first",
+            Fault::SealsLeftBehind => "seals-left-behind",
+            Fault::UnsealedPush => "unsealed-push",
         }
     }
 

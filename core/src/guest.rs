@@ -13,7 +13,7 @@ use crate::abandoned;
 use crate::block;
 use crate::cache;
 use crate::fault::Fault;
-use crate::platform::Platform;
+use crate::platform::{Misuse, Platform};
 use crate::pool;
 use crate::range::Range;
 use crate::slot::OwnerId;
@@ -31,7 +31,9 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, class: u32) -> Option<usize
         }
         if let Some(list) = list {
             // SAFETY: the block was popped by this thread and is its alone.
-            unsafe { block::unmark::<P>(list.first) };
+            if unsafe { block::unseal::<P>(list.first, block::secret::<P>()) }.is_none() {
+                P::misuse(Misuse::CorruptedLink, list.first);
+            }
             return Some(list.first);
         }
         // It was adopted because of a block that was gone: it is FULL now, and not found again.

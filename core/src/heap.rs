@@ -12,7 +12,7 @@
 //! Invariants:
 //! 1. A heap's words are touched by its thread only.
 //! 2. The slabs in a bin's list are exactly the slabs of that class that the heap owns.
-//! 3. A bin whose `reciprocal` is 0 sends every free to the slow path: so do bins that were never used, and bin 0, which
+//! 3. A bin whose `bound` is 0 sends every free to the slow path: so do bins that were never used, and bin 0, which
 //!    stands for "no slab", always.
 //! 4. The heaps that a thread without a heap has, [`Heap::nobody`] and [`Heap::ended`], are zeroed memory and nobody ever
 //!    writes to them: they have no block to hand out, and take none.
@@ -32,14 +32,14 @@ pub struct Bin<P: Platform> {
     pub(crate) cache: P::Plain<usize>,
     /// How many more blocks this list of the thread cache takes.
     pub(crate) room: P::Plain<u32>,
-    /// 2^32 divided by the block size, rounded up; 0 before the heap's first block of the class. See
-    /// [`Bin::is_start`].
+    /// 2^32 divided by the block size, rounded up. See [`Bin::is_start`].
     pub(crate) reciprocal: P::Plain<u32>,
+    /// What the product with the reciprocal is below where a block begins; 0 before the heap's first block of the class. See
+    /// [`Bin::is_start`].
+    pub(crate) bound: P::Plain<u32>,
     /// The owned slabs: index + 1 of the first, or 0.
     pub(crate) slabs: P::Plain<u32>,
-    /// The slab that was refilled from last, also after it was given up: index + 1, or 0.
-    pub(crate) last: P::Plain<u32>,
-    /// The platform's secret; 0 before the heap's first block of the class.
+    /// The secret in seals (see `block`); 0 before the heap's first block of the class.
     pub(crate) secret: P::Plain<usize>,
 }
 
@@ -96,6 +96,8 @@ pub struct Heap<P: Platform> {
     reserves: [P::Plain<usize>; CLASSES + 1],
     /// Per class: the first block of the thread cache when the heap was tidied last.
     pub(crate) seen: [P::Plain<usize>; CLASSES + 1],
+    /// Per class: the slab that was refilled from last, also after it was given up: index + 1, or 0.
+    last: [P::Plain<u32>; CLASSES + 1],
 }
 
 /// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting the list is quick.
@@ -183,6 +185,11 @@ impl<P: Platform> Heap<P> {
         &self.reserves[class as usize]
     }
 
+    /// The slab of `class` that was refilled from last, also after it was given up: index + 1, or 0.
+    pub(crate) fn last(&self, class: u32) -> &P::Plain<u32> {
+        &self.last[class as usize]
+    }
+
     /// Remembers that blocks of `class` are asked for.
     pub(crate) fn note_used(&self, class: u32) {
         let word = &self.used[class as usize / 64];
@@ -221,10 +228,11 @@ impl<P: Platform> Heap<P> {
         if self.reserve(class).get() == 0 { 0 } else { some }
     }
 
-    /// Where the tables of a word for each class lie in a heap, besides the bins, and what their words are.
-    pub(crate) const TABLES: [(usize, &str); 2] = [
-        (core::mem::offset_of!(Heap<P>, reserves), "reserve of the thread cache"),
-        (core::mem::offset_of!(Heap<P>, seen), "thread cache when tidied last"),
+    /// Where the tables of a word for each class lie in a heap, besides the bins, the bytes of their words, and what these are.
+    pub(crate) const TABLES: [(usize, usize, &str); 3] = [
+        (core::mem::offset_of!(Heap<P>, reserves), 8, "reserve of the thread cache"),
+        (core::mem::offset_of!(Heap<P>, seen), 8, "thread cache when tidied last"),
+        (core::mem::offset_of!(Heap<P>, last), 4, "slab used last"),
     ];
 
     #[inline(always)]
@@ -249,20 +257,26 @@ impl<P: Platform> Bin<P> {
 
     /// Whether a block of this class can begin at this address, and the bin is in use.
     ///
-    /// With M = 2^32 / size rounded up, n is a multiple of size just if n * M modulo 2^32 is less than M (Lemire, Kaser,
-    /// Kurz: Faster remainder by direct computation, 2019); exact for n below 2^16 and sizes from 16 to 2^15, which a
-    /// test below tries in full.
+    /// With M = 2^32 / size rounded up, n is a multiple of size exactly when n * M modulo 2^32 is less than M (Lemire, Kaser,
+    /// Kurz: Faster remainder by direct computation, 2019). The product is then n / size times what rounding up added to
+    /// size * M, so it grows with n, and a smaller bound than M leaves out the end of the slab, where no block fits. Exact for
+    /// n below 2^16 and sizes from 16 to 2^15, which a test below tries in full.
     #[inline(always)]
     pub(crate) fn is_start(&self, address: usize) -> bool {
-        let reciprocal = self.reciprocal.get();
         let offset = address as u32 & (P::GEOMETRY.slab_size() - 1) as u32;
-        offset.wrapping_mul(reciprocal) < reciprocal
+        offset.wrapping_mul(self.reciprocal.get()) < self.bound.get()
     }
 }
 
 /// See [`Bin::is_start`].
 pub(crate) const fn reciprocal(block_size: usize) -> u32 {
     (1u64 << 32).div_ceil(block_size as u64) as u32
+}
+
+/// One more than the product of [`Bin::is_start`] for the last block of a slab.
+const fn start_bound(block_size: usize, slab_size: usize) -> u32 {
+    let last = (slab_size / block_size - 1) * block_size;
+    (last as u32).wrapping_mul(reciprocal(block_size)) + 1
 }
 
 impl<P: Platform> Bin<P> {
@@ -275,7 +289,8 @@ impl<P: Platform> Bin<P> {
             let size = size_class::size_of(class);
             self.room.set(list_capacity::<P>(size));
             self.reciprocal.set(reciprocal(size));
-            self.secret.set(P::secret());
+            self.bound.set(start_bound(size, P::GEOMETRY.slab_size()));
+            self.secret.set(block::secret::<P>());
         }
     }
 
@@ -284,8 +299,8 @@ impl<P: Platform> Bin<P> {
         self.room.get() == u32::MAX && self.cache.get() != 0
     }
 
-    /// Takes the block that was freed last out of the thread cache. `None` if there is none, or if its link was
-    /// overwritten, which the slow path then finds out.
+    /// Takes the block that was freed last out of the thread cache. `None` if there is none, or if it was written to while it
+    /// was free, which the slow path then says: the list is not empty.
     ///
     /// # Safety
     /// The bin is the running thread's.
@@ -296,37 +311,37 @@ impl<P: Platform> Bin<P> {
             return None;
         }
         // SAFETY: blocks in a thread cache are the thread's alone.
-        unsafe {
-            let next = block::peek_next::<P>(block, self.secret.get())?;
-            self.cache.set(next);
-            self.room.set(self.room.get().wrapping_add(1));
-            block::unmark::<P>(block);
-        }
+        let next = unsafe { block::unseal::<P>(block, self.secret.get())? };
+        self.cache.set(next);
+        self.room.set(self.room.get().wrapping_add(1));
         Some(block)
     }
 
-    /// Puts a freed block into the thread cache. `false` if the cache takes no more, or if the block is free already,
+    /// Puts a freed block into the thread cache. `false` if the cache takes no more, or if the block may be free already,
     /// which the slow path then finds out.
     ///
     /// # Safety
     /// The bin is the running thread's, `block` is of its class, and the caller alone holds it.
     #[inline(always)]
     pub(crate) unsafe fn push_cached(&self, block: usize) -> bool {
-        let secret = self.secret.get();
         // SAFETY: the caller's contract.
-        unsafe {
-            if block::is_marked::<P>(block, secret) {
-                return false;
-            }
-            // Written first and judged then: one instruction counts. `open` puts it right again.
-            let (left, full) = self.room.get().overflowing_sub(1);
-            self.room.set(left);
-            if full {
-                return false;
-            }
-            block::mark::<P>(block, secret);
-            block::set_next::<P>(block, self.cache.get(), secret);
+        unsafe { !block::may_be_sealed::<P>(block) && self.push_judged(block) }
+    }
+
+    /// As [`Bin::push_cached`], for a block that is known not to be free.
+    ///
+    /// # Safety
+    /// As [`Bin::push_cached`].
+    #[inline(always)]
+    pub(crate) unsafe fn push_judged(&self, block: usize) -> bool {
+        // Written first and judged then: one instruction counts. `open` puts it right again.
+        let (left, full) = self.room.get().overflowing_sub(1);
+        self.room.set(left);
+        if full {
+            return false;
         }
+        // SAFETY: the caller's contract.
+        unsafe { block::set_next::<P>(block, self.cache.get(), self.secret.get()) };
         self.cache.set(block);
         true
     }
@@ -357,7 +372,6 @@ impl<P: Platform> Bin<P> {
             range.slab(index).previous.set(owned.index + 1);
         }
         self.slabs.set(owned.index + 1);
-        self.last.set(owned.index + 1);
     }
 
     /// Binds a slab behind the one that is refilled from.
@@ -392,13 +406,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn multiples_are_told_from_other_numbers() {
+    fn where_a_block_begins_is_told_from_elsewhere() {
         for class in 1..=CLASSES as u32 {
             let size = size_class::size_of(class) as u32;
             let reciprocal = reciprocal(size as usize);
-            for offset in 0..1u32 << 16 {
-                let is_multiple = offset.wrapping_mul(reciprocal) < reciprocal;
-                assert_eq!(is_multiple, offset.is_multiple_of(size), "{offset} in steps of {size}");
+            for slab in [1u32 << 16, 1 << 8, 1 << 10].into_iter().filter(|slab| size * 2 <= *slab) {
+                let bound = start_bound(size as usize, slab as usize);
+                for offset in 0..slab {
+                    let is_start = offset.wrapping_mul(reciprocal) < bound;
+                    let begins = offset.is_multiple_of(size) && offset + size <= slab;
+                    assert_eq!(is_start, begins, "{offset} of {slab} in steps of {size}");
+                }
             }
         }
     }

@@ -153,7 +153,11 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) {
 /// The memory of these slots, which are ours, is fresh again.
 fn forget<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     // Relaxed, here and below: the slots are ours; published by the slot mask or by the unit map.
-    let touched = range.superslab(unit).touched.fetch_and(!slots, Ordering::Relaxed) & slots;
+    let superslab = range.superslab(unit);
+    if superslab.sealed.load(Ordering::Relaxed) & slots != 0 {
+        superslab.sealed.fetch_and(!slots, Ordering::Relaxed);
+    }
+    let touched = superslab.touched.fetch_and(!slots, Ordering::Relaxed) & slots;
     count::add::<P>(Slots { used: 0, idle: -(touched.count_ones() as i32) });
     let mut left = slots;
     while left != 0 {

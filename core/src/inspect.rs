@@ -69,8 +69,8 @@ pub enum Home {
     Cache(u32),
 }
 
-/// A list is longer than it can be (it has a cycle, or leads elsewhere) or than its count says, or has a block whose link or
-/// mark is wrong.
+/// A list is longer than it can be (it has a cycle, or leads elsewhere) or than its count says, or has a block whose
+/// seal is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenList {
     /// Which list.
@@ -369,6 +369,15 @@ pub fn mapping_bytes<P: Platform>(range: Range<P>, unit: u32) -> usize {
     range.superslab(unit).bytes.load(Ordering::Relaxed)
 }
 
+/// Whether the two words at this address are those of a free block that begins there.
+///
+/// # Safety
+/// They lie in committed memory, and nobody writes to them meanwhile.
+pub unsafe fn is_sealed<P: Platform>(address: usize) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { block::is_sealed::<P>(address) }
+}
+
 /// The size class of a slab, 0 for none.
 pub fn class<P: Platform>(range: Range<P>, index: u32) -> u32 {
     range.class(index)
@@ -391,11 +400,7 @@ fn walk<P: Platform>(
         count += 1;
         // SAFETY: the address lies in the range, and in a committed slab unless the list is broken across SuperSlabs;
         // everything is at rest.
-        let next = unsafe {
-            let marked = block::is_marked::<P>(address, P::secret());
-            block::peek_next::<P>(address, P::secret()).filter(|_| marked)
-        };
-        match next {
+        match unsafe { block::peek_next::<P>(address, block::secret::<P>()) } {
             Some(next) => address = next,
             None => return Err(BrokenList { home, address }),
         }

@@ -171,28 +171,42 @@ pub(crate) fn resize<P: Platform>(
     let run = superslab.run.load(Ordering::Relaxed) as usize;
     let Some(new) = P::GEOMETRY.round_to_pages(size.max(1)) else { return false };
     let units = new.div_ceil(P::GEOMETRY.unit_size());
-    if units < run - run / 4 {
-        return false;
+    if new <= old {
+        return shrink(range, Run { first, count: run as u32 }, old, new);
     }
     if units > run && !claim_units_at(range, first + run as u32, units - run) {
         return false;
     }
-    let end = range.unit_start(first) + old;
-    let cut = range.unit_start(first) + new;
-    let done = if new > old {
-        budget::commit::<P>(end, new - old)
-    } else {
-        new == old || budget::decommit::<P>(cut, old - new)
-    };
+    let done = budget::commit::<P>(range.unit_start(first) + old, new - old);
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);
         superslab.run.store(units.max(run) as u32, Ordering::Relaxed);
     } else if units > run && !P::planted(Fault::GrowthFailureLeak) {
         units::release(range, first + run as u32, units - run);
     }
-    // A block whose end the system does not take back has shrunk, and only its memory stays: what is behind the new size
-    // may be zero already, so that the old block is no more.
-    done || new < old && !P::planted(Fault::RefusedShrink)
+    done
+}
+
+/// Makes the block of `run`, of `old` bytes, one of `new` bytes where it is: what is behind them goes back. If the system does not
+/// take that, the block has shrunk all the same, and only its memory stays: what is behind the new size may be zero already,
+/// so that the old block is no more.
+fn shrink<P: Platform>(range: Range<P>, run: Run, old: usize, new: usize) -> bool {
+    let superslab = range.superslab(run.first);
+    let cut = range.unit_start(run.first) + new;
+    if new == old {
+        return true;
+    }
+    if !budget::decommit::<P>(cut, old - new) {
+        return !P::planted(Fault::RefusedShrink);
+    }
+    // Relaxed, here and below: as in `resize`.
+    superslab.bytes.store(new, Ordering::Relaxed);
+    let units = new.div_ceil(P::GEOMETRY.unit_size()) as u32;
+    if units < run.count {
+        superslab.run.store(units, Ordering::Relaxed);
+        units::release(range, run.first + units, (run.count - units) as usize);
+    }
+    true
 }
 
 /// Makes a block longer that cannot grow in place, by moving its pages to other units; its new address. `None` if that

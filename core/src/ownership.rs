@@ -59,7 +59,7 @@ impl<P: Platform> Owned<P> {
         Owned { index, slab: range.slab(index), listed: false }
     }
 
-    /// Makes a slot of the shared pool the slab of `owner`, for blocks of `class`.
+    /// Makes a slot of the shared pool the slab of `owner`, for blocks of `class`; `has_seals` as for [`Slab::bind`].
     ///
     /// # Safety
     /// The caller took the slot's bit out of the slot mask, and acquired what its last owner wrote.
@@ -68,12 +68,13 @@ impl<P: Platform> Owned<P> {
         index: u32,
         owner: OwnerId,
         class: u32,
+        has_seals: bool,
     ) -> Owned<P> {
         let slab = range.slab(index);
         let word = slab.slot_hint().owned_by(owner);
         // Relaxed: the slot's bit is ours; the words below are published by whatever hands a block or the slab on.
         slab.slot.store(word.0, Ordering::Relaxed);
-        slab.bind(size_class::size_of(class));
+        slab.bind(range.slab_start(index), size_class::size_of(class), has_seals);
         range.class_word(index).set(class);
         Owned { index, slab, listed: false }
     }
@@ -116,6 +117,7 @@ impl<P: Platform> Owned<P> {
     /// Gives up a slab no block of which is out: EMPTY. The caller puts its bit into the slot mask.
     pub(crate) fn empty(self, range: Range<P>) {
         debug_assert!(!self.listed);
+        self.slab.leave_seals();
         // No assertion looks again: a look is an access, and debug builds make the accesses of release builds.
         if !P::planted(Fault::ClassLeftBehind) {
             range.class_word(self.index).set(0);

@@ -154,15 +154,15 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
             (offset_of!(Bin<P>, cache), "thread cache"),
             (offset_of!(Bin<P>, room), "room in the thread cache"),
             (offset_of!(Bin<P>, reciprocal), "reciprocal of the block size"),
+            (offset_of!(Bin<P>, bound), "bound of block starts"),
             (offset_of!(Bin<P>, secret), "secret"),
             (offset_of!(Bin<P>, slabs), "list of slabs"),
-            (offset_of!(Bin<P>, last), "slab used last"),
         ];
         return Place::Bin(heap, class, named(offset, &words));
     }
-    for (table, word) in Heap::<P>::TABLES {
-        if let Some(offset) = within(offset, table, (CLASSES + 1) * size_of::<usize>()) {
-            return Place::Bin(heap, split::<usize>(offset).0, word);
+    for (table, bytes, word) in Heap::<P>::TABLES {
+        if let Some(offset) = within(offset, table, (CLASSES + 1) * bytes) {
+            return Place::Bin(heap, (offset / bytes) as u32, word);
         }
     }
     let words = [
@@ -196,6 +196,7 @@ fn slab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(Slab<P>, slot), "slot word"),
         (offset_of!(Slab<P>, remote), "remote list"),
         (offset_of!(Slab<P>, run), "slabs of the run"),
+        (offset_of!(Slab<P>, seals), "blocks with seals"),
     ];
     named(offset, &words)
 }
@@ -207,6 +208,7 @@ fn superslab_word<P: Platform>(offset: usize) -> &'static str {
         (offset_of!(SuperSlab<P>, run), "units of the mapping"),
         (offset_of!(SuperSlab<P>, bytes), "bytes of the mapping"),
         (offset_of!(SuperSlab<P>, touched), "touched slots"),
+        (offset_of!(SuperSlab<P>, sealed), "slots with seals"),
         (offset_of!(SuperSlab<P>, abandoned), "abandoned slabs"),
         (offset_of!(SuperSlab<P>, leftover), "leftover bytes"),
     ];

@@ -163,8 +163,8 @@ pub trait Platform: Copy + 'static {
     /// calls [`crate::Allocator::thread_exit`] on this thread when it ends.
     fn set_thread_heap(heap: *mut Heap<Self>);
 
-    /// A word that programs can hardly guess, with its highest bit set: constant from the first
-    /// [`Platform::extend`] that succeeded. Links in free blocks are hidden with it.
+    /// A word that programs can hardly guess: constant from the first [`Platform::extend`] that succeeded. Free blocks are
+    /// sealed with it.
     fn secret() -> usize;
 
     /// Reserves address space without memory behind it: `bytes` (a multiple of the page size) at a multiple of

@@ -40,9 +40,16 @@ pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> 
         found => found,
     }?;
     let slabs = P::GEOMETRY.slabs_per_superslab;
-    touch(range, index / slabs, slots(index % slabs, 1));
+    let (unit, slot) = (index / slabs, slots(index % slabs, 1));
+    touch(range, unit, slot);
+    // Relaxed, as in `touch`.
+    let sealed = &range.superslab(unit).sealed;
+    let has_seals = sealed.load(Ordering::Relaxed) & slot != 0;
+    if !has_seals {
+        sealed.fetch_or(slot, Ordering::Relaxed);
+    }
     // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last owner's words.
-    Some(unsafe { Owned::bind_new(range, index, me, class) })
+    Some(unsafe { Owned::bind_new(range, index, me, class, has_seals) })
 }
 
 /// Stages 1 and 2.
@@ -84,8 +91,8 @@ pub(crate) const fn slots(first: u32, count: u32) -> u32 {
     (u32::MAX >> (32 - count)) << first
 }
 
-/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit `hint`, in a few others, or
-/// in a new SuperSlab. The first slot's number in the range.
+/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit `hint`, in a few others, in
+/// a new SuperSlab, or, if there is no memory for one, in any. The first slot's number in the range.
 pub(crate) fn take_run<P: Platform>(
     range: Range<P>,
     count: u32,
@@ -107,7 +114,14 @@ pub(crate) fn take_run<P: Platform>(
         return found;
     }
     let slot = (slabs - count) / step * step;
-    take_new(range, slots(slot, count)).map(|first| first + slot)
+    let new = take_new(range, slots(slot, count)).map(|first| first + slot);
+    if new.is_some() {
+        return new;
+    }
+    // No memory for a new SuperSlab: before there is said to be none, every one is looked at.
+    units::visit_claimed(range, start, u32::MAX, |unit| {
+        take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
+    })
 }
 
 /// Takes the highest such run in `unit`.
@@ -168,6 +182,22 @@ pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool
     }
     idle::count_taken::<P>(slots.count_ones(), before.count_ones());
     before == 0
+}
+
+/// Clears the seals that earlier uses have left in these slots, which are ours and become part of a run.
+pub(crate) fn scrub<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    // Relaxed, as in `touch`.
+    let sealed = &range.superslab(unit).sealed;
+    let mut left = sealed.load(Ordering::Relaxed) & slots;
+    if left == 0 {
+        return;
+    }
+    sealed.fetch_and(!left, Ordering::Relaxed);
+    while left != 0 {
+        let index = unit * P::GEOMETRY.slabs_per_superslab + left.trailing_zeros();
+        left &= left - 1;
+        range.slab(index).scrub(range.slab_start(index));
+    }
 }
 
 /// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.

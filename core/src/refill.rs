@@ -28,23 +28,20 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
     let range = heap.range();
     let bin = heap.bin(class);
     if bin.cache.get() != 0 {
-        // The fast path did not like its first block.
-        // SAFETY: the heap is the running thread's.
-        match unsafe { bin.pop_cached() } {
-            None => P::misuse(Misuse::CorruptedLink, bin.cache.get()),
-            block => return block,
-        }
+        // The fast path did not take its first block: that was written to.
+        P::misuse(Misuse::CorruptedLink, bin.cache.get());
     }
     heap.note_used(class);
     loop {
         if let Some(list) = from_own(range, heap, bin, class) {
             return Some(stock(bin, class, list));
         }
-        let found = sticky(range, heap, bin, class)
+        let found = sticky(range, heap, class)
             .or_else(|| abandoned::adopt(range, class, heap.owner(), P::GEOMETRY.abandoned_probes))
             .or_else(|| pool::acquire(range, class, heap.owner()))
             .or_else(|| abandoned::adopt(range, class, heap.owner(), u32::MAX))?;
         bin.link_first(range, found);
+        heap.last(class).set(found.index + 1);
     }
 }
 
@@ -53,11 +50,11 @@ fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
     let capacity = list_capacity::<P>(size_class::size_of(class));
     bin.open(class);
     // SAFETY: the blocks were popped by this thread and are its alone.
-    unsafe {
-        bin.cache.set(block::next::<P>(list.first));
-        bin.room.set(capacity - (list.count - 1));
-        block::unmark::<P>(list.first);
-    }
+    let Some(rest) = (unsafe { block::unseal::<P>(list.first, bin.secret.get()) }) else {
+        P::misuse(Misuse::CorruptedLink, list.first)
+    };
+    bin.cache.set(rest);
+    bin.room.set(capacity - (list.count - 1));
     list.first
 }
 
@@ -81,19 +78,15 @@ fn from_own<P: Platform>(
         bin.unlink(range, owned);
         if let Some(owned) = owned.release(range, heap.owner()) {
             bin.link_first(range, owned.unlisted(range));
+            heap.last(class).set(owned.index + 1);
         }
     }
     None
 }
 
 /// Source "sticky".
-fn sticky<P: Platform>(
-    range: Range<P>,
-    heap: &Heap<P>,
-    bin: &Bin<P>,
-    class: u32,
-) -> Option<Owned<P>> {
-    let last = bin.last.get().checked_sub(1)?;
+fn sticky<P: Platform>(range: Range<P>, heap: &Heap<P>, class: u32) -> Option<Owned<P>> {
+    let last = heap.last(class).get().checked_sub(1)?;
     let first = last & !(P::GEOMETRY.slabs_per_superslab - 1);
     for index in first..first + P::GEOMETRY.slabs_per_superslab {
         let slab = range.slab(index);

@@ -4,7 +4,7 @@
 //! the owner takes, all at once with one exchange. No single block is ever popped, so there is no ABA problem.
 //!
 //! ```text
-//! head ──► block ──► block ──► 0        links lie in the first word of each block
+//! head ──► block ──► block ──► 0        links lie in the first word of each block, see `block`
 //!
 //! head:  | blocks on the list (16) | address of the first one (48) |
 //! ```
@@ -47,7 +47,13 @@ impl<P: Platform> RemoteList<P> {
         loop {
             let (first, count) = list(head).map_or((0, 0), |list| (list.first, list.count));
             // SAFETY: invariant 1: until the exchange below succeeds the caller alone holds `last`.
-            unsafe { block::set_next::<P>(chain.last, first, P::secret()) };
+            unsafe {
+                if P::planted(Fault::UnsealedPush) {
+                    block::set_next_unsealed::<P>(chain.last, first);
+                } else {
+                    block::set_next::<P>(chain.last, first, block::secret::<P>());
+                }
+            }
             let new = ((count + chain.count) as usize) << ADDRESS_BITS | chain.first;
             // Release: the links are seen by `take`. SeqCst: ordered before the pusher's look at the slot word, as
             // the releaser's change of the slot word is ordered before `is_empty`; see `ownership`.

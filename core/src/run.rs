@@ -16,6 +16,7 @@
 //! Invariants:
 //! 1. The slot word of the first slab is RUN exactly while the block is the program's; who changes it to EMPTY frees it.
 //! 2. The class of every slab of a run is 0: frees take the slow path, and end here.
+//! 3. No slot of a run has seals of earlier free blocks (see `slab`): the program could read the secret off them.
 
 use crate::heap::Heap;
 use crate::platform::{Atomic, Misuse, Ordering, Plain, Platform};
@@ -62,8 +63,17 @@ pub(crate) fn allocate<P: Platform>(
     // Relaxed, here and below: the slots are ours; whatever hands the block to another thread publishes these words.
     slab.run.store(count, Ordering::Relaxed);
     slab.slot.store(slab.slot_hint().unowned(SlabState::Run).0, Ordering::Relaxed);
-    let is_zero = pool::touch(range, unit, pool::slots(index % slabs, count));
+    let is_zero = take_over(range, unit, pool::slots(index % slabs, count));
     Some(Fresh { address: range.slab_start(index), is_zero })
+}
+
+/// Makes these slots, which are ours, a run's; whether their memory is still zero.
+fn take_over<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+    let is_zero = pool::touch(range, unit, slots);
+    if !is_zero {
+        pool::scrub(range, unit, slots);
+    }
+    is_zero
 }
 
 /// Frees the block that begins with slab `index`. Not to be called for slabs that have a class.
@@ -105,7 +115,7 @@ pub(crate) fn resize<P: Platform>(range: Range<P>, index: u32, address: usize, c
     {
         return false;
     }
-    pool::touch(range, unit, pool::slots(slot + old, count - old));
+    take_over(range, unit, pool::slots(slot + old, count - old));
     run.store(count, Ordering::Relaxed);
     true
 }

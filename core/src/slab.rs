@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! line 0, owner only      freelist | used | carved | capacity | block size | next | previous
-//! line 1, shared          slot word | remote list | slabs of a run
+//! line 1, shared          slot word | remote list | slabs of a run | seals
 //!
 //! the slab's memory       | block | block | block | ... | never cut            |
 //!                          0 ............... carved ...... capacity
@@ -15,6 +15,9 @@
 //! 2. `used <= carved <= capacity`, and the freelist holds `carved - used` blocks. `used` counts the blocks that are
 //!    live, in a thread cache, or on the remote list: a slab with blocks in any cache is not empty.
 //! 3. Blocks `carved..capacity` were never touched since the slab was bound: untouched pages stay untouched.
+//! 4. While no block is out, seals (see `block`) lie only where the word `seals` says, and only if the SuperSlab's bit for the
+//!    slab is set (see `superslab`). They are cleared before the memory is used for blocks of another size, or for a run: a
+//!    program never finds one in its block.
 
 use crate::block::{self, Chain, List};
 use crate::fault::Fault;
@@ -46,6 +49,25 @@ pub struct Slab<P: Platform> {
     pub(crate) remote: RemoteList<P>,
     /// RUN: the slabs of the run.
     pub(crate) run: P::AtomicU32,
+    /// Of a slab no block of which is out: where seals are, see [`Seals`]. Written by the owner, read by whoever holds the slot.
+    pub(crate) seals: P::AtomicU64,
+}
+
+/// The first `count` blocks of `size` bytes in a slab may have seals.
+#[derive(Clone, Copy)]
+struct Seals {
+    size: u32,
+    count: u32,
+}
+
+impl Seals {
+    fn from_word(word: u64) -> Seals {
+        Seals { size: (word >> 32) as u32, count: word as u32 }
+    }
+
+    fn to_word(self) -> u64 {
+        u64::from(self.size) << 32 | u64::from(self.count)
+    }
 }
 
 /// Bytes at the start of a descriptor that only the owner touches.
@@ -57,8 +79,19 @@ impl<P: Platform> Slab<P> {
         SlotWord(self.slot.load(Ordering::Relaxed))
     }
 
-    /// Prepares the slab for blocks of `size` bytes. For the owner, while no block is out.
-    pub(crate) fn bind(&self, size: usize) {
+    /// Prepares the slab, whose first byte is `start`, for blocks of `size` bytes. `has_seals`: its memory may have seals of an
+    /// earlier use. For the owner, while no block is out.
+    pub(crate) fn bind(&self, start: usize, size: usize, has_seals: bool) {
+        // Relaxed, here and below: the slot is ours; the slot mask publishes.
+        let old = Seals::from_word(self.seals.load(Ordering::Relaxed));
+        let is_same = has_seals && old.size == size as u32;
+        if has_seals && !is_same {
+            self.scrub(start);
+        }
+        if !is_same {
+            let none = Seals { size: size as u32, count: 0 };
+            self.seals.store(none.to_word(), Ordering::Relaxed);
+        }
         self.freelist.set(0);
         self.used.set(0);
         self.carved.set(0);
@@ -66,6 +99,24 @@ impl<P: Platform> Slab<P> {
         self.block_size.set(size as u32);
         self.next.set(0);
         self.previous.set(0);
+    }
+
+    /// Says where seals are, for whoever gets the slot next. For the owner, while no block is out.
+    pub(crate) fn leave_seals(&self) {
+        let carved = self.carved.get();
+        let seals = Seals::from_word(self.seals.load(Ordering::Relaxed));
+        // Of an earlier binding to the same size there may be more.
+        if carved > seals.count {
+            let more = Seals { count: carved, ..seals };
+            self.seals.store(more.to_word(), Ordering::Relaxed);
+        }
+    }
+
+    /// Clears the seals of an earlier use; `start` is the slab's first byte. For whoever holds the slot, while no block is out.
+    pub(crate) fn scrub(&self, start: usize) {
+        let Seals { size, count } = Seals::from_word(self.seals.load(Ordering::Relaxed));
+        // SAFETY: invariant 4: these blocks were cut; the memory is the caller's, and none of them is out.
+        unsafe { block::scrub::<P>(start, size as usize, count) };
     }
 
     /// Whether no block is out.
@@ -114,19 +165,16 @@ impl<P: Platform> Slab<P> {
         let size = self.block_size.get() as usize;
         let first = start + carved as usize * size;
         let last = first + (taken as usize - 1) * size;
-        let secret = P::secret();
+        let secret = block::secret::<P>();
         let mut block = first;
         loop {
+            let next = if block == last { 0 } else { block + size };
             // SAFETY: invariant 3: a block that was never cut is the owner's, who is the caller.
-            unsafe {
-                block::mark::<P>(block, secret);
-                if block == last {
-                    block::set_next::<P>(block, 0, secret);
-                    break;
-                }
-                block::set_next::<P>(block, block + size, secret);
+            unsafe { block::set_next::<P>(block, next, secret) };
+            if next == 0 {
+                break;
             }
-            block += size;
+            block = next;
         }
         self.carved.set(carved + taken);
         self.count_out(taken);
@@ -145,7 +193,7 @@ impl<P: Platform> Slab<P> {
     /// The caller owns the slab and holds the chain's blocks, which are this slab's.
     pub(crate) unsafe fn push(&self, chain: Chain) {
         // SAFETY: the caller's contract.
-        unsafe { block::set_next::<P>(chain.last, self.freelist.get(), P::secret()) };
+        unsafe { block::set_next::<P>(chain.last, self.freelist.get(), block::secret::<P>()) };
         self.freelist.set(chain.first);
         self.count_in(chain.count);
     }
@@ -183,7 +231,7 @@ fn cut<P: Platform>(first: usize, count: u32) -> usize {
             last = block::next::<P>(last);
         }
         let rest = block::next::<P>(last);
-        block::set_next::<P>(last, 0, P::secret());
+        block::set_next::<P>(last, 0, block::secret::<P>());
         rest
     }
 }

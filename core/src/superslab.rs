@@ -41,6 +41,8 @@ pub struct SuperSlab<P: Platform> {
     pub(crate) bytes: P::AtomicUsize,
     /// SHARED: the slots whose memory was handed out since the system gave it; that of the others is zero.
     pub(crate) touched: P::AtomicU32,
+    /// SHARED: the slots whose memory may have seals of free blocks, see `slab`. Of touched ones only.
+    pub(crate) sealed: P::AtomicU32,
     /// SHARED: the slabs that are in the directory of the module `abandoned`.
     pub(crate) abandoned: P::AtomicU32,
     /// FREE: bytes at the unit's start that the system refused to take back; the next claimer tries again.

@@ -139,7 +139,7 @@ pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
     let classes = size_class::class_of(P::GEOMETRY.small_max);
     for class in 1..=classes {
         let strand = P::planted(Fault::CacheStrand)
-            || P::planted(Fault::FreeOnlyStrand) && heap.bin(class).last.get() == 0;
+            || P::planted(Fault::FreeOnlyStrand) && heap.last(class).get() == 0;
         if !strand {
             // SAFETY: the heap is the running thread's.
             unsafe { cache::flush(heap, class) };

@@ -254,7 +254,8 @@ impl Hak {
     }
 
     /// Starts a thread that gives idle memory back also while the program does nothing, unless there is one; `false` if the
-    /// system has no thread for it. It is started anew in children of `fork`. Under libhak.so, `HAK_BACKGROUND=1` does this.
+    /// system has no thread for it. It is started anew in children of `fork`, and does not keep a process alive whose other threads
+    /// have all ended. Under libhak.so, `HAK_BACKGROUND=1` does this.
     pub fn start_background() -> bool {
         background::start()
     }

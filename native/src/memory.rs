@@ -21,8 +21,8 @@
 //! that were moved are the exception: see [`crate::relocation`].
 //!
 //! The system refuses that call for memory that is locked (`mlockall`), unless it is asked in so many words, and a sandbox may
-//! refuse it altogether. The pages are then cleared by hand: that gives nothing back, and is what was promised otherwise. With a
-//! refusal, units that were used once could never be used again.
+//! refuse it altogether. The pages are then cleared by hand, but for those that are zero: that gives nothing back and takes
+//! nothing, and is what was promised otherwise. With a refusal, units that were used once could never be used again.
 //!
 //! # Why whole units
 //!
@@ -81,6 +81,8 @@ const TRIES: usize = 8;
 
 /// What reserved ranges are rounded to, and what access is given to at once. See the module's documentation.
 const UNIT: usize = Native::GEOMETRY.unit_size();
+
+const PAGE: usize = Native::GEOMETRY.page_size;
 
 /// See [`hak_core::Platform::units_planned`]: room for eight times the memory of the machine; but where the address space is limited no
 /// more than that the tables are a small part of it.
@@ -212,7 +214,8 @@ pub(crate) fn ensure(start: *mut u8, bytes: usize) -> bool {
 }
 
 /// See [`hak_core::Platform::commit`], and this module's documentation for the rounding. Where the system counts
-/// accessible pages as used, it may refuse whole units and grant what was asked for.
+/// accessible pages as used, it may refuse whole units and grant what was asked for; a sandbox may refuse the call, not what it
+/// does.
 pub(crate) fn commit(start: *mut u8, bytes: usize) -> bool {
     let before = start.addr() % UNIT;
     let whole = (before + bytes).next_multiple_of(UNIT);
@@ -225,7 +228,7 @@ pub(crate) fn commit(start: *mut u8, bytes: usize) -> bool {
         } else if gap != 0 && give_access(unit.wrapping_sub(gap), whole + gap) {
             return true;
         }
-        give_access(unit, whole) || give_access(start, bytes)
+        give_access(unit, whole) || give_access(start, bytes) || map_over(start, bytes)
     })
 }
 
@@ -259,6 +262,17 @@ fn give_access(start: *mut u8, bytes: usize) -> bool {
     unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) == 0 }
 }
 
+/// Gives access by another call, where a sandbox forbids that one: fresh pages are mapped over the range, which has none yet.
+fn map_over(start: *mut u8, bytes: usize) -> bool {
+    // SAFETY: the C library's own word of the running thread.
+    if unsafe { *errno::location() } == libc::ENOMEM {
+        return false;
+    }
+    let fixed = MAP_RESERVED | libc::MAP_FIXED;
+    // SAFETY: the range is the caller's and has no contents: it lies in a mapping that `reserve` made.
+    unsafe { libc::mmap(start.cast(), bytes, PROT_READ | PROT_WRITE, fixed, -1, 0) != MAP_FAILED }
+}
+
 /// See [`hak_core::Platform::decommit`], and this module's documentation for the choice of call.
 pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -287,6 +301,8 @@ fn forget(start: *mut u8, bytes: usize) -> bool {
     for advice in [libc::MADV_DONTNEED, DONTNEED_LOCKED] {
         // SAFETY: the caller of `decommit` gives the contents of this range up, which lies in a mapping that `reserve` made.
         if unsafe { libc::madvise(start.cast(), bytes, advice) } == 0 {
+            // The program may have asked for huge pages in its block. Whoever is next has not.
+            avoid_huge_pages(start, bytes);
             return true;
         }
         // SAFETY: the C library's own word of the running thread.
@@ -295,8 +311,25 @@ fn forget(start: *mut u8, bytes: usize) -> bool {
         }
     }
     // SAFETY: as above; the range is mapped, and accessible since it was committed.
-    unsafe { ptr::write_bytes(start, 0, bytes) };
+    unsafe { clear(start, bytes) };
     true
+}
+
+/// Clears a range by hand, and writes only to pages that are not zero: a page that was never touched has no memory, and looking
+/// at it gives it none.
+///
+/// # Safety
+/// The range is committed, consists of whole pages, and the caller gives its contents up.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+unsafe fn clear(start: *mut u8, bytes: usize) {
+    for offset in (0..bytes).step_by(PAGE) {
+        let page = start.wrapping_add(offset);
+        // SAFETY: by the contract the page is accessible, aligned, and nobody else's.
+        let words = unsafe { core::slice::from_raw_parts_mut(page.cast::<u64>(), PAGE / 8) };
+        if words.iter().any(|&word| word != 0) {
+            words.fill(0);
+        }
+    }
 }
 
 /// See [`hak_core::Platform::reset`]. Where [`decommit`] leaves pages accessible it does just this.
@@ -379,11 +412,7 @@ pub(crate) fn avoid_huge_pages(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{UNIT, commit, decommit, release, reserve};
-    use crate::Native;
-    use hak_core::Platform;
-
-    const PAGE: usize = Native::GEOMETRY.page_size;
+    use super::{PAGE, UNIT, commit, decommit, release, reserve};
 
     /// How many mappings this process has.
     fn mappings() -> usize {

@@ -123,18 +123,179 @@ fn freeing_the_middle_of_a_small_block_is_reported() {
     });
 }
 
-#[test]
-fn a_write_to_a_free_block_is_reported() {
-    ends_with("a_write_to_a_free_block_is_reported", "corrupted link", || {
+/// Frees two blocks, lets `write` change the one that was freed last, and allocates twice.
+fn written_after_free(test: &str, write: fn(*mut u8)) {
+    ends_with(test, "corrupted link", || {
         let (first, second) = (allocate(80), allocate(80));
         // SAFETY: the blocks are ours; the write after the free is the misuse.
         unsafe {
             Hak::free(first);
             Hak::free(second);
-            second.cast::<usize>().write(0x6261);
         }
+        write(second);
         std::hint::black_box(allocate(80));
         std::hint::black_box(allocate(80));
         std::ptr::null_mut()
     });
+}
+
+#[test]
+fn a_write_to_a_free_block_is_reported() {
+    written_after_free("a_write_to_a_free_block_is_reported", |block| {
+        // SAFETY: none: this is the misuse, as in the tests below.
+        unsafe { block.cast::<usize>().write(0x6261) }
+    });
+}
+
+#[test]
+fn a_number_below_zero_written_to_a_free_block_is_reported() {
+    written_after_free("a_number_below_zero_written_to_a_free_block_is_reported", |block| {
+        // SAFETY: none.
+        unsafe { block.cast::<i64>().write(-1) }
+    });
+}
+
+#[test]
+fn a_broken_number_written_to_a_free_block_is_reported() {
+    written_after_free("a_broken_number_written_to_a_free_block_is_reported", |block| {
+        // SAFETY: none.
+        unsafe { block.cast::<f64>().write(-1.5) }
+    });
+}
+
+#[test]
+fn one_byte_written_to_a_free_block_is_reported() {
+    written_after_free("one_byte_written_to_a_free_block_is_reported", |block| {
+        // SAFETY: none. Whatever the byte was, it is another one now.
+        unsafe { *block = !*block }
+    });
+}
+
+#[test]
+fn the_address_of_another_block_written_to_a_free_block_is_reported() {
+    let name = "the_address_of_another_block_written_to_a_free_block_is_reported";
+    written_after_free(name, |block| {
+        let other = allocate(80).expose_provenance();
+        let block = block.cast::<usize>();
+        // SAFETY: none: the block is the one that was handed out again, and is freed and written to again.
+        unsafe {
+            assert_eq!(other, block.expose_provenance());
+            Hak::free(block.cast());
+            block.write(allocate(96).expose_provenance());
+        }
+    });
+}
+
+#[test]
+fn a_write_to_the_second_word_of_a_free_block_is_reported() {
+    written_after_free("a_write_to_the_second_word_of_a_free_block_is_reported", |block| {
+        // SAFETY: none.
+        unsafe { block.cast::<usize>().add(1).write(0) }
+    });
+}
+
+#[test]
+fn freeing_the_end_of_a_slab_where_no_block_fits_is_reported() {
+    let name = "freeing_the_end_of_a_slab_where_no_block_fits_is_reported";
+    ends_with(name, "foreign pointer", || {
+        const SLAB: usize = 64 << 10;
+        let block = (0..4_000).map(|_| allocate(48)).next_back().unwrap();
+        let slab = block.expose_provenance() & !(SLAB - 1);
+        std::ptr::with_exposed_provenance_mut(slab + SLAB / 48 * 48)
+    });
+}
+
+/// A thread whose heap is gone, as in the destructor of a key that is younger than hak's.
+#[test]
+fn freeing_a_block_twice_is_reported_also_when_a_thread_without_a_heap_was_first() {
+    unsafe extern "C" fn free(block: *mut libc::c_void) {
+        // SAFETY: the block was handed to this thread.
+        unsafe { Hak::free(block.cast()) }
+    }
+    extern "C" fn body(argument: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: the argument is a key and a block, which live as long as the thread.
+        let &(key, block) = unsafe { &*argument.cast::<(libc::pthread_key_t, usize)>() };
+        let (small, block) = (allocate(10), std::ptr::with_exposed_provenance(block));
+        // SAFETY: the key was made, and the small block is ours.
+        unsafe {
+            Hak::free(small);
+            assert_eq!(libc::pthread_setspecific(key, block), 0);
+        }
+        std::ptr::null_mut()
+    }
+    let name = "freeing_a_block_twice_is_reported_also_when_a_thread_without_a_heap_was_first";
+    ends_with(name, "double free", || {
+        // This makes hak's key.
+        let block = allocate(3_000);
+        let mut argument = (0, block.expose_provenance());
+        let mut thread = 0;
+        // SAFETY: places for the results; the argument lives until the thread has ended.
+        unsafe {
+            assert_eq!(libc::pthread_key_create(&mut argument.0, Some(free)), 0);
+            let argument = (&raw mut argument).cast();
+            assert_eq!(libc::pthread_create(&mut thread, std::ptr::null(), body, argument), 0);
+            assert_eq!(libc::pthread_join(thread, std::ptr::null_mut()), 0);
+        }
+        block
+    });
+}
+
+/// The words of a block, whatever is in them.
+fn words(block: *mut u8, bytes: usize) -> impl Iterator<Item = usize> {
+    // SAFETY: the block is that long, and memory of the allocator, which is not undefined to the machine.
+    (0..bytes / 8).map(move |word| unsafe { block.cast::<usize>().add(word).read_volatile() })
+}
+
+#[test]
+fn a_copy_of_a_free_block_is_taken_for_what_it_is() {
+    let (free, live) = (allocate(64), allocate(64));
+    // SAFETY: both blocks are ours. That the free one is read is a misuse that the allocator cannot notice; with its seal,
+    // the live one must not be taken for free.
+    unsafe {
+        Hak::free(free);
+        let seal = words(free, 16).nth(1).unwrap();
+        assert_eq!(seal >> 56, SEAL_TAG);
+        for (index, word) in words(free, 64).enumerate() {
+            live.cast::<usize>().add(index).write_volatile(word);
+        }
+        Hak::free(live);
+    }
+}
+
+#[test]
+fn a_live_block_whose_data_looks_like_a_seal_at_first_is_freed() {
+    for filler in [SEAL_TAG as u8, 0xff, 0] {
+        let blocks: Vec<_> = (0..1_000).map(|_| allocate(48)).collect();
+        for &block in &blocks {
+            // SAFETY: the block is ours and that long.
+            unsafe { block.write_bytes(filler, 48) };
+        }
+        for block in blocks {
+            // SAFETY: it is freed once.
+            unsafe { Hak::free(block) };
+        }
+    }
+}
+
+/// The highest byte of every seal (`core/src/block.rs`).
+const SEAL_TAG: usize = 0xf9;
+
+/// What is handed out shows no seal, and so no secret.
+#[test]
+fn no_block_shows_what_free_blocks_are_sealed_with() {
+    const SIZES: [usize; 9] = [16, 480, 32, 112, 40_000, 64, 2_000, 300_000, 16];
+    for (old, new) in SIZES.into_iter().zip(SIZES.into_iter().cycle().skip(1)) {
+        let blocks: Vec<_> = (0..(4 << 20) / old).map(|_| allocate(old)).collect();
+        for block in blocks {
+            // SAFETY: it is freed once.
+            unsafe { Hak::free(block) };
+        }
+        let blocks: Vec<_> = (0..(8 << 20) / new).map(|_| allocate(new)).collect();
+        for block in blocks {
+            let shown = words(block, new).find(|word| word >> 56 == SEAL_TAG);
+            assert_eq!(shown, None, "after {old} bytes, in {new} bytes");
+            // SAFETY: it is freed once.
+            unsafe { Hak::free(block) };
+        }
+    }
 }

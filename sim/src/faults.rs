@@ -396,6 +396,19 @@ pub const FAULTS: &[Row] = &[
         about: "a slab's class is looked at before its slot word: it is adopted for a class that it had before",
         oracles: &["assertion"],
     },
+    Row {
+        fault: Fault::SealsLeftBehind,
+        origin: "C2",
+        about: "seals of free blocks stay in memory that becomes blocks of another size, or a run: the program can read \
+                the secret off them",
+        oracles: &["secret"],
+    },
+    Row {
+        fault: Fault::UnsealedPush,
+        origin: "A2",
+        about: "a block that is freed straight to its slab gets a link, and no seal: it is not known to be free",
+        oracles: &["misuse"],
+    },
 ];
 
 /// The faults that only weak memory shows: some word must be read stale.

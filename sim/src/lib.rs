@@ -28,6 +28,7 @@ pub mod faults;
 mod guiding;
 pub mod heap;
 pub mod interpreter;
+pub mod misuses;
 pub mod mutants;
 pub mod notation;
 pub mod oracle;

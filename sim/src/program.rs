@@ -14,6 +14,7 @@ use hak_core::{Allocator, Atomic, Ordering};
 use crate::interpreter::{Side, deliver, run_operation};
 use crate::oracle::accounting::{self, ACCOUNTING, OUT_OF_MEMORY};
 use crate::oracle::room::{Request, room};
+use crate::oracle::secret::{self, SECRET};
 use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, user};
 
 pub use crate::runtime::Written;
@@ -289,6 +290,7 @@ fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool, written: 
         check_null::<G>(size, align, &begin);
         return 0;
     }
+    check_secret::<G>(block, size);
     user::received_and_wrote(block, size, align, zeroed, written);
     block.expose_provenance()
 }
@@ -311,6 +313,7 @@ fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
         user::received_with_prefix(old, pattern.bytes(), 1, &pattern.whole(), pattern.bytes());
         return block;
     }
+    check_secret::<G>(new, size);
     user::received_with_prefix(new, size, 1, &pattern, size.min(pattern.bytes()));
     new.expose_provenance()
 }
@@ -338,6 +341,14 @@ fn check_null<G: WorldGeometry>(size: usize, align: usize, begin: &user::Moment)
     let request = Request { size, align, refused, refused_once, disturbed, limited };
     if let Some(why) = user::look(|_| room::<Sim<G>>(&request)) {
         user::fail(OUT_OF_MEMORY, format!("{size} bytes were refused, although {why}"));
+    }
+}
+
+/// A block that the program is about to get shows no seal.
+fn check_secret<G: WorldGeometry>(block: *mut u8, size: usize) {
+    let address = block.expose_provenance();
+    if let Err(message) = user::peek(|| secret::check::<Sim<G>>(address, size)) {
+        user::fail(SECRET, message);
     }
 }
 

@@ -331,9 +331,23 @@ pub(super) struct Mutants {
     /// How many schedules a mutant has to survive.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub(super) schedules: u64,
-    /// The seed of the searches.
-    #[arg(long, default_value_t = 42)]
-    pub(super) seed: u64,
+    /// The seed of the searches [default: 42].
+    #[arg(long, conflicts_with = "guards")]
+    pub(super) seed: Option<u64>,
+    /// Change each guard, count, bound and rollback instead, in a copy of the core that is built for that: see `mutants/`.
+    ///
+    /// Needs the source that this program was built from, and cargo.
+    #[arg(long)]
+    pub(super) guards: bool,
+    /// Only list them.
+    #[arg(long, requires = "guards")]
+    pub(super) list: bool,
+    /// Only those in whose line of the list this text stands.
+    #[arg(long, value_name = "TEXT", requires = "guards")]
+    pub(super) only: Option<String>,
+    /// Only every N-th, from the K-th on, which is counted from 0.
+    #[arg(long, value_name = "K/N", requires = "guards")]
+    pub(super) shard: Option<String>,
     /// OS threads that search; the result is the same for any number.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(super) jobs: usize,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::process::Command;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
@@ -14,9 +15,13 @@ use crate::report::grouped;
 use crate::simulation::Simulator;
 
 pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
-    if options.schedules == 0 || options.jobs == 0 || options.jobs > 256 {
+    let schedules = options.schedules;
+    if schedules == 0 || options.jobs == 0 || options.jobs > 256 {
         let why = "a score needs at least one schedule for each mutant, and 1 to 256 jobs";
         return Err(Refusal(why.to_owned()));
+    }
+    if options.guards {
+        return guards(options);
     }
     let begin = Instant::now();
     let changes = mutants(&mut Simulator::new())?;
@@ -27,7 +32,7 @@ pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
     };
     let mut verdicts = Vec::new();
     for change in changes {
-        verdicts.push(judge(change, options.seed, options.schedules, options.jobs)?);
+        verdicts.push(judge(change, options.seed.unwrap_or(42), schedules, options.jobs)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -42,7 +47,7 @@ pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
                 text,
                 "{killed} of {} mutants killed, {survived} survived {} schedules, in {seconds:.1} s",
                 verdicts.len(),
-                grouped(options.schedules)
+                grouped(schedules)
             );
             text
         },
@@ -62,6 +67,31 @@ pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
         },
     )?;
     Ok(if survived == 0 { Exit::Passed } else { Exit::Violation })
+}
+
+/// Leaves it to the crate that changes the core's source; this program is built on the core as it is.
+fn guards(options: &Mutants) -> Result<Exit, Refusal> {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut command = Command::new("cargo");
+    command.current_dir(source).args(["run", "--quiet", "--release", "-p", "hak-mutants", "--"]);
+    command.args(["--jobs", &options.jobs.to_string()]);
+    command.args(["--schedules", &options.schedules.to_string()]);
+    command.args(options.list.then_some("--list")).args(options.json.then_some("--json"));
+    for (name, value) in [("--only", &options.only), ("--shard", &options.shard)] {
+        if let Some(value) = value {
+            command.arg(format!("{name}={value}"));
+        }
+    }
+    let status = command.status().map_err(|error| {
+        Refusal(format!(
+            "the mutants of guards need cargo, in {source}: it cannot be started ({error})"
+        ))
+    })?;
+    match status.code() {
+        Some(0) => Ok(Exit::Passed),
+        Some(1) => Ok(Exit::Violation),
+        _ => Err(Refusal("the mutants of guards were not run to their end".to_owned())),
+    }
 }
 
 fn line(verdict: &Verdict) -> String {

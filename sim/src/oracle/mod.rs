@@ -5,6 +5,7 @@
 
 pub mod accounting;
 pub mod room;
+pub mod secret;
 pub mod slabs;
 
 /// Every oracle, with one sentence on what it checks.
@@ -36,4 +37,5 @@ pub const ORACLES: &[(&str, &str)] = &[
     ("progress", "the run ends within its bound of steps, and not in spinning alone"),
     ("assertion", "no assertion of the core fails"),
     ("misuse", "a correct program is never accused"),
+    (secret::SECRET, "no memory that the program gets shows the seal of a free block"),
 ];

@@ -20,3 +20,16 @@ fn a_mutant_that_is_not_searched_for_long_enough_survives() {
     assert_eq!(value["outcome"], "survived");
     assert_eq!(folder.run("mutants --schedules 0").code, 2);
 }
+
+#[test]
+fn the_mutants_of_guards_are_listed_and_have_options_of_their_own() {
+    let folder = Folder::new();
+    let list = folder.expect(0, "mutants --guards --list --only remote_list.rs").stdout;
+    assert!(
+        list.contains("| RemoteList::take | self.head.load(Ordering::Relaxed) == 0 | true\n"),
+        "{list}"
+    );
+    assert_eq!(folder.run("mutants --list").code, 2);
+    assert_eq!(folder.run("mutants --guards --seed 5").code, 2);
+    assert_eq!(folder.run("mutants --guards --shard 2/2").code, 2);
+}

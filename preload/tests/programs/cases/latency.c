@@ -26,7 +26,7 @@ int main(int count, char **arguments) {
         for (double end = seconds() + 1.2; seconds() < end; usleep(500)) {
             size = (size + 70001) % 900000;
             double begin = now();
-            char *block = malloc(size);
+            char *block = keep(malloc(size));
             block[0] = 1;
             free(block);
             double time = now() - begin;

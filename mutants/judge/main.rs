@@ -1,0 +1,170 @@
+//! Tries changes of the core: a line on standard input names one, a line on standard output says what came of it.
+//!
+//! | asked | answered |
+//! |---|---|
+//! | `survey SCHEDULES` | for each search and scenario `reached SEARCH SCENARIO CHANGE:SCHEDULES ...`, then `done` |
+//! | `try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...` | `killed HOW` or `survived` |
+//!
+//! Behind the first search stand the misuses, which no scenario has (`hak_sim::misuses`).
+//!
+//! A change may loop for ever without an access: a second thread ends the process then, with the code [`HANGS`].
+
+use std::io::{BufRead, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hak_core::mutation;
+use hak_sim::events::Events;
+use hak_sim::misuses;
+use hak_sim::scenario::{SCENARIOS, Scenario};
+use hak_sim::settings::{GeometryName, MemoryModel, Settings, StrategyName};
+use hak_sim::simulation::{Extras, Simulator};
+
+/// The exit code of a process in which a schedule does not end.
+const HANGS: i32 = 42;
+
+/// The time of the processor within which a schedule ends.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Schedules that were run.
+static DONE: AtomicU64 = AtomicU64::new(0);
+
+fn main() {
+    std::thread::spawn(watch);
+    let mut simulator = Simulator::new();
+    for line in std::io::stdin().lock().lines() {
+        let line = line.expect("standard input");
+        let mut words = line.split(' ');
+        let answer = match words.next() {
+            Some("survey") => survey(&mut simulator, words.next().expect("schedules")),
+            Some("try") => {
+                let change = words.next().and_then(|word| word.parse().ok()).expect("a number");
+                attempt(&mut simulator, change, words)
+            }
+            other => panic!("{other:?} is no question"),
+        };
+        println!("{answer}");
+        std::io::stdout().flush().expect("standard output");
+    }
+}
+
+/// Ends the process if a schedule does not end.
+fn watch() {
+    let (mut seen, mut since) = (0, used());
+    loop {
+        std::thread::sleep(Duration::from_millis(100));
+        let done = DONE.load(Ordering::Relaxed);
+        if done != seen {
+            (seen, since) = (done, used());
+        } else if used() - since > PATIENCE {
+            std::process::exit(HANGS);
+        }
+    }
+}
+
+/// The time of the processor that this process has used.
+fn used() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes to `time` alone.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The settings of a search, by its name.
+fn settings(search: &str, scenario: &'static Scenario, schedule: u64) -> Settings {
+    let (geometry, memory) = match search {
+        "tiny" => (GeometryName::Tiny, MemoryModel::Sc),
+        "weak" => (GeometryName::Tiny, MemoryModel::Weak),
+        "wide" => (GeometryName::Wide, MemoryModel::Sc),
+        "production" => (GeometryName::Production, MemoryModel::Sc),
+        _ => panic!("there is no search '{search}'"),
+    };
+    Settings {
+        schedule,
+        strategy: StrategyName::Portfolio,
+        events: Events::DRAWN,
+        memory,
+        geometry,
+        ..Settings::new(scenario, 42)
+    }
+}
+
+/// The oracle that says no, if one does.
+fn violation(simulator: &mut Simulator, settings: &Settings) -> Option<&'static str> {
+    let report = simulator.run(settings, Extras::default()).expect("memory for a world");
+    DONE.fetch_add(1, Ordering::Relaxed);
+    report.violation().map(|violation| violation.oracle)
+}
+
+fn survey(simulator: &mut Simulator, schedules: &str) -> String {
+    let schedules = schedules.parse().expect("a number");
+    let mut reached = [0; mutation::COUNT + 1];
+    for search in ["tiny", "wide", "production"] {
+        for (number, scenario) in SCENARIOS.iter().enumerate() {
+            let mut counts = [0_u32; mutation::COUNT + 1];
+            mutation::take_reached(&mut reached);
+            for schedule in 0..schedules {
+                let broken = violation(simulator, &settings(search, scenario, schedule));
+                assert!(broken.is_none(), "the core as it is breaks a rule: {broken:?}");
+                mutation::take_reached(&mut reached);
+                for (count, &reached) in counts.iter_mut().zip(&reached) {
+                    *count += u32::from(reached);
+                }
+            }
+            print!("reached {search} {number}");
+            for (change, count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
+                print!(" {change}:{count}");
+            }
+            println!();
+        }
+    }
+    "done".to_owned()
+}
+
+fn attempt<'a>(
+    simulator: &mut Simulator,
+    change: u32,
+    searches: impl Iterator<Item = &'a str>,
+) -> String {
+    for (number, search) in searches.enumerate() {
+        if number == 1
+            && let Some(killed) = misuses(change)
+        {
+            return killed;
+        }
+        let mut parts = search.split(':');
+        let mut part = || parts.next().expect("search:schedules:scenarios");
+        let (search, schedules, scenarios) = (part(), part(), part());
+        let schedules: u64 = schedules.parse().expect("a number");
+        let scenarios: Vec<&'static Scenario> = scenarios
+            .split(',')
+            .map(|number| &SCENARIOS[number.parse::<usize>().expect("a number")])
+            .collect();
+        for schedule in 0..schedules {
+            let scenario = scenarios[(schedule % scenarios.len() as u64) as usize];
+            let settings = settings(search, scenario, schedule);
+            mutation::set(change);
+            let found = violation(simulator, &settings);
+            mutation::set(0);
+            if let Some(oracle) = found {
+                let broken = violation(simulator, &settings);
+                assert!(broken.is_none(), "the core as it is breaks a rule: {broken:?}");
+                return format!("killed {search} {} {schedule} {oracle}", scenario.name);
+            }
+        }
+    }
+    "survived".to_owned()
+}
+
+/// Whether a misuse is not answered as it has to be.
+fn misuses(change: u32) -> Option<String> {
+    [GeometryName::Tiny, GeometryName::Wide, GeometryName::Production].into_iter().find_map(
+        |geometry| {
+            mutation::set(change);
+            let found = misuses::unnoticed(geometry).expect("memory for a world");
+            mutation::set(0);
+            DONE.fetch_add(1, Ordering::Relaxed);
+            found.map(|found| format!("killed misuses in {}: {found}", geometry.name()))
+        },
+    )
+}

@@ -1,0 +1,883 @@
+//! Where the core can be changed, and how.
+//!
+//! | In the source | Changes |
+//! |---|---|
+//! | a condition: of `if`, `while`, a match guard, `then`, `then_some`, `filter` and its like, a comparison elsewhere, the result of a function | `true`, `false`; of `a && b` each operand `true` and the whole `false`, of `a \|\| b` each operand `false` and the whole `true` |
+//! | `<` `<=` `>` `>=` | with the border on the other side |
+//! | `a + b` and the other operators and methods that compute | `a` alone |
+//! | `if let`, `while let` | no match |
+//! | `Some(x)`, the operand of `?` or of `let Some(..) = .. else`, the result of a function that returns an `Option` | `None` |
+//! | a call or an assignment that is a statement, a `for` loop | skipped |
+//! | `true`, `false` | the other one |
+//!
+//! Left out, beside what [`FILES`] and [`FUNCTIONS`] name: assertions, constants and what else only the compiler evaluates, tests, and the code
+//! of planted faults, which is wrong already. Orderings are changed by `hak-sim mutants`.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{BinOp, Block, Expr, Lit, Pat, ReturnType, Stmt, Type};
+
+use crate::text::{Edit, Piece};
+
+/// Files of the core in which nothing is changed, and why.
+pub const FILES: &[(&str, &str)] = &[
+    ("lib.rs", "no code"),
+    ("fault.rs", "names of planted faults"),
+    ("geometry.rs", "numbers, and what the compiler evaluates with them"),
+    ("inspect.rs", "read by oracles only"),
+    ("place.rs", "texts"),
+    ("platform.rs", "the boundary, and texts"),
+    ("root.rs", "words, no code but for questions"),
+];
+
+/// Functions of the core in which nothing is changed, and why: file, function, reason.
+pub const FUNCTIONS: &[(&str, &str, &str)] = &[
+    ("allocator.rs", "smaller", "evaluated by the compiler"),
+    ("size_class.rs", "class_table", "evaluated by the compiler"),
+    ("size_class.rs", "class_of", "evaluated by the compiler"),
+    ("size_class.rs", "coarse_class", "evaluated by the compiler"),
+    ("size_class.rs", "sizes", "evaluated by the compiler"),
+    ("slot.rs", "SlotWord::state", "read by oracles only"),
+    ("slot.rs", "SlabState::may_become", "read by oracles only"),
+    ("slot.rs", "SlabState::name", "texts"),
+];
+
+/// A change to one place of the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mutant {
+    /// Its number, from 1 on, in this state of the source.
+    pub number: u32,
+    /// The file, without its folder.
+    pub file: String,
+    /// The function, with its type.
+    pub function: String,
+    /// The line at which the place begins.
+    pub line: usize,
+    /// The source text, on one line.
+    pub source: String,
+    /// What it becomes.
+    pub change: String,
+}
+
+impl Mutant {
+    /// What names it while lines move: file, function, source and change.
+    pub fn key(&self) -> String {
+        format!("{} | {} | {} | {}", self.file, self.function, self.source, self.change)
+    }
+}
+
+impl std::fmt::Display for Mutant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Mutant { file, function, line, source, change, .. } = self;
+        write!(f, "{file}:{line} | {function} | {source} | {change}")
+    }
+}
+
+/// A file of the core.
+pub struct File {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// The text with all changes in it.
+    pub edits: Vec<Edit>,
+}
+
+/// The core's source with every change to it.
+pub struct Core {
+    /// The files, by name.
+    pub files: Vec<File>,
+    /// The changes; each one's number is its place in the list plus one.
+    pub mutants: Vec<Mutant>,
+    /// The functions that were left out, with their files.
+    pub left_out: Vec<(String, String)>,
+}
+
+/// Reads the source of the core.
+///
+/// # Errors
+/// A file cannot be read, or is not Rust.
+pub fn read(folder: &Path) -> io::Result<Core> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let mut core = Core { files: Vec::new(), mutants: Vec::new(), left_out: Vec::new() };
+    for name in names.into_iter().filter(|name| name.ends_with(".rs")) {
+        let text = std::fs::read_to_string(folder.join(&name))?;
+        let edits = if FILES.iter().any(|(left_out, _)| *left_out == name) {
+            Vec::new()
+        } else {
+            let found = edits(&name, &text, &mut core.mutants)
+                .map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+            core.left_out
+                .extend(found.left_out.into_iter().map(|function| (name.clone(), function)));
+            found.edits
+        };
+        core.files.push(File { name, text, edits });
+    }
+    Ok(core)
+}
+
+/// What was found in a file.
+pub struct Found {
+    /// The edits that bring its changes in.
+    pub edits: Vec<Edit>,
+    /// The functions that were left out.
+    pub left_out: Vec<String>,
+}
+
+/// The changes of one file, added to `mutants`.
+///
+/// # Errors
+/// The text is not Rust.
+pub fn edits(name: &str, text: &str, mutants: &mut Vec<Mutant>) -> syn::Result<Found> {
+    let file = syn::parse_file(text)?;
+    let mut finder = Finder {
+        name,
+        text,
+        mutants,
+        edits: Vec::new(),
+        left_out: Vec::new(),
+        scope: Vec::new(),
+        returns: Vec::new(),
+        seen: HashMap::new(),
+    };
+    finder.visit_file(&file);
+    Ok(Found { edits: finder.edits, left_out: finder.left_out })
+}
+
+/// What a function returns, as far as it matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Returns {
+    Nothing,
+    Bool,
+    Option,
+    Other,
+}
+
+struct Finder<'a> {
+    name: &'a str,
+    text: &'a str,
+    mutants: &'a mut Vec<Mutant>,
+    edits: Vec<Edit>,
+    left_out: Vec<String>,
+    /// Types and functions around this place.
+    scope: Vec<String>,
+    /// What the functions and closures around this place return.
+    returns: Vec<Returns>,
+    /// How often each key was met.
+    seen: HashMap<String, u32>,
+}
+
+/// The range of bytes of a node.
+fn range(node: &impl Spanned) -> Range<usize> {
+    node.span().byte_range()
+}
+
+fn new(text: impl Into<String>) -> Piece {
+    Piece::Text(text.into())
+}
+
+impl Finder<'_> {
+    /// A new mutant at these bytes; its number.
+    fn mutant(&mut self, range: &Range<usize>, change: &str) -> u32 {
+        let number = self.mutants.len() as u32 + 1;
+        let mut mutant = Mutant {
+            number,
+            file: self.name.to_owned(),
+            function: self.scope.join("::"),
+            line: self.text[..range.start].matches('\n').count() + 1,
+            source: one_line(&self.text[range.clone()]),
+            change: change.to_owned(),
+        };
+        let seen = self.seen.entry(mutant.key()).or_insert(0);
+        *seen += 1;
+        if *seen > 1 {
+            mutant.change += &format!(" #{seen}");
+        }
+        self.mutants.push(mutant);
+        number
+    }
+
+    fn edit(&mut self, range: Range<usize>, pieces: Vec<Piece>) {
+        self.edits.push(Edit { range, pieces });
+    }
+
+    /// `true` or `false` in the place of a condition.
+    fn forced(&mut self, range: Range<usize>, on: bool, off: bool) {
+        let (mut front, mut back) = (String::from("("), String::from(")"));
+        if off {
+            front += &format!("!crate::mutation::active({}) && ", self.mutant(&range, "false"));
+        }
+        if on {
+            front += &format!("(crate::mutation::active({}) || ", self.mutant(&range, "true"));
+            back += ")";
+        }
+        if on || off {
+            let pieces = vec![new(front + "("), Piece::Source(range.clone()), new(back + ")")];
+            self.edit(range, pieces);
+        }
+    }
+
+    /// `other` in the place of an expression.
+    fn replaced(&mut self, range: Range<usize>, change: &str, other: Piece) {
+        let number = self.mutant(&range, change);
+        let pieces = vec![
+            // Parentheses: a `match` in front would be a statement.
+            new(format!("(if crate::mutation::active({number}) {{ (")),
+            other,
+            new(") } else { ("),
+            Piece::Source(range.clone()),
+            new(") })"),
+        ];
+        self.edit(range, pieces);
+    }
+
+    /// Nothing in the place of a statement or of an expression without a value.
+    fn skipped(&mut self, range: Range<usize>) {
+        let number = self.mutant(&range, "skipped");
+        let pieces = vec![
+            new(format!("if !crate::mutation::active({number}) {{ ")),
+            Piece::Source(range.clone()),
+            new(" }"),
+        ];
+        self.edit(range, pieces);
+    }
+
+    /// A condition, which may be forced to be true or false, and what is in it.
+    fn condition(&mut self, expr: &Expr, on: bool, off: bool) {
+        if begins_planted(expr) {
+            // What stands beside a planted fault still counts.
+            if let Expr::Binary(binary) = expr
+                && matches!(binary.op, BinOp::Or(_))
+            {
+                if on {
+                    self.forced(range(expr), true, false);
+                }
+                self.condition(&binary.right, false, off);
+            }
+            return;
+        }
+        match expr {
+            Expr::Paren(paren) => self.condition(&paren.expr, on, off),
+            Expr::Let(one) => {
+                let at = range(one);
+                let number = self.mutant(&at, "no match");
+                let front = new(format!("!crate::mutation::active({number}) && "));
+                self.edit(at.clone(), vec![front, Piece::Source(at)]);
+                self.visit_expr(&one.expr);
+            }
+            Expr::Binary(binary) if matches!(binary.op, BinOp::And(_)) && has_let(expr) => {
+                // Each `let` can fail to match, which makes the whole false.
+                self.condition(&binary.left, on, false);
+                self.condition(&binary.right, on, false);
+            }
+            Expr::Binary(binary) if matches!(binary.op, BinOp::And(_)) => {
+                self.forced(range(expr), false, off);
+                self.condition(&binary.left, true, false);
+                self.condition(&binary.right, true, false);
+            }
+            Expr::Binary(binary) if matches!(binary.op, BinOp::Or(_)) => {
+                self.forced(range(expr), on, false);
+                self.condition(&binary.left, false, true);
+                self.condition(&binary.right, false, true);
+            }
+            Expr::Binary(binary) => {
+                self.forced(range(expr), on, off);
+                self.border(binary);
+                visit::visit_expr_binary(self, binary);
+            }
+            Expr::Lit(_) => self.visit_expr(expr),
+            Expr::If(_) | Expr::Match(_) | Expr::Block(_) | Expr::Unsafe(_) => {
+                self.forced(range(expr), on, off);
+                self.visit_expr(expr);
+            }
+            Expr::Unary(unary) => {
+                self.forced(range(expr), on, off);
+                match &*unary.expr {
+                    Expr::Paren(paren) => match &*paren.expr {
+                        Expr::Binary(binary) => {
+                            self.border(binary);
+                            visit::visit_expr_binary(self, binary);
+                        }
+                        inner => self.visit_expr(inner),
+                    },
+                    inner => self.visit_expr(inner),
+                }
+            }
+            _ => {
+                self.forced(range(expr), on, off);
+                self.visit_expr(expr);
+            }
+        }
+    }
+
+    /// A comparison with its border on the other side.
+    fn border(&mut self, binary: &syn::ExprBinary) {
+        let other = match binary.op {
+            BinOp::Lt(_) => "<=",
+            BinOp::Le(_) => "<",
+            BinOp::Gt(_) => ">=",
+            BinOp::Ge(_) => ">",
+            _ => return,
+        };
+        let at = range(binary);
+        let number = self.mutant(&at, other);
+        let (left, right) = (range(&binary.left), range(&binary.right));
+        let pieces = vec![
+            new(format!("(if crate::mutation::active({number}) {{ (")),
+            Piece::Source(left),
+            new(format!(") {other} (")),
+            Piece::Source(right),
+            new(") } else { ("),
+            Piece::Source(at.clone()),
+            new(") })"),
+        ];
+        self.edit(at, pieces);
+    }
+
+    /// The last expression of a function, or what it returns early.
+    fn result(&mut self, expr: &Expr) {
+        let returns = self.returns.last().copied().unwrap_or(Returns::Other);
+        match expr {
+            Expr::Paren(paren) => self.result(&paren.expr),
+            Expr::If(node) => {
+                if !is_faulty(&node.cond) {
+                    self.block_result(&node.then_branch);
+                }
+                if let Some((_, other)) = &node.else_branch
+                    && !is_spared(&node.cond)
+                {
+                    self.result(other);
+                }
+            }
+            Expr::Match(node) => {
+                for arm in node.arms.iter().filter(|arm| !is_planted_arm(arm)) {
+                    self.result(&arm.body);
+                }
+            }
+            Expr::Block(node) => self.block_result(&node.block),
+            Expr::Unsafe(node) => self.block_result(&node.block),
+            Expr::Return(_) | Expr::Loop(_) | Expr::Lit(_) | Expr::Macro(_) => {}
+            // A condition of its own kind is met when it is visited.
+            Expr::Binary(_) => {}
+            _ if is_planted(expr) || never_returns(expr) => {}
+            Expr::Call(_) | Expr::MethodCall(_) | Expr::Assign(_)
+                if returns == Returns::Nothing =>
+            {
+                self.skipped(range(expr));
+            }
+            Expr::Call(_)
+            | Expr::MethodCall(_)
+            | Expr::Path(_)
+            | Expr::Unary(_)
+            | Expr::Field(_)
+                if returns == Returns::Bool =>
+            {
+                self.forced(range(expr), true, true);
+            }
+            Expr::Call(_) | Expr::MethodCall(_) | Expr::Path(_) if returns == Returns::Option => {
+                let text = &self.text[range(expr)];
+                if text != "None" && !text.starts_with("Some(") {
+                    self.replaced(range(expr), "None", new("None"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn block_result(&mut self, block: &Block) {
+        if let Some(Stmt::Expr(last, None)) = block.stmts.last() {
+            self.result(last);
+        }
+    }
+
+    /// A function: its result, and what is in it.
+    fn function(
+        &mut self,
+        name: String,
+        output: &ReturnType,
+        attributes: &[syn::Attribute],
+        block: &Block,
+    ) {
+        self.scope.push(name);
+        let function = self.scope.join("::");
+        let left_out =
+            FUNCTIONS.iter().any(|(file, left_out, _)| *file == self.name && *left_out == function);
+        if left_out {
+            self.left_out.push(function);
+        } else if !is_test(attributes) {
+            self.returns.push(returns(output));
+            self.block_result(block);
+            self.visit_block(block);
+            self.returns.pop();
+        }
+        self.scope.pop();
+    }
+}
+
+impl<'ast> Visit<'ast> for Finder<'_> {
+    fn visit_item_mod(&mut self, node: &'ast syn::ItemMod) {
+        if !is_test(&node.attrs) {
+            visit::visit_item_mod(self, node);
+        }
+    }
+
+    fn visit_item_fn(&mut self, node: &'ast syn::ItemFn) {
+        self.function(node.sig.ident.to_string(), &node.sig.output, &node.attrs, &node.block);
+    }
+
+    fn visit_impl_item_fn(&mut self, node: &'ast syn::ImplItemFn) {
+        self.function(node.sig.ident.to_string(), &node.sig.output, &node.attrs, &node.block);
+    }
+
+    fn visit_trait_item_fn(&mut self, node: &'ast syn::TraitItemFn) {
+        if let Some(block) = &node.default {
+            self.function(node.sig.ident.to_string(), &node.sig.output, &node.attrs, block);
+        }
+    }
+
+    fn visit_item_impl(&mut self, node: &'ast syn::ItemImpl) {
+        let Type::Path(path) = &*node.self_ty else { return };
+        let name = path.path.segments.last().map_or(String::new(), |last| last.ident.to_string());
+        self.scope.push(name);
+        node.items.iter().for_each(|item| self.visit_impl_item(item));
+        self.scope.pop();
+    }
+
+    // What the compiler evaluates, and what is no code.
+    fn visit_item_const(&mut self, _: &'ast syn::ItemConst) {}
+    fn visit_item_static(&mut self, _: &'ast syn::ItemStatic) {}
+    fn visit_impl_item_const(&mut self, _: &'ast syn::ImplItemConst) {}
+    fn visit_expr_const(&mut self, _: &'ast syn::ExprConst) {}
+    fn visit_type(&mut self, _: &'ast Type) {}
+    fn visit_pat(&mut self, _: &'ast Pat) {}
+    fn visit_macro(&mut self, _: &'ast syn::Macro) {}
+    fn visit_angle_bracketed_generic_arguments(
+        &mut self,
+        _: &'ast syn::AngleBracketedGenericArguments,
+    ) {
+    }
+    fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
+
+    fn visit_expr_repeat(&mut self, node: &'ast syn::ExprRepeat) {
+        self.visit_expr(&node.expr);
+    }
+
+    fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
+        self.returns.push(Returns::Other);
+        self.visit_expr(&node.body);
+        self.returns.pop();
+    }
+
+    fn visit_block(&mut self, node: &'ast Block) {
+        let last = node.stmts.len().saturating_sub(1);
+        for (number, statement) in node.stmts.iter().enumerate() {
+            match statement {
+                Stmt::Expr(expr, Some(_)) => {
+                    let skips = match expr {
+                        Expr::Call(_) | Expr::MethodCall(_) => !never_returns(expr),
+                        Expr::Assign(_) | Expr::ForLoop(_) => true,
+                        Expr::Unsafe(_) => !never_returns(expr),
+                        Expr::Binary(binary) => is_assignment(&binary.op),
+                        _ => false,
+                    };
+                    if skips && !is_planted(expr) {
+                        self.skipped(range(statement));
+                    }
+                }
+                Stmt::Expr(Expr::ForLoop(_), None) => self.skipped(range(statement)),
+                // A statement whose branches have no value.
+                Stmt::Expr(expr @ (Expr::If(_) | Expr::Match(_)), None) if number != last => {
+                    self.returns.push(Returns::Nothing);
+                    self.result(expr);
+                    self.returns.pop();
+                }
+                Stmt::Local(local) => {
+                    if let (Pat::TupleStruct(pattern), Some(init)) = (&local.pat, &local.init)
+                        && init.diverge.is_some()
+                        && pattern.path.is_ident("Some")
+                        && !is_planted(&init.expr)
+                    {
+                        self.replaced(range(&init.expr), "None", new("None"));
+                    }
+                }
+                _ => {}
+            }
+            self.visit_stmt(statement);
+        }
+    }
+
+    fn visit_expr_return(&mut self, node: &'ast syn::ExprReturn) {
+        if let Some(expr) = &node.expr {
+            // In a closure `return` returns from the closure, whose kind is not known.
+            self.result(expr);
+        }
+        visit::visit_expr_return(self, node);
+    }
+
+    fn visit_expr_if(&mut self, node: &'ast syn::ExprIf) {
+        self.condition(&node.cond, true, true);
+        if !is_faulty(&node.cond) {
+            self.visit_block(&node.then_branch);
+        }
+        if let Some((_, other)) = &node.else_branch
+            && !is_spared(&node.cond)
+        {
+            self.visit_expr(other);
+        }
+    }
+
+    fn visit_expr_while(&mut self, node: &'ast syn::ExprWhile) {
+        self.condition(&node.cond, true, true);
+        self.visit_block(&node.body);
+    }
+
+    fn visit_arm(&mut self, node: &'ast syn::Arm) {
+        if is_planted_arm(node) {
+            return;
+        }
+        if let Some((_, guard)) = &node.guard {
+            self.condition(guard, true, true);
+        }
+        self.visit_expr(&node.body);
+    }
+
+    fn visit_expr_let(&mut self, node: &'ast syn::ExprLet) {
+        self.visit_expr(&node.expr);
+    }
+
+    fn visit_expr_binary(&mut self, node: &'ast syn::ExprBinary) {
+        let expr = Expr::Binary(node.clone());
+        if is_assignment(&node.op) {
+            visit::visit_expr_binary(self, node);
+            return;
+        }
+        match node.op {
+            BinOp::And(_)
+            | BinOp::Or(_)
+            | BinOp::Eq(_)
+            | BinOp::Ne(_)
+            | BinOp::Lt(_)
+            | BinOp::Le(_)
+            | BinOp::Gt(_)
+            | BinOp::Ge(_) => self.condition(&expr, true, true),
+            _ => {
+                if !is_planted(&expr) {
+                    let at = range(node);
+                    let change =
+                        format!("without `{}`", self.text[range(&node.left).end..at.end].trim());
+                    self.replaced(at, &one_line(&change), Piece::Source(range(&node.left)));
+                }
+                visit::visit_expr_binary(self, node);
+            }
+        }
+    }
+
+    fn visit_expr_method_call(&mut self, node: &'ast syn::ExprMethodCall) {
+        let name = node.method.to_string();
+        match name.as_str() {
+            "then" | "then_some" => {
+                if is_planted(&node.receiver) {
+                    return;
+                }
+                self.condition(&node.receiver, true, true);
+                node.args.iter().for_each(|one| self.visit_expr(one));
+                return;
+            }
+            "filter" | "is_some_and" | "is_none_or" | "any" | "all" | "position" | "find" => {
+                self.visit_expr(&node.receiver);
+                match node.args.first() {
+                    Some(Expr::Closure(closure)) if !is_planted(&closure.body) => {
+                        self.returns.push(Returns::Bool);
+                        match &*closure.body {
+                            Expr::Block(block) => {
+                                self.block_result(&block.block);
+                                self.visit_block(&block.block);
+                            }
+                            body => self.condition(body, true, true),
+                        }
+                        self.returns.pop();
+                    }
+                    Some(Expr::Closure(_)) | None => {}
+                    Some(other) => self.visit_expr(other),
+                }
+                return;
+            }
+            "min" | "max" | "wrapping_add" | "wrapping_sub" | "saturating_add"
+            | "saturating_sub" | "div_ceil" | "next_multiple_of" | "next_power_of_two" => {
+                let at = range(node);
+                let change =
+                    format!("without `{}`", self.text[range(&node.receiver).end..at.end].trim());
+                self.replaced(at, &one_line(&change), Piece::Source(range(&node.receiver)));
+            }
+            _ => {}
+        }
+        visit::visit_expr_method_call(self, node);
+    }
+
+    fn visit_expr_call(&mut self, node: &'ast syn::ExprCall) {
+        if let Expr::Path(path) = &*node.func
+            && path.path.is_ident("Some")
+        {
+            self.replaced(range(node), "None", new("None"));
+        }
+        visit::visit_expr_call(self, node);
+    }
+
+    fn visit_expr_try(&mut self, node: &'ast syn::ExprTry) {
+        if !is_planted(&node.expr) {
+            self.replaced(range(&node.expr), "None", new("None"));
+        }
+        self.visit_expr(&node.expr);
+    }
+
+    fn visit_expr_lit(&mut self, node: &'ast syn::ExprLit) {
+        if let Lit::Bool(literal) = &node.lit {
+            let (change, front) = match literal.value {
+                true => ("false", "!"),
+                false => ("true", ""),
+            };
+            let number = self.mutant(&range(node), change);
+            self.edit(range(node), vec![new(format!("{front}crate::mutation::active({number})"))]);
+        }
+    }
+}
+
+/// The text on one line, without comments.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+fn returns(output: &ReturnType) -> Returns {
+    let ReturnType::Type(_, output) = output else { return Returns::Nothing };
+    let Type::Path(path) = &**output else { return Returns::Other };
+    match path.path.segments.last() {
+        Some(last) if last.ident == "bool" => Returns::Bool,
+        Some(last) if last.ident == "Option" => Returns::Option,
+        _ => Returns::Other,
+    }
+}
+
+fn is_test(attributes: &[syn::Attribute]) -> bool {
+    attributes.iter().any(|attribute| match &attribute.meta {
+        syn::Meta::Path(path) => path.is_ident("test"),
+        syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
+        syn::Meta::NameValue(_) => false,
+    })
+}
+
+fn is_assignment(op: &BinOp) -> bool {
+    use BinOp::*;
+    matches!(
+        op,
+        AddAssign(_)
+            | SubAssign(_)
+            | MulAssign(_)
+            | DivAssign(_)
+            | RemAssign(_)
+            | BitXorAssign(_)
+            | BitAndAssign(_)
+            | BitOrAssign(_)
+            | ShlAssign(_)
+            | ShrAssign(_)
+    )
+}
+
+/// Whether what follows is done only while a fault is planted.
+fn is_faulty(condition: &Expr) -> bool {
+    let is_or = matches!(condition, Expr::Binary(binary) if matches!(binary.op, BinOp::Or(_)));
+    begins_planted(condition) && !is_or && !is_spared(condition)
+}
+
+/// Whether what follows is done unless a fault is planted.
+fn is_spared(condition: &Expr) -> bool {
+    matches!(condition, Expr::Unary(unary) if begins_planted(&unary.expr))
+}
+
+/// What asks something of all expressions in an expression.
+struct Asks(fn(&Expr) -> bool, bool);
+
+impl<'ast> Visit<'ast> for Asks {
+    fn visit_expr(&mut self, node: &'ast Expr) {
+        self.1 |= (self.0)(node);
+        if !self.1 {
+            visit::visit_expr(self, node);
+        }
+    }
+}
+
+fn any(expr: &Expr, is: fn(&Expr) -> bool) -> bool {
+    let mut asks = Asks(is, false);
+    asks.visit_expr(expr);
+    asks.1
+}
+
+/// The last name of what is called.
+fn called(expr: &Expr) -> Option<String> {
+    let Expr::Call(call) = expr else { return None };
+    let Expr::Path(path) = &*call.func else { return None };
+    path.path.segments.last().map(|last| last.ident.to_string())
+}
+
+/// What the core calls the answer to the question for a planted fault, where it is asked for once and used twice.
+const ANSWER: &str = "late";
+
+/// Whether it asks for a planted fault anywhere.
+fn is_planted(expr: &Expr) -> bool {
+    any(expr, asks_planted)
+}
+
+fn is_planted_arm(arm: &syn::Arm) -> bool {
+    arm.guard.as_ref().is_some_and(|(_, guard)| begins_planted(guard))
+}
+
+/// Whether it is the question for a planted fault, or no more than that question beside others in a row.
+fn begins_planted(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(paren) => begins_planted(&paren.expr),
+        Expr::Unary(unary) => begins_planted(&unary.expr),
+        Expr::Binary(binary) => begins_planted(&binary.left) || is_faulty_row(binary),
+        _ => asks_planted(expr),
+    }
+}
+
+/// Whether it is a row of conditions all of which hold only while a fault is planted.
+fn is_faulty_row(row: &syn::ExprBinary) -> bool {
+    matches!(row.op, BinOp::And(_)) && asks_planted(&row.right)
+}
+
+/// Whether it is the question for a planted fault, or the name of its answer.
+fn asks_planted(expr: &Expr) -> bool {
+    called(expr).is_some_and(|name| name == "planted")
+        || matches!(expr, Expr::Path(path) if path.path.is_ident(ANSWER))
+}
+
+fn has_let(expr: &Expr) -> bool {
+    match expr {
+        Expr::Let(_) => true,
+        Expr::Binary(binary) => has_let(&binary.left) || has_let(&binary.right),
+        _ => false,
+    }
+}
+
+/// Whether it ends in the door for misuse, or panics.
+fn never_returns(expr: &Expr) -> bool {
+    called(expr).is_some_and(|name| name == "misuse" || name == "unreachable")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::edited;
+
+    /// What can be changed in a text: source and change.
+    fn changes(text: &str) -> Vec<String> {
+        let mut mutants = Vec::new();
+        let found = edits("x.rs", text, &mut mutants).expect("Rust");
+        let written = edited(text, found.edits);
+        syn::parse_file(&written).expect("the text with its changes is Rust, too");
+        for mutant in &mutants {
+            assert!(written.contains(&format!("crate::mutation::active({})", mutant.number)));
+        }
+        let line = |mutant: &Mutant| format!("{} | {}", mutant.source, mutant.change);
+        mutants.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_guard_is_forced_and_a_bound_moved() {
+        let found = changes("fn f(x: u32) { if x < 3 { return; } g(x); }");
+        assert_eq!(found, ["x < 3 | false", "x < 3 | true", "x < 3 | <=", "g(x); | skipped"]);
+    }
+
+    #[test]
+    fn a_row_of_conditions_is_changed_once_in_each_way() {
+        let found = changes("fn f() { let x = a && b; let y = c || !d; }");
+        let row =
+            ["a && b | false", "a | true", "b | true", "c || !d | true", "c | false", "!d | false"];
+        assert_eq!(found, row);
+    }
+
+    #[test]
+    fn counts_lose_their_operands_and_rollbacks_are_skipped() {
+        let found = changes("fn f() { x += 1; set(y + 1); if !done { undo(); } }");
+        let expected = [
+            "x += 1; | skipped",
+            "set(y + 1); | skipped",
+            "y + 1 | without `+ 1`",
+            "!done | false",
+            "!done | true",
+            "undo(); | skipped",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn options_become_none_and_patterns_do_not_match() {
+        let found = changes(
+            "fn f() -> Option<u8> { let Some(x) = g() else { return None }; h()?; if let A = x {} Some(x) }",
+        );
+        let expected = ["g() | None", "h() | None", "let A = x | no match", "Some(x) | None"];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_code_of_planted_faults_is_left_out_and_what_stands_beside_it_is_not() {
+        let text = "fn f() {
+            if P::planted(X) { wrong(); } else { right(); }
+            if !P::planted(X) { right(); }
+            let x = P::planted(X) && wrong(1 + 1);
+            if P::planted(X) || a { g(); }
+            let late = P::planted(X);
+            if h && !late { right(); }
+            if h && late { wrong(); }
+            match b { c if P::planted(X) => wrong(2 < 3), d if e => {} }
+        }";
+        let expected = [
+            "right(); | skipped",
+            "right(); | skipped #2",
+            "P::planted(X) || a | true",
+            "a | false",
+            "g(); | skipped",
+            "h && !late | false",
+            "h | true",
+            "right(); | skipped #3",
+            "e | false",
+            "e | true",
+        ];
+        assert_eq!(changes(text), expected);
+    }
+
+    #[test]
+    fn what_the_compiler_evaluates_and_tests_are_left_out() {
+        let text = "const A: u32 = 1 + 1; #[cfg(test)] mod tests { fn f() { g(); } }
+            fn f() { assert!(1 < 2); let x = [0; 1 + 1]; let y = const { 1 < 2 }; }";
+        assert!(changes(text).is_empty());
+    }
+
+    #[test]
+    fn a_guard_that_is_new_is_a_mutant_that_nobody_argues_for() {
+        let text =
+            std::fs::read_to_string(crate::source().join("core/src/run.rs")).expect("a file");
+        let place = "let run = &range.slab(index).run;";
+        assert_eq!(text.matches(place).count(), 1);
+        let grown =
+            text.replace(place, &format!("if count == 77 {{ return false; }}\n    {place}"));
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        edits("run.rs", &text, &mut before).expect("Rust");
+        edits("run.rs", &grown, &mut after).expect("Rust");
+        let arguments = crate::arguments::ours().expect("good entries");
+        let before: Vec<String> = before.iter().map(Mutant::key).collect();
+        let new: Vec<&Mutant> = after.iter().filter(|one| !before.contains(&one.key())).collect();
+        assert_eq!(new.len(), 3, "{new:?}");
+        assert!(new.iter().all(|one| crate::arguments::find(&arguments, one).is_none()));
+    }
+}

@@ -1,0 +1,40 @@
+//! The secret stays secret: no memory that the program gets shows the seal of a free block.
+//!
+//! A seal is made of addresses and the secret (see `hak_core::block`). Whoever finds one in memory that was handed out knows
+//! the secret, and a program that copies what it did not write could copy one.
+
+use hak_core::Platform;
+use hak_core::inspect;
+use hak_core::range::Range;
+
+/// No memory that the program gets shows a seal.
+pub const SECRET: &str = "secret";
+
+/// Of long blocks, so many bytes are looked at, at the beginning and at the end.
+const LOOKED_AT: usize = 4096;
+
+/// Looks for a seal in a block that is about to be the program's.
+///
+/// # Errors
+/// Where one is.
+pub fn check<P: Platform>(block: usize, bytes: usize) -> Result<(), String> {
+    // Blocks that lie elsewhere are for other oracles.
+    let inside = Range::<P>::get().is_some_and(|range| {
+        range.slab_index_of(block).is_some() && range.slab_index_of(block + bytes - 1).is_some()
+    });
+    if !inside || !block.is_multiple_of(STEP) {
+        return Ok(());
+    }
+    let ends = [0..bytes.min(LOOKED_AT), bytes.saturating_sub(LOOKED_AT) / STEP * STEP..bytes];
+    for offset in ends.into_iter().flat_map(|part| part.step_by(STEP)) {
+        // SAFETY: the block lies in memory of the simulated world, and nobody else is running.
+        if offset + STEP <= bytes && unsafe { inspect::is_sealed::<P>(block + offset) } {
+            let place = inspect::place::<P>(block + offset);
+            return Err(format!("a block that is handed out shows a seal: {place}"));
+        }
+    }
+    Ok(())
+}
+
+/// Blocks begin at multiples of this.
+const STEP: usize = 16;
