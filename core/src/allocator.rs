@@ -59,21 +59,20 @@ impl<P: Platform> Allocator<P> {
     /// a platform can go on to [`Allocator::allocate_slow`] with a jump.
     #[inline(always)]
     pub fn allocate_fast(size: usize, align: usize) -> Option<*mut u8> {
-        if align <= 16 {
+        let bin_offset = if align <= 16 {
             // The common case first, with one comparison of its own.
             if size <= const { smaller(size_class::TABLE_MAX, P::GEOMETRY.small_max) } {
-                // SAFETY: the offset is that of a bin.
-                return unsafe { Self::pop(fine_bin_offset(size)) };
+                fine_bin_offset(size)
+            } else if size <= P::GEOMETRY.small_max {
+                size_class::class_of(size) as usize * BIN_SIZE
+            } else {
+                return None;
             }
-            if size <= P::GEOMETRY.small_max {
-                // SAFETY: as above.
-                return unsafe { Self::pop(size_class::class_of(size) as usize * BIN_SIZE) };
-            }
-        } else if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
-            // SAFETY: the offset is that of a bin.
-            return unsafe { Self::pop(class as usize * BIN_SIZE) };
-        }
-        None
+        } else {
+            size_class::class_for(size, align, P::GEOMETRY.small_max)? as usize * BIN_SIZE
+        };
+        // SAFETY: the offset is that of a bin.
+        unsafe { Self::pop(bin_offset) }
     }
 
     /// # Safety

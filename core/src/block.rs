@@ -35,6 +35,10 @@ const TAG: u8 = 0xf9;
 
 const TAG_SHIFT: u32 = usize::BITS - 8;
 
+/// Where a seal's highest byte lies in a block.
+const TAG_AT: usize =
+    size_of::<usize>() + if cfg!(target_endian = "little") { size_of::<usize>() - 1 } else { 0 };
+
 /// The secret as it is in seals: the tag, and the platform's bits.
 pub(crate) fn secret<P: Platform>() -> usize {
     P::secret() & ((1 << TAG_SHIFT) - 1) | (TAG as usize) << TAG_SHIFT
@@ -128,8 +132,10 @@ pub(crate) unsafe fn next<P: Platform>(address: usize) -> usize {
 /// `address` is the start of a block, and the caller alone holds it.
 #[inline(always)]
 pub(crate) unsafe fn may_be_sealed<P: Platform>(address: usize) -> bool {
-    // SAFETY: the caller's contract.
-    unsafe { words::<P>(address) }.seal.get() >> TAG_SHIFT == TAG as usize
+    // Read alone: the compiler does not always see that one byte is enough.
+    // SAFETY: the caller's contract; any byte is valid.
+    let tag = unsafe { &*with_exposed_provenance::<P::Plain<u8>>(address + TAG_AT) };
+    tag.get() == TAG
 }
 
 /// Whether the block is sealed: it is free.
