@@ -412,10 +412,10 @@ impl<P: Platform> Allocator<P> {
         large::release_retained(range);
     }
 
-    /// Makes a round of decay if one is due, as every thread does that gives memory back; whether another one is to come. For a
-    /// thread that does nothing else, so that memory goes back also while the program is idle.
+    /// Makes a round of decay if one is due, a whole one; whether another one is to come. For a thread that does nothing else, so
+    /// that memory goes back also while the program is idle. (Threads that give memory back make slices of rounds.)
     pub fn tick() -> bool {
-        Range::<P>::get().is_some_and(decay::tick)
+        Range::<P>::get().is_some_and(|range| decay::tick(range, u32::MAX))
     }
 
     /// Bytes that the system has committed for blocks, used or idle; the tables that describe them are not counted.

@@ -230,13 +230,22 @@ pub(crate) fn give_up<P: Platform>(range: Range<P>, me: OwnerId, owned: Owned<P>
     }
 }
 
-/// Gives up every slab of `class` that the heap owns.
-pub(crate) fn give_up_class<P: Platform>(range: Range<P>, heap: &Heap<P>, class: u32) {
+/// Gives up the slabs of `class` that the heap owns, `most` at most; how many it were.
+pub(crate) fn give_up_class<P: Platform>(
+    range: Range<P>,
+    heap: &Heap<P>,
+    class: u32,
+    most: u32,
+) -> u32 {
     let bin = heap.bin(class);
-    while let Some(owned) = bin.first(range) {
+    let mut slabs = 0;
+    while slabs < most {
+        let Some(owned) = bin.first(range) else { break };
         bin.unlink(range, owned);
         give_up(range, heap.owner(), owned);
+        slabs += 1;
     }
     heap.last(class).set(0);
     bin.room.set(0);
+    slabs
 }

@@ -2,8 +2,9 @@
 //!
 //! Every run and every slab that is handed out or comes back changes these numbers. If it were one word, all threads would
 //! wait for it in turn. So each heap adds up what its thread does, and adds it to the root's word when it is more than a few
-//! (`Geometry::count_batch`), and when the thread ends. The root's word is that much off for each thread that is in the middle of
-//! something; the sum of all is exact at rest.
+//! (`Geometry::count_batch`), and when the thread ends. The more heaps there are, the less each keeps for itself, down to nothing:
+//! the root's word is never off by more than a bound for all of them together (`Geometry::count_hidden_max`, and what was kept when
+//! there were fewer). The sum of all is exact at rest.
 //!
 //! Invariant: the root's word and the words of all heaps that have a thread, added up, are the slots of SuperSlabs that are taken
 //! out of the slot mask, and of the others those whose pages were touched; but for what threads are in the middle of.
@@ -73,8 +74,9 @@ impl<P: Platform> Counts<P> {
 pub(crate) fn add<P: Platform>(change: Slots) {
     let Some(heap) = thread::existing_heap::<P>() else { return add_to_root::<P>(change) };
     let sum = heap.counts.get() + change;
-    let most = P::GEOMETRY.count_batch;
-    if sum.used.unsigned_abs() > most || sum.idle.unsigned_abs() > most {
+    let most = sum.used.unsigned_abs().max(sum.idle.unsigned_abs());
+    let share = P::GEOMETRY.count_hidden_max;
+    if most > P::GEOMETRY.count_batch || most.saturating_mul(thread::heaps_used::<P>()) > share {
         heap.counts.set(Slots::default());
         add_to_root::<P>(sum);
     } else {

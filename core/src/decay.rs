@@ -5,10 +5,16 @@
 //! since, and marks what is idle now: idle memory lives for one to two intervals (`Geometry::decay_interval`). A SuperSlab's mark
 //! is a bit of its word that every change of its slots clears; that of a kept mapping is a bit of its entry.
 //!
+//! A round is made in slices, so that no call of the program waits while a gigabyte goes back: a slice gives back so many slots
+//! at most (`Geometry::slice_slots`), and leaves behind where the round goes on and that the next slice is due.
+//!
 //! While nothing is idle no round is due, and nobody asks for the time.
 //!
-//! Invariant: whoever leaves memory idle calls [`expect`] after that, and a round begins by taking back that one is due. So
-//! what is idle at rest has a round to come.
+//! Invariants:
+//! 1. Whoever leaves memory idle calls [`expect`] after that, and a slice begins by taking back that one is due. So
+//!    what is idle at rest has a slice to come.
+//! 2. A round that was made in several slices asks for another one, whatever it left: memory that became idle behind its back
+//!    found a slice to come, but that one did not look there.
 
 use crate::fault::Fault;
 use crate::idle;
@@ -42,8 +48,18 @@ pub(crate) fn expect<P: Platform>() {
     }
 }
 
-/// Makes a round if one is due; whether another one is to come.
-pub(crate) fn tick<P: Platform>(range: Range<P>) -> bool {
+/// Asks for the next slice of a round that is not done, as soon as may be.
+fn go_on<P: Platform>() {
+    let due = &root::<P>().decay_due;
+    // As in `expect`.
+    if due.fetch_or(0, Ordering::Release) == 0 {
+        let soon = P::now() | 1;
+        let _ = due.compare_exchange(0, soon, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// Makes a slice of a round if one is due, which gives back `most` slots at most; whether another one is to come.
+pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
     let due = &root::<P>().decay_due;
     // Relaxed: a look; the exchange checks it again.
     let time = due.load(Ordering::Relaxed);
@@ -56,36 +72,68 @@ pub(crate) fn tick<P: Platform>(range: Range<P>) -> bool {
         return true;
     }
     // Nothing is due any more: what becomes idle from here on, also behind the round's back, asks for the next one.
-    let left = round(range);
+    let outcome = slice(range, most);
     if late {
         due.store(0, Ordering::Relaxed);
     }
-    if left {
-        expect::<P>();
+    match outcome {
+        Slice::Cut => go_on::<P>(),
+        Slice::Last { left: true } => expect::<P>(),
+        Slice::Last { left: false } => return false,
     }
-    left
+    true
 }
 
-/// One round; whether something is still idle.
+/// What came of a slice.
+enum Slice {
+    /// The round goes on in the next one.
+    Cut,
+    /// The round is done; whether another one is needed.
+    Last { left: bool },
+}
+
+/// One slice of a round.
 #[cold]
-fn round<P: Platform>(range: Range<P>) -> bool {
-    let mut left = false;
-    while let Some(run) = retained::take_old::<P>() {
-        large::release(range, run);
-    }
-    left |= retained::age::<P>();
-    units::visit_claimed::<P, ()>(range, 0, u32::MAX, |unit| {
-        let superslab = range.superslab(unit);
-        let word = superslab.load();
-        if idle::has_idle(range, unit, word) {
-            if word.is_old() {
-                idle::shrink(range, unit, word);
-            } else {
-                superslab.update(|now| (now == word).then(|| now.old()));
-                left = true;
+fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
+    let mut most = most;
+    // Relaxed, here and below: a place to go on from. Another slice can be under way, if this one takes longer than an interval:
+    // what one of the two does not look at, the next round does.
+    let at = &root::<P>().decay_at;
+    let start = at.load(Ordering::Relaxed);
+    if start == 0 {
+        while let Some(run) = retained::take_old::<P>() {
+            most = most.saturating_sub(large::release_part(range, run, most));
+            if most == 0 {
+                return Slice::Cut;
             }
         }
+    }
+    // Invariant 2.
+    let mut left = start != 0;
+    left |= start == 0 && retained::age::<P>();
+    let mut next = 0;
+    units::visit_claimed(range, start, u32::MAX, |unit| {
+        if unit < start {
+            // Once around.
+            return Some(());
+        }
+        let superslab = range.superslab(unit);
+        let word = superslab.load();
+        if !idle::has_idle(range, unit, word) {
+            return None;
+        }
+        if !word.is_old() {
+            superslab.update(|now| (now == word).then(|| now.old()));
+            left = true;
+            return None;
+        }
+        if most == 0 {
+            next = unit;
+            return Some(());
+        }
+        most = most.saturating_sub(idle::shrink(range, unit, word));
         None
     });
-    left
+    at.store(next, Ordering::Relaxed);
+    if next != 0 { Slice::Cut } else { Slice::Last { left } }
 }

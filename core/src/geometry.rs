@@ -52,8 +52,13 @@ pub struct Geometry {
     pub refill_bytes: usize,
     /// So many slots may lie idle (free, with pages that were touched) before some go back to the system at once.
     pub idle_slots_max: i32,
-    /// A heap adds what it counts of slots to the common count when it is more than this.
+    /// A heap adds what it counts of slots to the common count when it is more than this,
     pub count_batch: u32,
+    /// or than its share of this: so much at most is counted by all heaps together and not known to the others.
+    pub count_hidden_max: u32,
+    /// Slots whose memory goes back in one call, at most, if the program did not ask for more: a longer round of decay
+    /// goes on in later calls.
+    pub slice_slots: u32,
     /// Milliseconds between two rounds of decay: idle memory goes back after one to two of them.
     pub decay_interval: u32,
     /// After so many slow paths a thread looks whether its heap is to be tidied: it is after each `decay_interval`.
@@ -91,6 +96,8 @@ impl Geometry {
         refill_bytes: 4096,
         idle_slots_max: 512,
         count_batch: 16,
+        count_hidden_max: 256,
+        slice_slots: 64,
         decay_interval: 250,
         tidy_slow_paths: 16,
     }
@@ -121,6 +128,8 @@ impl Geometry {
         refill_bytes: 128,
         idle_slots_max: 2,
         count_batch: 2,
+        count_hidden_max: 4,
+        slice_slots: 4,
         decay_interval: 250,
         tidy_slow_paths: 2,
     }

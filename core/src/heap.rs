@@ -90,6 +90,8 @@ pub struct Heap<P: Platform> {
     pub(crate) slow_paths_left: P::Plain<u32>,
     /// When the heap is to be tidied next; 0 for "not known yet".
     pub(crate) tidy_due: P::Plain<u32>,
+    /// The class where tidying goes on; 0 if it is done.
+    pub(crate) tidy_at: P::Plain<u32>,
     /// A bit for each class that was refilled since the heap was tidied last.
     pub(crate) used: [P::Plain<u64>; (CLASSES + 1).div_ceil(64)],
     /// Per class: the other half of the thread cache, see the module `cache`; the first block's address, or 0.

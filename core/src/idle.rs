@@ -45,30 +45,34 @@ pub(crate) fn is_too_much<P: Platform>() -> bool {
     idle > P::GEOMETRY.idle_slots_max.max(used / 8)
 }
 
-/// Gives back to the system what is idle in this SuperSlab, whose word was `seen`.
-pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWord) {
+/// Gives back to the system what is idle in this SuperSlab, whose word was `seen`; how many slots were tried.
+pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWord) -> u32 {
     if seen.free_slots() == P::GEOMETRY.all_slots() {
         retire(range, unit);
+        P::GEOMETRY.slabs_per_superslab
     } else {
-        purge(range, unit);
+        purge(range, unit)
     }
 }
 
 /// SuperSlabs that one sweep looks at.
 const SWEEP: u32 = 4;
 
-/// Too much lies idle: a few other SuperSlabs, each time the next ones, give up what is idle in them too. So idle memory
-/// shrinks with the memory in use, and not only where blocks come back.
-pub(crate) fn sweep<P: Platform>(range: Range<P>) {
+/// Too much lies idle: a few other SuperSlabs, each time the next ones, give up what is idle in them too, `most` slots at most.
+/// So idle memory shrinks with the memory in use, and not only where blocks come back.
+pub(crate) fn sweep<P: Platform>(range: Range<P>, most: u32) {
     // Relaxed: a place to go on from.
     let next = &root::<P>().sweep;
     let start = next.load(Ordering::Relaxed);
-    let mut last = start;
-    units::visit_claimed::<P, ()>(range, start, SWEEP, |unit| {
+    let (mut last, mut most) = (start, most);
+    units::visit_claimed(range, start, SWEEP, |unit| {
+        if most == 0 {
+            return Some(());
+        }
         last = unit + 1;
         let word = range.superslab(unit).load();
         if is_too_much::<P>() && has_idle(range, unit, word) {
-            shrink(range, unit, word);
+            most = most.saturating_sub(shrink(range, unit, word));
         }
         None
     });
@@ -106,8 +110,8 @@ fn retire<P: Platform>(range: Range<P>, unit: u32) {
     units::release(range, unit, 1);
 }
 
-/// Gives the pages of the slots that are idle in this SuperSlab back to the system.
-fn purge<P: Platform>(range: Range<P>, unit: u32) {
+/// Gives the pages of the slots that are idle in this SuperSlab back to the system; how many there were.
+fn purge<P: Platform>(range: Range<P>, unit: u32) -> u32 {
     let superslab = range.superslab(unit);
     let idle = |word: SuperSlabWord| {
         // Relaxed: a bit that changes meanwhile belongs to a slot that is not free, or then the exchange fails.
@@ -124,7 +128,7 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) {
     } else {
         superslab.update(take)
     };
-    let Some((old, new)) = taken else { return };
+    let Some((old, new)) = taken else { return 0 };
     let mine = old.free_slots() & !new.free_slots();
     let early = P::planted(Fault::OfferBeforePurge).then(|| pool::offer(range, unit, mine));
     let mut fresh = 0;
@@ -148,6 +152,7 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) {
         // Idle still: a SuperSlab whose other slots came back meanwhile, or pages that the system did not take.
         decay::expect::<P>();
     }
+    mine.count_ones()
 }
 
 /// The memory of these slots, which are ours, is fresh again.

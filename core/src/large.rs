@@ -88,7 +88,7 @@ pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
     }
     if early || keep && retained::keep::<P>(run) {
         decay::expect::<P>();
-        decay::tick(range);
+        decay::tick(range, P::GEOMETRY.slice_slots);
         return;
     }
     release(range, run);
@@ -112,6 +112,29 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
     if !early {
         units::release(range, first, count);
     }
+}
+
+/// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most` slots: then it is kept again, as
+/// old as it was. How many slots went back.
+pub(crate) fn release_part<P: Platform>(range: Range<P>, run: Run, most: u32) -> u32 {
+    let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
+    let superslab = range.superslab(run.first);
+    // Relaxed, here and below: the mapping is ours; `keep_old` publishes.
+    let bytes = superslab.bytes.load(Ordering::Relaxed);
+    if slots(bytes) <= most {
+        release(range, run);
+        return slots(bytes);
+    }
+    let left = bytes - ((most as usize) << P::GEOMETRY.slab_shift);
+    if budget::decommit::<P>(range.unit_start(run.first) + left, bytes - left) {
+        superslab.bytes.store(left, Ordering::Relaxed);
+        if retained::keep_old::<P>(run) {
+            return most;
+        }
+    }
+    // There is no place for it any more, or the system does not take it.
+    release(range, run);
+    slots(bytes)
 }
 
 /// Gives all kept mappings back to the system; whether there were any.

@@ -136,6 +136,7 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
             (offset_of!(Root<P>, free_heaps), "stack of free heaps"),
             (offset_of!(Root<P>, heaps_used), "heaps used"),
             (offset_of!(Root<P>, decay_due), "time of the next decay"),
+            (offset_of!(Root<P>, decay_at), "unit where decay goes on"),
             (offset_of!(Root<P>, slots), "slots in use and idle"),
             (offset_of!(Root<P>, sweep), "next unit to sweep"),
             (offset_of!(Root<P>, unit_hint), "unit hint"),
@@ -178,6 +179,7 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
         (offset_of!(Heap<P>, stack_link), "link of free heaps"),
         (offset_of!(Heap<P>, slow_paths_left), "slow paths until a look at the clock"),
         (offset_of!(Heap<P>, tidy_due), "time to tidy"),
+        (offset_of!(Heap<P>, tidy_at), "class where tidying goes on"),
         (offset_of!(Heap<P>, used), "classes in use, first word"),
         (offset_of!(Heap<P>, used) + 8, "classes in use, second word"),
     ];

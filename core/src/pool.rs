@@ -105,7 +105,7 @@ pub(crate) fn take_run<P: Platform>(
     {
         return Some(unit * slabs + slot);
     }
-    decay::tick(range);
+    decay::tick(range, P::GEOMETRY.slice_slots);
     let start = hint.map_or(0, |unit| unit + 1);
     let found = units::visit_claimed(range, start, P::GEOMETRY.run_probes, |unit| {
         take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
@@ -262,12 +262,12 @@ pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u3
     idle::count_given::<P>(slots.count_ones());
     let Some(new) = offer(range, unit, slots) else { return };
     if idle::is_too_much::<P>() {
-        idle::shrink(range, unit, new);
-        idle::sweep(range);
-    } else {
-        decay::expect::<P>();
+        let most = P::GEOMETRY.slice_slots;
+        idle::sweep(range, most.saturating_sub(idle::shrink(range, unit, new)));
     }
-    decay::tick(range);
+    // Also if too much lay idle: the rest of it does still.
+    decay::expect::<P>();
+    decay::tick(range, P::GEOMETRY.slice_slots);
 }
 
 /// Sets the bits of slots that are ours; the word after that.

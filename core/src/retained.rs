@@ -129,13 +129,22 @@ pub(crate) fn is_full_for<P: Platform>(count: usize) -> bool {
 
 /// Puts a mapping into the table; `false` if there is no place.
 pub(crate) fn keep<P: Platform>(run: Run) -> bool {
+    put::<P>(run, run.word())
+}
+
+/// Puts a mapping back into the table that was there in the last round of decay already; `false` if there is no place.
+pub(crate) fn keep_old<P: Platform>(run: Run) -> bool {
+    put::<P>(run, run.word() | OLD)
+}
+
+fn put<P: Platform>(run: Run, word: u64) -> bool {
     let bytes = &root::<P>().retained_bytes;
     // Relaxed: a count, raised first so that it is never below zero.
     bytes.fetch_add(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         // Release: pairs with `take_if`: our use of the memory is over.
         if entry.load(Ordering::Relaxed) == 0
-            && entry.compare_exchange(0, run.word(), Ordering::Release, Ordering::Relaxed).is_ok()
+            && entry.compare_exchange(0, word, Ordering::Release, Ordering::Relaxed).is_ok()
         {
             return true;
         }

@@ -22,18 +22,21 @@ pub struct Root<P: Platform> {
     pub(crate) free_heaps: IndexStack<P>,
     /// Heaps that were ever used; the ones above were not.
     pub(crate) heaps_used: P::AtomicU32,
-    /// When the next round of `decay` is due; 0 if none is needed.
+    /// When the next round of `decay`, or the next slice of one, is due; 0 if none is needed.
     pub(crate) decay_due: P::AtomicU32,
+    /// The unit from which on a round of `decay` that has begun goes on; 0 if the next slice begins a round.
+    pub(crate) decay_at: P::AtomicU32,
     /// Where `idle` sweeps next: a unit.
     pub(crate) sweep: P::AtomicU32,
-    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`.
-    pub(crate) slots: P::AtomicU64,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,
     /// Freed mappings that are kept; see the module `retained`.
     pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
     /// Bytes of these. May be off while threads are in the middle of changing it.
     pub(crate) retained_bytes: P::AtomicUsize,
+    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`. Not beside the words above, which
+    /// are seldom written and often read.
+    pub(crate) slots: P::AtomicU64,
     /// Committed bytes of units, and how many there may be (0 for any number); see `budget`.
     pub(crate) committed: P::AtomicUsize,
     pub(crate) limit: P::AtomicUsize,

@@ -146,6 +146,6 @@ pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
         }
     }
     for class in 1..=classes {
-        cache::give_up_class(range, heap, class);
+        cache::give_up_class(range, heap, class, u32::MAX);
     }
 }
