@@ -5,7 +5,7 @@
 //! | `survey SCHEDULES` | for each search and scenario `reached SEARCH SCENARIO CHANGE:SCHEDULES ...`, then `done` |
 //! | `try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...` | `killed HOW` or `survived` |
 //!
-//! Behind the first search stand the misuses, which no scenario has (`hak_sim::misuses`).
+//! Behind the first search stand the misuses and the promises, which no scenario has (`hak_sim::misuses`, `hak_sim::promises`).
 //!
 //! A change may loop for ever without an access: a second thread ends the process then, with the code [`HANGS`].
 
@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use hak_core::mutation;
 use hak_sim::events::Events;
-use hak_sim::misuses;
 use hak_sim::scenario::{SCENARIOS, Scenario};
 use hak_sim::settings::{GeometryName, MemoryModel, Settings, StrategyName};
 use hak_sim::simulation::{Extras, Simulator};
+use hak_sim::{misuses, promises};
 
 /// The exit code of a process in which a schedule does not end.
 const HANGS: i32 = 42;
@@ -128,7 +128,7 @@ fn attempt<'a>(
 ) -> String {
     for (number, search) in searches.enumerate() {
         if number == 1
-            && let Some(killed) = misuses(change)
+            && let Some(killed) = misuses_and_promises(change)
         {
             return killed;
         }
@@ -156,15 +156,18 @@ fn attempt<'a>(
     "survived".to_owned()
 }
 
-/// Whether a misuse is not answered as it has to be.
-fn misuses(change: u32) -> Option<String> {
-    [GeometryName::Tiny, GeometryName::Wide, GeometryName::Production].into_iter().find_map(
-        |geometry| {
-            mutation::set(change);
-            let found = misuses::unnoticed(geometry).expect("memory for a world");
-            mutation::set(0);
+/// Whether a misuse is not answered as it has to be, or a promise not kept.
+fn misuses_and_promises(change: u32) -> Option<String> {
+    let geometries = [GeometryName::Tiny, GeometryName::Wide, GeometryName::Production];
+    geometries.into_iter().find_map(|geometry| {
+        let said = |what: &str, found: Option<String>| {
             DONE.fetch_add(1, Ordering::Relaxed);
-            found.map(|found| format!("killed misuses in {}: {found}", geometry.name()))
-        },
-    )
+            found.map(|found| format!("killed {what} in {}: {found}", geometry.name()))
+        };
+        mutation::set(change);
+        let found = said("misuses", misuses::unnoticed(geometry).expect("memory for a world"))
+            .or_else(|| said("promises", promises::broken(geometry).expect("memory for a world")));
+        mutation::set(0);
+        found
+    })
 }

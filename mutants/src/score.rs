@@ -41,7 +41,8 @@ const SURVEY: u64 = 120;
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// An oracle noticed: search, scenario, schedule and oracle; or a misuse was not answered as it has to be.
+    /// An oracle noticed: search, scenario, schedule and oracle; or a misuse was not answered as it has to be, or a
+    /// promise not kept.
     Killed(String),
     /// A schedule did not end.
     Hangs,

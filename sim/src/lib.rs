@@ -34,6 +34,7 @@ pub mod notation;
 pub mod oracle;
 pub mod picture;
 pub mod program;
+pub mod promises;
 pub mod protocols;
 pub mod prove;
 pub mod report;
