@@ -354,7 +354,6 @@ fn b1_idle_memory_is_bounded_for_the_process() {
 }
 
 #[test]
-#[ignore = "row B2: not mended yet"]
 fn b2_no_call_pauses_for_the_sake_of_others() {
     let _alone = alone();
     eprint!("{}", right(&mut command("latency.c", &["1024"])));

@@ -420,7 +420,6 @@ fn java_compiles_and_collects() {
 
 /// Its own reservations are some gigabytes.
 #[test]
-#[ignore = "row A6: not mended yet"]
 fn java_lives_within_a_limited_address_space() {
     java(|command| limited_to(command, 8 << 30));
 }
