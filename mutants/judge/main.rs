@@ -98,6 +98,8 @@ fn violation(simulator: &mut Simulator, settings: &Settings) -> Option<&'static 
 
 fn survey(simulator: &mut Simulator, schedules: &str) -> String {
     let schedules = schedules.parse().expect("a number");
+    let broken = misuses_and_promises(0);
+    assert!(broken.is_none(), "the core as it is: {broken:?}");
     let mut reached = [0; mutation::COUNT + 1];
     for search in ["tiny", "wide", "production"] {
         for (number, scenario) in SCENARIOS.iter().enumerate() {
