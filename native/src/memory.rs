@@ -52,7 +52,7 @@
 //! Nothing here allocates, and nothing here changes `errno` (see [`crate::errno`]).
 
 use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hak_core::range::Range;
 use hak_core::{Extension, Platform, inspect};
@@ -84,11 +84,12 @@ const UNIT: usize = Native::GEOMETRY.unit_size();
 
 const PAGE: usize = Native::GEOMETRY.page_size;
 
-/// See [`hak_core::Platform::units_planned`]: room for eight times the memory of the machine; but where the address space is limited no
+/// See [`hak_core::Platform::units_planned`]: room for eight times the memory of the machine, and for a TiB of what
+/// programs ask for and never touch; but where the address space is limited no
 /// more than that the tables are a small part of it.
 pub(crate) fn units_planned() -> usize {
     let most = address_space_limit().saturating_mul(16);
-    let bytes = memory_of_machine().saturating_mul(8).max(64 << 30).min(most);
+    let bytes = memory_of_machine().saturating_mul(8).max(1 << 40).min(most);
     bytes.div_ceil(UNIT).next_power_of_two()
 }
 
@@ -210,7 +211,48 @@ fn map_at(_start: usize, _bytes: usize) -> Extension {
 
 /// See [`hak_core::Platform::ensure`].
 pub(crate) fn ensure(start: *mut u8, bytes: usize) -> bool {
-    errno::kept(|| give_access(start, bytes))
+    errno::kept(|| {
+        #[cfg(target_os = "linux")]
+        return give_access(start, bytes) || map_lacking(start, bytes);
+        #[cfg(not(target_os = "linux"))]
+        give_access(start, bytes)
+    })
+}
+
+/// Maps fresh accessible pages over those of a range that are not accessible, where a sandbox refuses to change access. One thread at a
+/// time: others are refused meanwhile. Changes `errno`.
+#[cfg(target_os = "linux")]
+#[cold]
+fn map_lacking(start: *mut u8, bytes: usize) -> bool {
+    static BUSY: AtomicBool = AtomicBool::new(false);
+    // SAFETY: the C library's own word of the running thread.
+    if unsafe { *errno::location() } == libc::ENOMEM || BUSY.swap(true, Ordering::Acquire) {
+        return false;
+    }
+    let done = (0..bytes).step_by(PAGE).map(|offset| start.wrapping_add(offset)).all(|page| {
+        let fixed = MAP_RESERVED | libc::MAP_FIXED;
+        // SAFETY: the page lies in a mapping that `reserve` made, and has no contents, since nobody can have written any.
+        is_accessible(page)
+            || unsafe {
+                libc::mmap(page.cast(), PAGE, PROT_READ | PROT_WRITE, fixed, -1, 0) != MAP_FAILED
+            }
+    });
+    // Release: pairs with the exchange above: one thread after the other.
+    BUSY.store(false, Ordering::Release);
+    done
+}
+
+/// Whether a page can be read, as a system call says that nearly every sandbox allows: it looks whether a word has some value.
+#[cfg(target_os = "linux")]
+fn is_accessible(page: *mut u8) -> bool {
+    let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the system only reads the word, if it can, and waits for no time.
+    let answer = unsafe {
+        let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+        libc::syscall(libc::SYS_futex, page, wait, 0, &raw const no_time)
+    };
+    // SAFETY: the C library's own word of the running thread.
+    answer == 0 || unsafe { matches!(*errno::location(), libc::EAGAIN | libc::ETIMEDOUT) }
 }
 
 /// See [`hak_core::Platform::commit`], and this module's documentation for the rounding. Where the system counts
@@ -281,7 +323,7 @@ pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
         if relocation::replace(start, bytes) {
             return true;
         }
-        forget(start, bytes)
+        bytes >= UNCOUNTED_MIN && map_reserved(start, bytes) || forget(start, bytes)
     });
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made: what
@@ -290,6 +332,25 @@ pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
         let fixed = MAP_RESERVED | libc::MAP_FIXED;
         libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED
     });
+}
+
+/// From so many bytes on, what goes back is made inaccessible: the system counts accessible memory, touched or not, and may refuse
+/// others then. It costs two mappings.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNCOUNTED_MIN: usize = 64 << 20;
+
+/// Maps fresh inaccessible pages over a range, up to the end of its last unit, which is the caller's. Changes `errno`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn map_reserved(start: *mut u8, bytes: usize) -> bool {
+    let bytes = (start.addr() + bytes).next_multiple_of(UNIT) - start.addr();
+    let fixed = MAP_RESERVED | libc::MAP_FIXED;
+    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made: what
+    // `MAP_FIXED` replaces is the caller's.
+    let done = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED };
+    if done {
+        avoid_huge_pages(start, bytes);
+    }
+    done
 }
 
 /// Makes the contents of a range zero, and gives its memory back if the system takes it. `false` if there is none, so that there

@@ -135,7 +135,6 @@ fn a5_the_thread_in_the_background_has_room_for_thread_local_variables() {
 }
 
 #[test]
-#[ignore = "row A6: not mended yet"]
 fn a6_others_have_at_least_half_of_a_limited_address_space() {
     for mib in [64, 128, 250, 700, 2_000, 8_400] {
         let mib_text = mib.to_string();
@@ -146,14 +145,12 @@ fn a6_others_have_at_least_half_of_a_limited_address_space() {
 }
 
 #[test]
-#[ignore = "row A6: not mended yet"]
 fn a6_a_program_may_limit_its_address_space_later() {
     right(&mut command("limit_later.c", &[]));
     right(&mut command("as_limit.c", &["self", "4000"]));
 }
 
 #[test]
-#[ignore = "row A7: not mended yet"]
 fn a7_data_is_what_is_used() {
     right(&mut command("data_limit.c", &[]));
     let data = |command: &mut Command| numbers(&right(command))[0];
@@ -163,7 +160,6 @@ fn a7_data_is_what_is_used() {
 }
 
 #[test]
-#[ignore = "row A7: not mended yet"]
 fn a7_a_process_may_lock_its_memory() {
     for what in ["f", "1f", "cf", "1cf", "cfo", "1cfo"] {
         right(&mut command("mlock.c", &[what]));
@@ -171,7 +167,6 @@ fn a7_a_process_may_lock_its_memory() {
 }
 
 #[test]
-#[ignore = "row A7: not mended yet"]
 fn a7_a_core_file_is_as_large_as_without() {
     let _alone = alone();
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
@@ -195,13 +190,11 @@ fn a7_a_core_file_is_as_large_as_without() {
 }
 
 #[test]
-#[ignore = "row A8: not mended yet"]
 fn a8_small_requests_live_on_when_a_huge_one_does_not_fit() {
     right(&mut command("capacity.c", &[]));
 }
 
 #[test]
-#[ignore = "row A8: not mended yet"]
 fn a8_threads_without_a_heap_allocate_where_the_system_has_so_many() {
     let _alone = alone();
     right(&mut command("many_threads.c", &["33000"]));
@@ -371,7 +364,6 @@ fn b3_idle_memory_goes_back_while_the_program_calls() {
 }
 
 #[test]
-#[ignore = "row B4: not mended yet"]
 fn b4_aligned_mappings_do_not_use_up_the_systems() {
     let _alone = alone();
     right(&mut command("memalign_maps.c", &[]));
@@ -393,7 +385,6 @@ fn b6_strings_of_several_threads_take_no_more_than_without() {
 }
 
 #[test]
-#[ignore = "row B7: not mended yet"]
 fn b7_what_the_system_would_refuse_is_refused() {
     eprint!("{}", right(&mut command("absurd.c", &[])));
 }
