@@ -61,9 +61,10 @@ int main(int count, char **arguments) {
         CHECK(before.sa_flags & SA_SIGINFO);
         touch(0x10);
     } else if (!strcmp(how, "freed")) {
-        /* The address lies in memory of hak that was given back or never used. */
-        char *large = keep(malloc(50 << 20));
-        touch((uintptr_t)large + (400ul << 20));
+        /* The address lies in memory of hak that was given back or never used: some units behind the first one. */
+        char *small = keep(malloc(100));
+        CHECK(hak_owns(small + (8 << 20)));
+        touch((uintptr_t)small + (8 << 20));
     } else if (!strcmp(how, "overflow")) {
         static char other_stack[8192];
         stack_t stack = {.ss_sp = other_stack, .ss_size = sizeof other_stack};
