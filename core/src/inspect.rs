@@ -292,11 +292,51 @@ pub fn caches<P: Platform>(
             let (cache, reserve) = (heap.bin(class).cache.get(), heap.reserve(class).get());
             let in_reserve = heap.in_reserve(class);
             let cached = heap.cached(class) - in_reserve;
-            walk::<P>(range, cache, cached, Home::Cache(index), visit)?;
-            walk::<P>(range, reserve, in_reserve, Home::Cache(index), visit)?;
+            for (first, expected) in [(cache, cached), (reserve, in_reserve)] {
+                let found = walk::<P>(range, first, expected, Home::Cache(index), visit)?;
+                if found != expected {
+                    return Err(BrokenList { home: Home::Cache(index), address: first });
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Looks whether the lists of this heap's thread cache are as long as their rooms say. To be called for the running
+/// thread's heap, or at rest.
+///
+/// # Errors
+/// One of them is not.
+pub fn cache<P: Platform>(heap: *mut Heap<P>) -> Result<(), BrokenList> {
+    let Some(owner) = heap_owner(heap) else { return Ok(()) };
+    let heap = crate::thread::as_ref(heap);
+    let home = Home::Cache(OwnerId(owner).heap().unwrap_or(0));
+    for class in 1..=classes::<P>() {
+        let (first, reserve) = (heap.bin(class).cache.get(), heap.reserve(class).get());
+        let in_reserve = heap.in_reserve(class);
+        let cached = heap.cached(class) - in_reserve;
+        for (first, expected) in [(first, cached), (reserve, in_reserve)] {
+            let found = walk::<P>(heap.range(), first, expected, home, &mut |_, _| {})?;
+            if found != expected {
+                return Err(BrokenList { home, address: first });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first heap that has no thread and has counted slots which it did not add to the common count.
+pub fn stranded_counts<P: Platform>(range: Range<P>) -> Option<u32> {
+    (0..heaps_used::<P>()).find(|&index| {
+        let heap = crate::thread::as_ref(range.heap(index));
+        heap.id.get() == 0 && heap.counts.peek() != Slots::default()
+    })
+}
+
+/// When the next round of decay is due; `None` if none is to come.
+pub fn round_due<P: Platform>() -> Option<u32> {
+    Some(root::<P>().decay_due.load(Ordering::Relaxed)).filter(|due| *due != 0)
 }
 
 /// The slabs of a SuperSlab that are in the directory of abandoned slabs, a bit each.

@@ -9,10 +9,13 @@
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 
+use hak_core::count::Slots;
+use hak_core::inspect;
+use hak_core::range::Range;
 use hak_core::{Allocator, Atomic, Ordering};
 
 use crate::interpreter::{Side, deliver, run_operation};
-use crate::oracle::accounting::{self, ACCOUNTING, OUT_OF_MEMORY};
+use crate::oracle::accounting::{self, ACCOUNTING, OUT_OF_MEMORY, PAUSE};
 use crate::oracle::room::{Request, room};
 use crate::oracle::secret::{self, SECRET};
 use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, user};
@@ -111,6 +114,51 @@ pub enum Operation {
     Exit,
 }
 
+/// What an operation is called where it counts only what kind it is.
+pub const KINDS: [&str; 14] = [
+    "allocate",
+    "free",
+    "reallocate",
+    "replace",
+    "take",
+    "copy",
+    "swap",
+    "wait",
+    "collect",
+    "tick",
+    "limit",
+    "measure",
+    "end",
+    "exit",
+];
+
+impl Operation {
+    /// Its place in [`KINDS`].
+    pub const fn kind(&self) -> usize {
+        match self {
+            Operation::Allocate { .. } => 0,
+            Operation::Free { .. } => 1,
+            Operation::Reallocate { .. } => 2,
+            Operation::Replace { .. } => 3,
+            Operation::Take { .. } => 4,
+            Operation::Copy { .. } => 5,
+            Operation::Swap { .. } => 6,
+            Operation::Wait => 7,
+            Operation::Collect => 8,
+            Operation::Tick => 9,
+            Operation::Limit { .. } => 10,
+            Operation::Measure { .. } => 11,
+            Operation::End => 12,
+            Operation::Exit => 13,
+        }
+    }
+
+    /// Whether the thread cache is given up.
+    const fn hands_over(&self) -> bool {
+        matches!(self, Operation::Collect | Operation::End | Operation::Exit)
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -170,16 +218,44 @@ pub fn run_thread<G: WorldGeometry>(operations: &[Operation], thread: usize) {
         user::operation();
         // What a thread knows lies in its registers, and those in the arena.
         user::at_rest();
+        if operation.hands_over() {
+            check_cache::<G>();
+        }
         run_operation(&mut Simulated::<G>(thread, PhantomData), operation);
+        check_pause(operation, user::operation_ends(operation.kind()));
     }
     user::operation();
     user::at_rest();
+    check_cache::<G>();
     Allocator::<Sim<G>>::thread_exit();
 }
 
+/// No operation but those that give everything up takes more steps. The most that searches have seen are 222 in the tiny
+/// geometry, 444 in the wide one and 216 in the production one; what others do costs attempts more.
+const PAUSE_MAX: u32 = 1_000;
+
+/// An operation is not interrupted for long by what the allocator does beside it.
+fn check_pause(operation: &Operation, steps: u32) {
+    if steps > PAUSE_MAX && !operation.hands_over() {
+        user::fail(PAUSE, format!("{operation} took {steps} steps of its thread"));
+    }
+}
+
+/// The lists of the running thread's cache are as long as the allocator believes.
+fn check_cache<G: WorldGeometry>() {
+    let heap = <Sim<G> as hak_core::Platform>::thread_heap();
+    if let Err(broken) = user::look(|_| inspect::cache(heap)) {
+        user::fail(
+            ACCOUNTING,
+            format!("the thread cache is not as long as its room says: {broken:?}"),
+        );
+    }
+}
+
 /// Audits the allocator at rest, frees everything that any thread or mailbox still holds, gives the memory back, and
-/// audits again. To be called inside the fiber that begins after all others.
-pub fn run_epilogue<G: WorldGeometry>() {
+/// audits again. It goes back by decay alone, if that is asked for, or else at once. To be called inside the fiber that
+/// begins after all others.
+pub fn run_epilogue<G: WorldGeometry>(by_decay: bool) {
     audit::<G>(false);
     for mailbox in 0..MAILBOXES {
         user::operation();
@@ -195,9 +271,39 @@ pub fn run_epilogue<G: WorldGeometry>() {
         }
     }
     user::operation();
-    Allocator::<Sim<G>>::collect();
-    Allocator::<Sim<G>>::thread_exit();
+    if by_decay {
+        // The thread cache is as full as it gets.
+        audit::<G>(false);
+        Allocator::<Sim<G>>::thread_exit();
+        decay::<G>();
+    } else {
+        Allocator::<Sim<G>>::collect();
+        Allocator::<Sim<G>>::thread_exit();
+    }
     audit::<G>(true);
+}
+
+/// So many rounds of decay in which nothing else happens give everything back that is idle, and as many more as the system
+/// has refused calls.
+const ROUNDS_MAX: u32 = 4;
+
+/// Lets time pass and looks whether a round is due, until none is to come.
+fn decay<G: WorldGeometry>() {
+    let mut rounds = 0;
+    loop {
+        Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1);
+        if !Allocator::<Sim<G>>::tick() {
+            return;
+        }
+        rounds += 1;
+        let most = ROUNDS_MAX + user::refused_by_all();
+        if rounds > most {
+            user::fail(
+                ACCOUNTING,
+                format!("memory still lies idle after {rounds} rounds of decay"),
+            );
+        }
+    }
 }
 
 /// A simulated thread, by number, as the interpreter sees it: its words lie in the user area, and a block is its address.
@@ -354,7 +460,39 @@ fn check_secret<G: WorldGeometry>(block: *mut u8, size: usize) {
 
 /// Walks the allocator at rest.
 fn audit<G: WorldGeometry>(all_freed: bool) {
-    if let Err(message) = user::look(|held| accounting::audit::<Sim<G>>(held, all_freed)) {
+    let refused = user::refused_by_all();
+    let audited = user::look(|held| {
+        accounting::audit::<Sim<G>>(held, all_freed)?;
+        check_pages::<G>()?;
+        if refused == 0 { check_idle::<G>() } else { Ok(()) }
+    });
+    if let Err(message) = audited {
         user::fail(ACCOUNTING, message);
     }
+}
+
+/// What is counted as committed is what the system has committed.
+fn check_pages<G: WorldGeometry>() -> Result<(), String> {
+    let Some(range) = Range::<Sim<G>>::get() else { return Ok(()) };
+    let (counted, found) =
+        (inspect::committed::<Sim<G>>(), user::committed_bytes(range.base(), range.bytes()));
+    if counted == found {
+        return Ok(());
+    }
+    Err(format!("{counted} bytes are counted as committed, {found} are"))
+}
+
+/// No more slots lie idle than may.
+fn check_idle<G: WorldGeometry>() -> Result<(), String> {
+    let Slots { used, idle } = inspect::slots::<Sim<G>>();
+    let most = G::GEOMETRY.idle_slots_max.max(used / 8) + idle_slack::<G>();
+    if idle <= most {
+        return Ok(());
+    }
+    Err(format!("{idle} slots lie idle, of which {most} may"))
+}
+
+/// What threads do not know of each other: each counts so many slots for itself.
+fn idle_slack<G: WorldGeometry>() -> i32 {
+    (inspect::heaps_used::<Sim<G>>() * G::GEOMETRY.count_batch) as i32
 }

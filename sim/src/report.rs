@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::explain;
 use crate::oracle::ORACLES;
 use crate::oracle::slabs::{Change, Counts, Transition};
-use crate::program::Operation;
-use crate::runtime::{End, Violation};
+use crate::program::{KINDS, Operation};
+use crate::runtime::{End, OPERATION_KINDS_MAX, Violation};
 use crate::shrink::Shrunk;
 use crate::simulation::{Incidents, Report};
 
@@ -65,6 +65,24 @@ pub fn counts_text(counts: &Counts) -> String {
         counted(counts.large, "large block", "large blocks")
     );
     format!("  {}\n  {}", folded(&slabs, 2, 4), folded(&others, 2, 4))
+}
+
+/// The most steps of an operation, by kind.
+pub fn longest_text(longest: &[u32; OPERATION_KINDS_MAX]) -> String {
+    let kinds = KINDS.iter().zip(longest).filter(|(_, steps)| **steps > 0);
+    let parts: Vec<_> =
+        kinds.map(|(kind, steps)| format!("{kind} {}", grouped((*steps).into()))).collect();
+    format!("longest operations in steps: {}", parts.join(", "))
+}
+
+/// The same for programs.
+pub fn longest_value(longest: &[u32; OPERATION_KINDS_MAX]) -> Value {
+    KINDS
+        .iter()
+        .zip(longest)
+        .map(|(kind, steps)| ((*kind).to_owned(), json!(steps)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// What happened beside the interleaving; `None` if nothing did.
@@ -269,6 +287,7 @@ pub fn value(report: &Report, commit: &str) -> Value {
         "choices": report.choices,
         "switches": report.switches,
         "plain_accesses": report.plain_accesses,
+        "longest_operations": longest_value(&report.longest_operations),
         "incidents": incidents_value(&report.incidents),
         "digest": format!("{:016x}", report.digest),
         "transitions": {

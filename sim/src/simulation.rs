@@ -16,8 +16,9 @@ use crate::oracle::slabs::{Counts, SlabObserver, Transition};
 use crate::program::{self, Program, USER_BYTES};
 use crate::prove::{self, Proof, Step, Way};
 use crate::runtime::{
-    Access, Body, CLOCK_BYTES, Choice, ChoicePoint, Chooser, End, Plan, Production, Run, Sim,
-    Start, THREADS_MAX, ThreadId, Tiny, Violation, Wide, World, WorldConfig, WorldGeometry,
+    Access, Body, CLOCK_BYTES, Choice, ChoicePoint, Chooser, End, OPERATION_KINDS_MAX, Plan,
+    Production, Run, Sim, Start, THREADS_MAX, ThreadId, Tiny, Violation, Wide, World, WorldConfig,
+    WorldGeometry,
 };
 use crate::settings::{GeometryName, Settings};
 use crate::states::States;
@@ -45,6 +46,8 @@ pub struct Report {
     pub operations_begun: [u32; THREADS_MAX],
     /// Steps of each thread.
     pub thread_steps: [u32; THREADS_MAX],
+    /// The most steps of an operation, by kind: see [`program::KINDS`].
+    pub longest_operations: [u32; OPERATION_KINDS_MAX],
     /// What happened beside the interleaving.
     pub incidents: Incidents,
     /// How often each step of the lifecycle was seen.
@@ -268,7 +271,8 @@ fn run_in<G: WorldGeometry>(
         .enumerate()
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
-    let epilogue = || program::run_epilogue::<G>();
+    let by_decay = settings.schedule % 2 == 1;
+    let epilogue = || program::run_epilogue::<G>(by_decay);
     let bodies = bodies(settings, &threads, &epilogue);
     let plan = plan(settings, &program);
     let run = match drive {
@@ -336,7 +340,8 @@ pub(crate) fn with_bodies<G: WorldGeometry, R>(
         .enumerate()
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
-    let epilogue = || program::run_epilogue::<G>();
+    let by_decay = settings.schedule % 2 == 1;
+    let epilogue = || program::run_epilogue::<G>(by_decay);
     let bodies = bodies(settings, &threads, &epilogue);
     lead(&plan(settings, &program), &bodies)
 }
@@ -428,6 +433,7 @@ fn report<G: WorldGeometry>(
         plain_accesses: run.plain_accesses,
         operations_begun: run.operations,
         thread_steps: run.thread_steps,
+        longest_operations: run.longest,
         incidents: Incidents {
             refused: u64::from(run.refused),
             spurious: u64::from(run.spurious),

@@ -56,6 +56,7 @@ pub(super) fn text(
         grouped((totals.steps as f64 / seconds) as u64)
     ));
     let _ = writeln!(text, "{}", report::counts_text(&totals.counts));
+    let _ = writeln!(text, "  {}", folded(&report::longest_text(&totals.longest_operations), 2, 4));
     if let Some(incidents) = report::incidents_text(&totals.incidents) {
         let _ = writeln!(text, "  {}", folded(&incidents, 2, 4));
     }
@@ -234,6 +235,7 @@ pub(super) fn value(
         "switches": totals.switches,
         "plain_accesses": totals.plain_accesses,
         "longest": totals.longest,
+        "longest_operations": report::longest_value(&totals.longest_operations),
         "remote_frees": totals.counts.remote_frees,
         "superslabs_retired": totals.counts.retired,
         "incidents": report::incidents_value(&totals.incidents),

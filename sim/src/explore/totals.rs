@@ -1,6 +1,7 @@
 //! What a search adds up.
 
 use crate::oracle::slabs::Counts;
+use crate::runtime::OPERATION_KINDS_MAX;
 use crate::simulation::{Incidents, Report};
 
 /// Sums over schedules. Those of the parts of a search add up to those of the whole.
@@ -20,6 +21,8 @@ pub struct Totals {
     pub operations: u64,
     /// The steps of the longest run.
     pub longest: u64,
+    /// The most steps of an operation, by kind.
+    pub longest_operations: [u32; OPERATION_KINDS_MAX],
     /// The lifecycle's steps.
     pub counts: Counts,
     /// What happened beside the interleaving.
@@ -45,6 +48,7 @@ impl Totals {
             plain_accesses: report.plain_accesses,
             operations: report.operations,
             longest: report.steps,
+            longest_operations: report.longest_operations,
             counts: report.counts,
             incidents: report.incidents,
             without_switches: u64::from(report.switches < report.settings.threads as u64),
@@ -62,6 +66,9 @@ impl Totals {
         self.plain_accesses += other.plain_accesses;
         self.operations += other.operations;
         self.longest = self.longest.max(other.longest);
+        for (longest, other) in self.longest_operations.iter_mut().zip(other.longest_operations) {
+            *longest = (*longest).max(other);
+        }
         self.counts.add(&other.counts);
         self.incidents.refused += other.incidents.refused;
         self.incidents.spurious += other.incidents.spurious;

@@ -13,7 +13,9 @@
 //! 6. An address outside of the range is nobody's.
 //! 7. What lies idle has a round of decay to come, in which it goes back.
 //! 8. What is counted of slots in use and idle is what there is.
-//! 9. When everything was freed and collected, no unit is in use: the memory has gone back.
+//! 9. What is counted as committed, and as kept, is what the units say; no heap without a thread has counts of its own.
+//! 10. The next round of decay is at most an interval away.
+//! 11. When everything was freed and collected, no unit is in use: the memory has gone back.
 
 use std::collections::HashMap;
 use std::ptr::without_provenance;
@@ -30,6 +32,9 @@ use hak_core::{Allocator, Platform};
 pub const ACCOUNTING: &str = "accounting";
 /// Memory was refused although the system refused nothing.
 pub const OUT_OF_MEMORY: &str = "out-of-memory";
+
+/// An operation took too many steps.
+pub const PAUSE: &str = "pause";
 
 /// Walks everything. `live` are the blocks that the program holds, address and bytes; with `all_freed`, memory must have
 /// gone back.
@@ -55,6 +60,8 @@ pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<()
     audit.check_directory()?;
     audit.check_slabs()?;
     audit.check_counts()?;
+    audit.check_memory()?;
+    check_due::<P>()?;
     audit.check_units(all_freed)
 }
 
@@ -77,6 +84,16 @@ fn check_lookup<P: Platform>(range: Range<P>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The next round of decay does not lie further away than an interval.
+fn check_due<P: Platform>() -> Result<(), String> {
+    let Some(due) = inspect::round_due::<P>() else { return Ok(()) };
+    let left = due.wrapping_sub(P::now()) as i32;
+    if left <= P::GEOMETRY.decay_interval as i32 + 1 {
+        return Ok(());
+    }
+    Err(format!("the next round of decay is {left} milliseconds away"))
 }
 
 /// A SuperSlab that says that it is on the stack of available ones is there once, and no other one is.
@@ -365,6 +382,41 @@ impl<P: Platform> Audit<P> {
             "{} slots are counted as used and {} as idle; there are {} and {}",
             counted.used, counted.idle, found.used, found.idle
         ))
+    }
+
+    /// What is counted of memory is what there is.
+    fn check_memory(&self) -> Result<(), String> {
+        let (mut committed, mut kept) = (0, 0);
+        for unit in &self.units {
+            committed += match unit.word.usage() {
+                Use::Shared | Use::Retired => P::GEOMETRY.unit_size(),
+                Use::Large | Use::Retained => unit.bytes,
+                Use::Free => unit.leftover,
+            };
+            if unit.kept {
+                kept += unit.run as usize * P::GEOMETRY.unit_size();
+            }
+        }
+        if inspect::committed::<P>() != committed {
+            // What the system did not take back may lie in units in which no use ever began.
+            let mut index = 0;
+            inspect::units(self.range, |unit| {
+                committed += if index < self.units.len() { 0 } else { unit.leftover };
+                index += 1;
+            });
+        }
+        for (what, counted, found) in [
+            ("committed", inspect::committed::<P>(), committed),
+            ("kept", inspect::retained_bytes::<P>(), kept),
+        ] {
+            if counted != found {
+                return Err(format!("{counted} bytes are counted as {what}, there are {found}"));
+            }
+        }
+        match inspect::stranded_counts(self.range) {
+            Some(heap) => Err(format!("heap {heap} has no thread and counts of its own")),
+            None => Ok(()),
+        }
     }
 
     fn check_mask(&self, unit: &UnitPicture) -> Result<(), String> {

@@ -34,6 +34,7 @@ pub const ORACLES: &[(&str, &str)] = &[
         accounting::OUT_OF_MEMORY,
         "null is the answer only where no room was left, or the system refused it",
     ),
+    (accounting::PAUSE, "an operation takes a bounded number of steps"),
     ("progress", "the run ends within its bound of steps, and not in spinning alone"),
     ("assertion", "no assertion of the core fails"),
     ("misuse", "a correct program is never accused"),

@@ -17,6 +17,9 @@ use super::world::Start;
 /// So often all threads may spin in vain.
 pub(crate) const SPIN_ROUNDS_MAX: u32 = 256;
 
+/// So many kinds of operations a program may tell apart.
+pub const OPERATION_KINDS_MAX: usize = 16;
+
 /// The scheduler's state.
 #[derive(Clone, Copy)]
 pub(crate) struct Control {
@@ -55,6 +58,10 @@ pub(crate) struct Control {
     pub(crate) lent: [u32; THREADS_MAX],
     /// Writes to shared words of the allocator, and system calls, by each thread.
     pub(crate) writes: [u32; THREADS_MAX],
+    /// The step of each thread at which its last operation ended.
+    pub(crate) operation_at: [u32; THREADS_MAX],
+    /// The most steps of an operation, by kind.
+    pub(crate) longest: [u32; OPERATION_KINDS_MAX],
     /// Whether a limit was set in this run.
     pub(crate) limited: bool,
     /// The last step at which each thread was refused memory, or a release of it; and at which it gave some back.
@@ -104,6 +111,8 @@ impl Control {
             refused: [0; THREADS_MAX],
             spurious: 0,
             lent: [0; THREADS_MAX],
+            operation_at: [0; THREADS_MAX],
+            longest: [0; OPERATION_KINDS_MAX],
             limited: false,
             writes: [0; THREADS_MAX],
             denied_at: [0; THREADS_MAX],

@@ -63,6 +63,7 @@ mod world;
 pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
 pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern, Written};
 pub use chooser::{Choice, ChoicePoint, Chooser};
+pub use control::OPERATION_KINDS_MAX;
 pub use digest::Digest;
 pub use director::{Allowance, Answers};
 pub use footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};

@@ -25,6 +25,33 @@ pub fn operation() {
     control.operations[control.current] += 1;
 }
 
+/// The operation that the running thread began last has ended; it was of this kind. How many steps it took.
+pub fn operation_ends(kind: usize) -> u32 {
+    let engine = simulated();
+    // SAFETY: in simulated code of this engine's world.
+    let control = unsafe { &mut borrow(engine).control };
+    let me = control.current;
+    let steps = control.steps[me] - control.operation_at[me];
+    control.longest[kind] = control.longest[kind].max(steps);
+    control.operation_at[me] = control.steps[me];
+    steps
+}
+
+/// How many system calls of all threads were refused so far.
+pub fn refused_by_all() -> u32 {
+    // SAFETY: in simulated code of this engine's world.
+    unsafe { &borrow(simulated()).control }.refused.iter().sum()
+}
+
+/// How many bytes of this range are committed. To be called while the world is looked at: see [`look`].
+pub fn committed_bytes(start: usize, bytes: usize) -> usize {
+    // SAFETY: the engine is alive while it is current, and nothing runs while somebody looks.
+    let here = unsafe { borrow(current::world()) };
+    let first = here.arena.offset_of(start) >> here.pages.shift;
+    let committed = |index: &usize| here.pages.is_committed(index << here.pages.shift);
+    (first..first + (bytes >> here.pages.shift)).filter(committed).count() << here.pages.shift
+}
+
 /// The running thread remembers nothing but what lies in the arena and how many operations it has begun: its local state
 /// is the same whenever it comes to this place with this number. A search may then forget what led here; see
 /// `runtime::history`.

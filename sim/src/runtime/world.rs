@@ -15,7 +15,7 @@ use super::arena::Arena;
 use super::blocks::{Block, Blocks};
 use super::chooser::Chooser;
 use super::clock::ThreadClocks;
-use super::control::Control;
+use super::control::{Control, OPERATION_KINDS_MAX};
 use super::current;
 use super::digest::Digest;
 use super::engine::{Engine, borrow};
@@ -142,6 +142,8 @@ pub struct Run {
     pub operations: [u32; THREADS_MAX],
     /// Steps done by each thread.
     pub thread_steps: [u32; THREADS_MAX],
+    /// The most steps of an operation, by kind: see [`super::user::operation_ends`].
+    pub longest: [u32; OPERATION_KINDS_MAX],
     /// System calls that were refused.
     pub refused: u32,
     /// Weak compare-exchanges that failed for no reason.
@@ -403,6 +405,7 @@ impl Engine {
             spins: control.spins,
             operations: control.operations,
             thread_steps: control.steps,
+            longest: control.longest,
             refused: control.refused.iter().sum(),
             spurious: control.spurious,
             stopped: control.stopped,
