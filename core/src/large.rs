@@ -28,8 +28,9 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
     let count = bytes.div_ceil(unit_size);
     if align <= unit_size
         && let Some(run) = retained::take::<P>(count)
+        && let Some(fresh) = reuse(range, run, bytes)
     {
-        return reuse(range, run, bytes);
+        return Some(fresh);
     }
     let first = claim_aligned(range, count, align)?;
     if !budget::commit::<P>(range.unit_start(first), bytes) {
@@ -40,7 +41,8 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
     Some(Fresh { address: range.unit_start(first), is_zero: true })
 }
 
-/// Hands a kept mapping out again.
+/// Hands a kept mapping out again. `None` if it has too little memory and gets no more: then it went back, which may leave
+/// room for another one.
 fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> {
     // Relaxed: the mapping is ours.
     let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);

@@ -151,6 +151,7 @@ pub const FAULTS: &[Row] = &[
         about: "a kept mapping is marked as old by a store, though it may be taken meanwhile",
         oracles: &[
             "overlap",
+            "accounting",
             "page-state",
             "released-memory",
             "data-race",
@@ -231,7 +232,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::UnmapBeforeRetire,
         origin: "D12",
         about: "a SuperSlab's memory is taken away before the SuperSlab is closed",
-        oracles: &["released-memory", "page-state", "live-block", "data-race"],
+        oracles: &["accounting", "released-memory", "page-state", "live-block", "data-race"],
     },
     Row {
         fault: Fault::DrainWithoutAcquire,
@@ -358,7 +359,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::LeftoverForgotten,
         origin: "D30",
         about: "memory of a mapping that the system did not take back is forgotten",
-        oracles: &["page-state"],
+        oracles: &["accounting", "page-state"],
     },
     Row {
         fault: Fault::RefusedRetirement,

@@ -21,9 +21,6 @@ use hak_core::{Platform, size_class};
 /// So many more free units in a row than are needed, and none of the others' requests can be in the way.
 pub const MARGIN: usize = 16;
 
-/// Not yet: the core's search for a run looks at a few SuperSlabs only.
-const EXACT: bool = false;
-
 /// What is known of an allocation that came back without a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
@@ -61,7 +58,7 @@ pub fn room<P: Platform>(request: &Request) -> Option<String> {
             (bytes.div_ceil(unit), request.align.div_ceil(unit), bytes)
         }
     };
-    if request.disturbed || !EXACT {
+    if request.disturbed {
         let free = |unit: &UnitPicture| unit.had && !unit.claimed && unit.leftover == 0;
         let excused = request.refused_once || request.limited;
         // Fifteen sixteenths of the range are for mappings.
