@@ -10,7 +10,7 @@ use crate::absent::ABSENT;
 use crate::events::{self, Events, Kill};
 use crate::faults;
 use crate::protocols::PROTOCOLS;
-use crate::scenario::{self, AHEAD, SCENARIOS, Scenario};
+use crate::scenario::{self, SCENARIOS, Scenario};
 use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
 use crate::stress::{Flaw, STAND_INS};
 
@@ -428,7 +428,7 @@ pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
             );
         }
         let names: Vec<&str> =
-            SCENARIOS.iter().chain(AHEAD).chain(PROTOCOLS).map(|scenario| scenario.name).collect();
+            SCENARIOS.iter().chain(PROTOCOLS).map(|scenario| scenario.name).collect();
         Refusal(format!("there is no scenario '{name}'; there are {}", names.join(", ")))
     })
 }

@@ -10,7 +10,7 @@ use crate::absent::{ABSENT, Absent};
 use crate::faults::{self, FAULTS};
 use crate::protocols::PROTOCOLS;
 use crate::report::{counted, folded};
-use crate::scenario::{AHEAD, SCENARIOS, Scenario};
+use crate::scenario::{SCENARIOS, Scenario};
 use crate::settings::MemoryModel;
 
 /// What stands in front of the scenarios.
@@ -25,7 +25,7 @@ const FAULTS_INTRODUCTION: &str = "Known bugs: rows S and H are those of the all
 
 /// Everything that can be run: what is drawn, and what is fixed.
 fn all() -> impl Iterator<Item = &'static Scenario> {
-    SCENARIOS.iter().chain(AHEAD).chain(PROTOCOLS)
+    SCENARIOS.iter().chain(PROTOCOLS)
 }
 
 pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {

@@ -93,7 +93,7 @@ pub struct Since {
     pub refused: bool,
     /// The system refused it that at all.
     pub refused_once: bool,
-    /// Other threads changed shared words, or called the system.
+    /// Other threads changed shared words, or called the system; or what they did before may not be known yet.
     pub disturbed: bool,
     /// A limit was set in this run, perhaps in between.
     pub limited: bool,
@@ -120,14 +120,16 @@ pub fn moment() -> Moment {
 /// What happened since then.
 pub fn since(begin: &Moment) -> Since {
     // SAFETY: in simulated code of this engine's world.
-    let control = unsafe { &borrow(simulated()).control };
+    let here = unsafe { borrow(simulated()) };
+    let control = &here.control;
     let me = control.current;
     let refused_once = control.denied_at[me] > begin.step;
     debug_assert!(refused_once || control.denied_at[me] == begin.denied_at);
     Since {
         refused: refused_once && control.given_at[me] < control.denied_at[me],
         refused_once,
-        disturbed: control.writes_of_others() != begin.others,
+        // Under weak memory a thread may not know yet what others did long ago.
+        disturbed: here.weak.on || control.writes_of_others() != begin.others,
         limited: control.limited,
     }
 }

@@ -2,7 +2,7 @@
 
 use hak_core::Fault;
 use hak_sim::protocols::PROTOCOLS;
-use hak_sim::scenario::{AHEAD, SCENARIOS};
+use hak_sim::scenario::SCENARIOS;
 use serde_json::Value;
 
 use crate::support::Folder;
@@ -78,8 +78,7 @@ fn every_scenario_is_listed_with_its_origins() {
     let folder = Folder::new();
     let text = folder.expect(0, "scenarios").stdout;
     let value = folder.expect(0, "scenarios --json").json();
-    let all: Vec<&str> =
-        SCENARIOS.iter().chain(AHEAD).chain(PROTOCOLS).map(|scenario| scenario.name).collect();
+    let all: Vec<&str> = SCENARIOS.iter().chain(PROTOCOLS).map(|scenario| scenario.name).collect();
     assert_eq!(names(&value["scenarios"]), all);
     for row in value["scenarios"].as_array().expect("a list") {
         let name = row["name"].as_str().expect("a name");
