@@ -172,7 +172,7 @@ fn reserve_anywhere(bytes: usize, align: usize) -> *mut u8 {
     }
     unmap(start, head);
     unmap(aligned.wrapping_add(bytes), align - head);
-    avoid_huge_pages(aligned, bytes);
+    leave_alone(aligned, bytes);
     aligned
 }
 
@@ -200,7 +200,7 @@ fn map_at(start: usize, bytes: usize) -> Extension {
         unmap(mapped.cast(), bytes);
         return Extension::Taken;
     }
-    avoid_huge_pages(mapped.cast(), bytes);
+    leave_alone(mapped.cast(), bytes);
     Extension::Done
 }
 
@@ -301,7 +301,24 @@ fn gap_before(start: *mut u8) -> usize {
 fn give_access(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: the range lies in a mapping that `reserve` made, which consists of whole units: changing it from
     // inaccessible to accessible takes nothing away from anybody.
-    unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) == 0 }
+    let done = unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) == 0 };
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if done {
+        // SAFETY: advice about a mapping of our own: it changes no contents. Refusal is fine.
+        unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DODUMP) };
+    }
+    done
+}
+
+/// Advises against huge pages, and to leave a range out of core files until it is accessible: the system does so anyway, debuggers
+/// that write one ask for the advice.
+fn leave_alone(start: *mut u8, bytes: usize) {
+    avoid_huge_pages(start, bytes);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: as in `give_access`.
+    unsafe {
+        libc::madvise(start.cast(), bytes, libc::MADV_DONTDUMP);
+    }
 }
 
 /// Gives access by another call, where a sandbox forbids that one: fresh pages are mapped over the range, which has none yet.
@@ -348,7 +365,7 @@ fn map_reserved(start: *mut u8, bytes: usize) -> bool {
     // `MAP_FIXED` replaces is the caller's.
     let done = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED };
     if done {
-        avoid_huge_pages(start, bytes);
+        leave_alone(start, bytes);
     }
     done
 }
@@ -473,7 +490,9 @@ pub(crate) fn avoid_huge_pages(start: *mut u8, bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAGE, UNIT, commit, decommit, release, reserve};
+    use hak_core::Extension;
+
+    use super::{PAGE, UNIT, commit, decommit, ensure, extend, release, reserve};
 
     /// How many mappings this process has.
     fn mappings() -> usize {
@@ -500,6 +519,57 @@ mod tests {
             release(start, PAGE);
         }
         assert!(mappings() < before + 100);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_only_reserved_is_left_out_of_core_files_and_does_not_count() {
+        let start = reserve(4 * UNIT, UNIT, 0);
+        assert!(commit(start, UNIT));
+        let smaps = std::fs::read_to_string("/proc/self/smaps").expect("a list of mappings");
+        let flags_of = |address: usize| {
+            let mut inside = false;
+            for line in smaps.lines() {
+                let range = line.split_once(' ').and_then(|(range, _)| range.split_once('-'));
+                let ends = range.map(|(from, to)| {
+                    (usize::from_str_radix(from, 16), usize::from_str_radix(to, 16))
+                });
+                if let Some((Ok(from), Ok(to))) = ends {
+                    inside = (from..to).contains(&address);
+                } else if inside && let Some(flags) = line.strip_prefix("VmFlags:") {
+                    return flags
+                        .split(' ')
+                        .map(std::string::String::from)
+                        .collect::<std::vec::Vec<_>>();
+                }
+            }
+            panic!("no mapping at {address:#x}");
+        };
+        // Written, counted, and left out of core files.
+        let has = |address: usize, flag: &str| flags_of(address).iter().any(|one| one == flag);
+        let (used, reserved) = (start.addr(), start.addr() + UNIT);
+        assert!(has(used, "wr") && has(used, "ac") && !has(used, "dd"));
+        assert!(!has(reserved, "wr") && !has(reserved, "ac") && has(reserved, "dd"));
+        release(start, 4 * UNIT);
+    }
+
+    #[test]
+    fn a_range_grows_at_just_these_addresses_or_not_at_all() {
+        let start = reserve(UNIT, UNIT, 4 * UNIT);
+        if !super::AREA.contains(&start.addr()) {
+            return std::eprintln!("not tested: ranges do not grow here");
+        }
+        let behind = start.wrapping_add(UNIT);
+        assert_eq!(extend(behind, 2 * UNIT), Extension::Done);
+        assert_eq!(extend(behind.wrapping_add(UNIT), 2 * UNIT), Extension::Taken);
+        for byte in [1, 2] {
+            // Again, and what is there stays.
+            assert!(ensure(behind, UNIT + PAGE));
+            let place = behind.wrapping_add(UNIT);
+            // SAFETY: accessible, and nobody else knows of it.
+            assert_eq!(unsafe { place.replace(byte) }, byte - 1);
+        }
+        release(start, 3 * UNIT);
     }
 
     #[test]

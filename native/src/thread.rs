@@ -21,9 +21,7 @@
 //! 1. Rust's and C++'s thread-local destructors run; they allocate and free as ever, the heap is still there.
 //! 2. The C library runs the destructors of all pthread keys with a value, clearing each value first. Ours hands the
 //!    heap over.
-//! 3. What runs later and frees does so without a heap. A destructor that runs later and allocates gets a fresh heap;
-//!    `set_heap` then gives the key a value again, and the C library makes another round. It makes at most `PTHREAD_DESTRUCTOR_ITERATIONS` (4): only a thread whose
-//!    destructors allocate in each of them *after* ours ran leaves a heap behind.
+//! 3. What runs later and allocates or frees does so without a heap, as a guest (see `hak_core`'s module `guest`): no heap is left behind.
 //!
 //! The main thread's end is the process's end: its heap is never handed over, which nobody can see.
 //!
