@@ -309,7 +309,7 @@ impl<P: Platform> Allocator<P> {
             size
         };
         let new = Self::allocate(new_size, align);
-        if new.is_null() && new_size <= old_size {
+        if new.is_null() && new_size <= old_size && !P::planted(Fault::RefusedShrink) {
             // A smaller block that there is no memory for: the old one holds it.
             return block;
         }
