@@ -298,6 +298,52 @@ fn programs<G: WorldGeometry>() -> Vec<Program<G>> {
             3,
         ),
         (
+            "a slab that was left far away is found at once",
+            |_, thread, _| match thread {
+                // In the production geometry that is as much memory as all other programs together have.
+                _ if G::GEOMETRY.unit_size() > 1 << 16 => Does::<G>::end(),
+                0 => {
+                    // More SuperSlabs than a search looks at; the last one alone has a free block.
+                    let superslabs = G::GEOMETRY.abandoned_probes as usize + 3;
+                    let mut held = Does::<G>::fill(superslabs, G::GEOMETRY.slab_size() / 2);
+                    let last = held.pop().expect("there are many");
+                    Does::<G>::free(last);
+                    Does::<G>::end();
+                }
+                1 => {
+                    let before = Allocator::<Sim<G>>::committed();
+                    let held = Does::<G>::ask(G::GEOMETRY.slab_size() / 2, 16);
+                    let more = Allocator::<Sim<G>>::committed() - before;
+                    assert!(more == 0, "{more} bytes more, although a block is free");
+                    Does::<G>::free(held);
+                    Does::<G>::end();
+                }
+                _ => Does::<G>::end(),
+            },
+            2,
+        ),
+        (
+            "a block that shrinks gives memory back",
+            |_, thread, refuses| {
+                if thread == 0 {
+                    let unit = G::GEOMETRY.unit_size();
+                    for from in [G::GEOMETRY.run_max(), 3 * unit] {
+                        for to in [16, G::GEOMETRY.small_max + 1, unit] {
+                            let held = Does::<G>::grow(Does::<G>::ask(from, 16), to.min(from));
+                            Allocator::<Sim<G>>::collect();
+                            let left = Allocator::<Sim<G>>::committed();
+                            assert!(refuses || left <= unit, "{left} bytes for {to}");
+                            Does::<G>::free(held);
+                        }
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
             "what is kept or idle is given back before a limit says no",
             |_, thread, refuses| {
                 if thread == 0 {
