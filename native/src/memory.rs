@@ -128,6 +128,10 @@ pub(crate) fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
         for _ in 0..TRIES.min(places) {
             let start = AREA.start.next_multiple_of(align) + random() % places * align;
             match map_at(start, bytes) {
+                Extension::Done if !leaves_room(start + bytes, bytes) => {
+                    unmap(ptr::with_exposed_provenance_mut(start), bytes);
+                    return ptr::null_mut();
+                }
                 Extension::Done => return ptr::with_exposed_provenance_mut(start),
                 Extension::Taken => {}
                 // As much as that is refused at any place.
@@ -140,6 +144,23 @@ pub(crate) fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
             reserve_anywhere(whole, align)
         }
     })
+}
+
+/// Whether three times as many bytes as the tables take are to be had behind them. A process that locks what it will map
+/// (`mlockall`) may map as much as it may lock; the tables must not be nearly all of that.
+fn leaves_room(start: usize, bytes: usize) -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a place for the result.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) == 0 };
+    let lockable = if known { limit.rlim_cur } else { libc::RLIM_INFINITY };
+    if lockable == libc::RLIM_INFINITY || lockable / 4 > bytes as u64 {
+        return true;
+    }
+    let answer = map_at(start, 3 * bytes);
+    if answer == Extension::Done {
+        unmap(ptr::with_exposed_provenance_mut(start), 3 * bytes);
+    }
+    answer != Extension::Refused
 }
 
 /// A number that nobody needs to guess.
