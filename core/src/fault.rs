@@ -137,7 +137,7 @@ pub enum Fault {
     ListedAfterRelease,
     /// R1: a slab's class is looked at before its slot word, so that a slab is adopted that got another class meanwhile.
     ClassSeenFirst,
-    /// A1, C2: seals stay in memory that becomes blocks of another size, or a run.
+    /// A1: seals stay in memory that becomes blocks of another size, or a run.
     SealsLeftBehind,
     /// A2: a block that is freed straight to its slab gets a link, and no seal.
     UnsealedPush,
