@@ -42,18 +42,20 @@ impl<P: Platform> Range<P> {
 }
 
 /// Makes the range longer, so that `count` units of which the first one's place is a multiple of `align` units find room;
-/// `false` if the system refuses, or if the range cannot be any longer.
+/// `false` if the system refuses, or if the range cannot be any longer, and there is no unit that was not there before: what
+/// lies behind the extent may be another thread's piece, which is free.
 #[cold]
 pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> bool {
     if let Some(piece) = take_piece::<P>() {
         return finish(range, piece) == Extension::Done;
     }
+    let begin = range.extent();
     loop {
         let from = range.extent();
         let needed = units::next_place(range, from, align) + count - from;
         let left = range.units() - from;
         if from + needed > units::end_for(range, count) {
-            return false;
+            return from != begin;
         }
         let step = step::<P>(range, from);
         let mut most = needed.max(step).min(left);
@@ -64,7 +66,7 @@ pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> 
         }
         match answer {
             Extension::Done => return true,
-            Extension::Refused => return false,
+            Extension::Refused => return from != begin,
             // Only so far that another thread's piece of the usual length is passed by, and not what lies behind it.
             Extension::Taken => advance::<P>(from, from + most.min(step)),
         }

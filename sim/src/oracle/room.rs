@@ -110,7 +110,9 @@ pub fn room<P: Platform>(request: &Request) -> Option<String> {
         }
     }
     let base = range.base() >> P::GEOMETRY.unit_shift();
-    let first = (0..units.len().saturating_sub(count - 1)).find(|&first| {
+    // A sixteenth of the range is for single units.
+    let end = if count == 1 { range.units() } else { range.units() - range.units() / 16 };
+    let first = (0..units.len().min(end).saturating_sub(count - 1)).find(|&first| {
         (base + first).is_multiple_of(align.max(1))
             && obtainable[first..first + count].iter().all(|&one| one)
     })?;
