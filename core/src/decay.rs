@@ -38,23 +38,18 @@ pub(crate) fn is_to_come<P: Platform>(time: u32, now: u32) -> bool {
 
 /// Something is idle now: a round has to come.
 pub(crate) fn expect<P: Platform>() {
+    ask::<P>(time_after::<P>);
+}
+
+/// Asks for a round, or the next slice of one, at the time that `time` makes of now; not if one is asked for already.
+fn ask<P: Platform>(time: fn(u32) -> u32) {
     let due = &root::<P>().decay_due;
     // Release: pairs with the exchange in `tick`. A read-modify-write although it changes nothing: either it comes before
     // that exchange, and the round sees what is idle; or behind it, and finds 0. A load could miss both.
     if due.fetch_or(0, Ordering::Release) == 0 {
-        let time = time_after::<P>(P::now());
+        let time = time(P::now());
         // Relaxed: it continues what the line above published. If somebody else was faster, so does theirs.
         let _ = due.compare_exchange(0, time, Ordering::Relaxed, Ordering::Relaxed);
-    }
-}
-
-/// Asks for the next slice of a round that is not done, as soon as may be.
-fn go_on<P: Platform>() {
-    let due = &root::<P>().decay_due;
-    // As in `expect`.
-    if due.fetch_or(0, Ordering::Release) == 0 {
-        let soon = P::now() | 1;
-        let _ = due.compare_exchange(0, soon, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -67,7 +62,7 @@ pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
         return time != 0;
     }
     let late = P::planted(Fault::RoundMissed);
-    // Acquire: pairs with `expect`: what asked for a round is seen by it.
+    // Acquire: pairs with `ask`: what asked for a round is seen by it.
     if !late && due.compare_exchange(time, 0, Ordering::Acquire, Ordering::Relaxed).is_err() {
         return true;
     }
@@ -77,7 +72,8 @@ pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
         due.store(0, Ordering::Relaxed);
     }
     match outcome {
-        Slice::Cut => go_on::<P>(),
+        // As soon as may be; never 0.
+        Slice::Cut => ask::<P>(|now| now | 1),
         Slice::Last { left: true } => expect::<P>(),
         Slice::Last { left: false } => return false,
     }
