@@ -389,7 +389,7 @@ pub const FAULTS: &[Row] = &[
         fault: Fault::ListedAfterRelease,
         origin: "R1",
         about: "an abandoned slab is listed after it was released, when others may have claimed it",
-        oracles: &["accounting"],
+        oracles: &["accounting", "out-of-memory"],
     },
     Row {
         fault: Fault::ClassSeenFirst,
@@ -527,7 +527,7 @@ mod tests {
             geometry: geometry(plant),
             ..Settings::new(scenario, 42)
         });
-        let limit = Limit::Schedules(if plant.is_some() { 20_000 } else { 1_000 });
+        let limit = Limit::Schedules(if plant.is_some() { 60_000 } else { 1_000 });
         let search = Search { settings: settings.collect(), limit, shard: (0, 1), jobs: 2 };
         let found = explore(&search, &|_, _| {}).expect("memory for a world");
         let report = Simulator::new().run(&found.violation?, Extras::default());

@@ -433,19 +433,25 @@ fn thread_churn(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Opera
         .collect()
 }
 
-/// A few blocks of two classes, which change hands; whoever ends leaves a slab behind for the next one.
+/// A few blocks of two classes, which change hands; whoever ends leaves a slab behind for the next one. Mostly a thread takes the
+/// last block of such a slab, allocates from another class and ends: the slab is in the directory again, with another class.
 fn adoption(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
-    (0..operations)
-        .map(|_| {
-            let mailbox = draw.below(3) as u8;
-            let size = (draw.small_max >> draw.below(2)) as u32;
-            match draw.below(8) {
-                0..=2 => Operation::Exit,
-                3..=4 => Operation::Take { mailbox },
-                _ => Operation::Replace { mailbox, size },
-            }
-        })
-        .collect()
+    let mut list = Vec::with_capacity(operations);
+    while list.len() < operations {
+        let mailbox = draw.below(2) as u8;
+        let size = (draw.small_max >> draw.below(2)) as u32;
+        if draw.below(3) > 0 {
+            list.push(Operation::Take { mailbox });
+        }
+        if draw.below(4) > 0 {
+            list.push(Operation::Replace { mailbox, size });
+        }
+        if draw.below(5) > 0 {
+            list.push(Operation::Exit);
+        }
+    }
+    list.truncate(operations);
+    list
 }
 
 /// Waves: fill registers, empty them, give back; now and then through a mailbox.

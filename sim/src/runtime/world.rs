@@ -50,7 +50,7 @@ impl WorldConfig {
     pub const TINY: WorldConfig = WorldConfig {
         page_size: 64,
         arena_bytes: 1 << 20,
-        root_bytes: 8192,
+        root_bytes: 16384,
         user_bytes: 1024,
         stack_bytes: 64 * 1024,
     };
@@ -59,7 +59,7 @@ impl WorldConfig {
     pub const PRODUCTION: WorldConfig = WorldConfig {
         page_size: 4096,
         arena_bytes: 256 << 20,
-        root_bytes: 8192,
+        root_bytes: 16384,
         user_bytes: 4096,
         stack_bytes: 64 * 1024,
     };

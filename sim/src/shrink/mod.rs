@@ -336,12 +336,13 @@ mod tests {
             let settings = SCENARIOS.iter().map(|scenario| Settings {
                 plant: Some(row.fault),
                 memory: faults::memory(Some(row.fault)),
+                geometry: faults::geometry(Some(row.fault)),
                 strategy: StrategyName::Portfolio,
                 ..Settings::new(scenario, 42)
             });
             let search = Search {
                 settings: settings.collect(),
-                limit: Limit::Schedules(20_000),
+                limit: Limit::Schedules(60_000),
                 shard: (0, 1),
                 jobs: 2,
             };

@@ -59,7 +59,7 @@ fn runs_are_the_same_on_any_thread_and_in_any_build() {
     let there = std::thread::spawn(|| digests(&mut world())).join().expect("no panic");
     assert_eq!(here, there);
     let all = here.iter().fold(0_u64, |all, one| all.rotate_left(1) ^ one);
-    assert_eq!(format!("{all:016x}"), "9a7227ea5a31b102");
+    assert_eq!(format!("{all:016x}"), "8c39ffa89556f830");
 }
 
 #[test]
