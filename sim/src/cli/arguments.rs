@@ -63,8 +63,10 @@ pub(super) enum Command {
     Stress(Stress),
     /// Lists what can be run.
     Scenarios(Plain),
-    /// Lists what can be planted.
-    Faults(Plain),
+    /// Lists what can be planted, or measures how fast it is found.
+    ///
+    /// Exit codes: 0 nothing wrong, 2 bad usage, 4 the median of a measured fault is too great, or it was not found.
+    Faults(Faults),
 }
 
 /// What determines a run, beside its seed.
@@ -376,6 +378,28 @@ pub(super) struct Stress {
     /// Stress a small allocator with this flaw instead of hak, to see that it is found.
     #[arg(long, value_name = "FLAW", value_parser = stand_in)]
     pub(super) stand_in: Option<Flaw>,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Faults {
+    /// Search for each fault under several seeds, and count the schedules until it is found.
+    #[arg(long)]
+    pub(super) measure: bool,
+    /// How many seeds, from 1 on.
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "measure")]
+    pub(super) seeds: u64,
+    /// How many schedules a search has at most.
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "measure")]
+    pub(super) schedules: u64,
+    /// Only this fault.
+    #[arg(long, value_name = "FAULT", value_parser = fault, requires = "measure")]
+    pub(super) only: Option<Fault>,
+    /// OS threads that search; the result is the same for any number.
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "measure")]
+    pub(super) jobs: usize,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
     pub(super) json: bool,

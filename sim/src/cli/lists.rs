@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::arguments::Plain;
-use super::{Exit, Refusal, print};
+use super::arguments::{Faults, Plain};
+use super::{Exit, Refusal, measure, print};
 use crate::absent::{ABSENT, Absent};
 use crate::faults::{self, FAULTS};
 use crate::protocols::PROTOCOLS;
@@ -101,7 +101,10 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-pub(super) fn faults(options: &Plain) -> Result<Exit, Refusal> {
+pub(super) fn faults(options: &Faults) -> Result<Exit, Refusal> {
+    if options.measure {
+        return measure::main(options);
+    }
     print(
         options.json,
         || {

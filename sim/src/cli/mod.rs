@@ -17,6 +17,7 @@ mod corpus;
 mod explore;
 mod explored;
 mod lists;
+mod measure;
 mod mutants;
 mod prove;
 mod replay;

@@ -96,7 +96,8 @@ fn unknown_commands_and_options_are_refused() {
     other.refused("no --schedule for `hak-sim explore`: it is for `hak-sim` without a command");
     let other = folder.run("--schedules 5");
     other.refused(
-        "no --schedules without a command: it is for `hak-sim explore` and `hak-sim mutants`",
+        "no --schedules without a command: it is for `hak-sim explore` and `hak-sim corpus` and \
+         `hak-sim mutants` and `hak-sim faults`",
     );
     folder.run("explore mixed").refused("write --scenario mixed");
     folder.run("explore --kill each").refused("write --kill=each");

@@ -9,6 +9,7 @@ mod divergence;
 mod json;
 mod lists;
 mod main_job;
+mod measuring;
 mod mutants;
 mod planted_faults;
 mod proving;
