@@ -7,6 +7,7 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
+use crate::fault::Fault;
 use crate::platform::{Atomic, Ordering, Platform};
 use crate::range::root;
 
@@ -44,7 +45,7 @@ pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
         return false;
     }
     let done = P::commit(with_exposed_provenance_mut(start), bytes);
-    if !done {
+    if !done && !P::planted(Fault::RefusedCommitCounted) {
         uncount::<P>(bytes);
     }
     done
@@ -59,7 +60,7 @@ pub(crate) fn relocate<P: Platform>(
     to: usize,
     new_bytes: usize,
 ) -> bool {
-    let more = new_bytes - old_bytes;
+    let more = if P::planted(Fault::MoveUncounted) { 0 } else { new_bytes - old_bytes };
     if !count::<P>(more) {
         return false;
     }
@@ -75,7 +76,7 @@ pub(crate) fn relocate<P: Platform>(
 #[track_caller]
 pub(crate) fn decommit<P: Platform>(start: usize, bytes: usize) -> bool {
     let done = P::decommit(with_exposed_provenance_mut(start), bytes);
-    if done {
+    if done && !P::planted(Fault::DecommitUncounted) {
         uncount::<P>(bytes);
     }
     done

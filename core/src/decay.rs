@@ -105,7 +105,7 @@ fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
         }
     }
     // Invariant 2.
-    let mut left = start != 0;
+    let mut left = start != 0 && !P::planted(Fault::SliceForgets);
     left |= start == 0 && retained::age::<P>();
     let mut next = 0;
     units::visit_claimed(range, start, u32::MAX, |unit| {
@@ -127,7 +127,9 @@ fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
             next = unit;
             return Some(());
         }
-        most = most.saturating_sub(idle::shrink(range, unit, word));
+        if !P::planted(Fault::RoundGivesNothing) {
+            most = most.saturating_sub(idle::shrink(range, unit, word));
+        }
         None
     });
     at.store(next, Ordering::Relaxed);

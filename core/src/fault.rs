@@ -141,6 +141,30 @@ pub enum Fault {
     SealsLeftBehind,
     /// A2: a block that is freed straight to its slab gets a link, and no seal.
     UnsealedPush,
+    /// A2: a refilled thread cache takes one block more than it has room for.
+    RoomOffByOne,
+    /// A3: after memory went back there is no further attempt to allocate.
+    NoSecondAttempt,
+    /// A3: no memory for a run is said to be there before every SuperSlab was looked at.
+    RunsLookedForShortly,
+    /// A4: the bytes of a decommit stay counted.
+    DecommitUncounted,
+    /// A4: the bytes of a commit that the system refuses stay counted.
+    RefusedCommitCounted,
+    /// A4: what a moved mapping is longer by is not counted.
+    MoveUncounted,
+    /// B1: nothing is ever taken for too much idle memory.
+    IdleBoundOff,
+    /// B1: a kept mapping that is taken stays counted as kept.
+    KeptBytesNotLowered,
+    /// B1: a thread adds what its heap counted after it gave the heap up.
+    CountsAfterHeap,
+    /// B2: the last of several slices does not ask for another round.
+    SliceForgets,
+    /// B3: a round of decay finds what is old and gives nothing of it back.
+    RoundGivesNothing,
+    /// C4: a slab is taken to have one block more than fit.
+    OneBlockTooMany,
 }
 
 impl Fault {
@@ -208,6 +232,18 @@ impl Fault {
         Fault::ClassSeenFirst,
         Fault::SealsLeftBehind,
         Fault::UnsealedPush,
+        Fault::RoomOffByOne,
+        Fault::NoSecondAttempt,
+        Fault::RunsLookedForShortly,
+        Fault::DecommitUncounted,
+        Fault::RefusedCommitCounted,
+        Fault::MoveUncounted,
+        Fault::IdleBoundOff,
+        Fault::KeptBytesNotLowered,
+        Fault::CountsAfterHeap,
+        Fault::SliceForgets,
+        Fault::RoundGivesNothing,
+        Fault::OneBlockTooMany,
     ];
 
     /// The name on the command line and in traces.
@@ -275,6 +311,18 @@ impl Fault {
             Fault::ClassSeenFirst => "class-seen-first",
             Fault::SealsLeftBehind => "seals-left-behind",
             Fault::UnsealedPush => "unsealed-push",
+            Fault::RoomOffByOne => "room-off-by-one",
+            Fault::NoSecondAttempt => "no-second-attempt",
+            Fault::RunsLookedForShortly => "runs-looked-for-shortly",
+            Fault::DecommitUncounted => "decommit-uncounted",
+            Fault::RefusedCommitCounted => "refused-commit-counted",
+            Fault::MoveUncounted => "move-uncounted",
+            Fault::IdleBoundOff => "idle-bound-off",
+            Fault::KeptBytesNotLowered => "kept-bytes-not-lowered",
+            Fault::CountsAfterHeap => "counts-after-heap",
+            Fault::SliceForgets => "slice-forgets",
+            Fault::RoundGivesNothing => "round-gives-nothing",
+            Fault::OneBlockTooMany => "one-block-too-many",
         }
     }
 

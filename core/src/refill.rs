@@ -54,7 +54,8 @@ fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
         P::misuse(Misuse::CorruptedLink, list.first)
     };
     bin.cache.set(rest);
-    bin.room.set(capacity - (list.count - 1));
+    let more = u32::from(P::planted(Fault::RoomOffByOne));
+    bin.room.set(capacity - (list.count - 1) + more);
     list.first
 }
 

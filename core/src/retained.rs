@@ -108,7 +108,9 @@ fn take_if<P: Platform>(fits: impl Fn(Run, bool) -> bool) -> Option<Run> {
             entry.compare_exchange(word, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
         };
         if taken {
-            bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+            if !P::planted(Fault::KeptBytesNotLowered) {
+                bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+            }
             return Some(run);
         }
     }

@@ -95,7 +95,8 @@ impl<P: Platform> Slab<P> {
         self.freelist.set(0);
         self.used.set(0);
         self.carved.set(0);
-        self.capacity.set((P::GEOMETRY.slab_size() / size) as u32);
+        let more = if P::planted(Fault::OneBlockTooMany) { size - 1 } else { 0 };
+        self.capacity.set(((P::GEOMETRY.slab_size() + more) / size) as u32);
         self.block_size.set(size as u32);
         self.next.set(0);
         self.previous.set(0);

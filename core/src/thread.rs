@@ -124,13 +124,19 @@ pub(crate) fn exit<P: Platform>() {
         root::<P>().free_heaps.push(index, &heap.stack_link);
     }
     give_up_all(range, heap);
-    count::settle(heap);
+    let late = P::planted(Fault::CountsAfterHeap);
+    if !late {
+        count::settle(heap);
+    }
     heap.id.set(OwnerId::NOBODY.0);
     if !P::planted(Fault::HeapAfterExit) {
         P::set_thread_heap(Heap::nobody());
     }
     if !early {
         root::<P>().free_heaps.push(index, &heap.stack_link);
+    }
+    if late {
+        count::settle(heap);
     }
 }
 

@@ -410,6 +410,78 @@ pub const FAULTS: &[Row] = &[
         about: "a block that is freed straight to its slab gets a link, and no seal: it is not known to be free",
         oracles: &["misuse"],
     },
+    Row {
+        fault: Fault::RoomOffByOne,
+        origin: "A2",
+        about: "a refilled thread cache has one block more of room than it should",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::NoSecondAttempt,
+        origin: "A3",
+        about: "after memory went back to the system, there is no further attempt to allocate",
+        oracles: &["out-of-memory"],
+    },
+    Row {
+        fault: Fault::RunsLookedForShortly,
+        origin: "A3",
+        about: "a run is refused before every SuperSlab was looked at",
+        oracles: &["out-of-memory"],
+    },
+    Row {
+        fault: Fault::DecommitUncounted,
+        origin: "A4",
+        about: "the bytes of a decommit are not taken off what is counted as committed",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::RefusedCommitCounted,
+        origin: "A4",
+        about: "the bytes of a commit that the system refuses stay counted",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::MoveUncounted,
+        origin: "A4",
+        about: "what a moved mapping is longer by is not counted",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::IdleBoundOff,
+        origin: "B1",
+        about: "however much lies idle, it is not taken for too much",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::KeptBytesNotLowered,
+        origin: "B1",
+        about: "the bytes of a kept mapping that is taken stay counted as kept",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::CountsAfterHeap,
+        origin: "B1",
+        about: "a thread that ends adds what its heap counted after the heap was given up, when another may have it",
+        oracles: &["data-race"],
+    },
+    Row {
+        fault: Fault::SliceForgets,
+        origin: "B2",
+        about: "the last of several slices of a round does not ask for another one",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::RoundGivesNothing,
+        origin: "B3",
+        about: "a round of decay marks and finds what is old, and gives none of it back",
+        oracles: &["accounting"],
+    },
+    Row {
+        fault: Fault::OneBlockTooMany,
+        origin: "C4",
+        about: "the blocks of a slab are rounded up, so that its last one does not fit",
+        oracles: &["misuse"],
+    },
 ];
 
 /// The faults that only weak memory shows: some word must be read stale.
@@ -439,9 +511,9 @@ pub fn of_row(origin: &str) -> impl Iterator<Item = Fault> {
     FAULTS.iter().filter(move |row| row.origin == origin).map(|row| row.fault)
 }
 
-/// Where a row stands in the acceptance list: first S, then H, D, R and A, each by number.
+/// Where a row stands in the acceptance list: first S, then H, D, R, A, B and C, each by number.
 pub fn order(origin: &str) -> (Option<usize>, Option<u32>) {
-    ("SHDRA".find(&origin[..1]), origin[1..].parse().ok())
+    ("SHDRABC".find(&origin[..1]), origin[1..].parse().ok())
 }
 
 #[cfg(test)]
@@ -475,7 +547,9 @@ mod tests {
             .chain(rows('D', &[1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 14, 16, 17, 19, 20, 21]))
             .chain(rows('D', &[23, 24, 25, 27, 28, 29, 30]))
             .chain(rows('R', &[1]))
-            .chain(rows('A', &[1, 2]))
+            .chain(rows('A', &[1, 2, 3, 4]))
+            .chain(rows('B', &[1, 2, 3]))
+            .chain(rows('C', &[4]))
             .collect();
         let mut listed: Vec<&str> = FAULTS.iter().map(|row| row.origin).collect();
         assert!(listed.is_sorted_by_key(|origin| order(origin)), "{listed:?}");

@@ -230,7 +230,7 @@ pub fn run_thread<G: WorldGeometry>(operations: &[Operation], thread: usize) {
     Allocator::<Sim<G>>::thread_exit();
 }
 
-/// An operation that only gives back takes no more steps: the most that searches have seen are 137 (with what idle memory
+/// An operation that only gives back takes no more steps: the most that searches have seen are 153 (with what idle memory
 /// costs: a slice of it at a time).
 const GIVING_MAX: u32 = 500;
 

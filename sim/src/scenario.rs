@@ -36,7 +36,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "mixed",
         about: "three threads do all of it at once: local and remote frees, reallocations, large blocks, \
                 thread ends, collections",
-        origins: "S1 S2 S5 S6 S12 H2 H3 D1 D3 D6 D8 D16 D17 D20 D29 R1",
+        origins: "S1 S2 S5 S6 S12 H2 H3 D1 D3 D6 D8 D16 D17 D20 D29 R1 C4",
         threads: 3,
         operations: 32,
         failing_system_calls: false,
@@ -98,7 +98,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "decay",
         about: "time passes while slabs, runs and mappings lie idle: their memory goes back while others take it again",
-        origins: "D17 D21 D30",
+        origins: "D17 D21 D30 B1 B3",
         threads: 3,
         operations: 24,
         failing_system_calls: false,
@@ -169,7 +169,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "ticking",
         about: "one thread does nothing but look whether a round of decay is due, and has no heap; the others leave memory idle",
-        origins: "D17 D21 D30",
+        origins: "D17 D21 D30 B2 B3",
         threads: 3,
         operations: 24,
         failing_system_calls: false,
