@@ -133,7 +133,7 @@ fn a_changed_outcome_is_noticed() {
 
 #[test]
 fn a_violation_that_does_not_happen_any_more_is_noticed() {
-    let fault = "--seed 42 --strategy portfolio --plant unowned-drain";
+    let fault = "--seed 42 --scenario thread-churn --strategy portfolio --plant unowned-drain";
     let ended = replay_changed(fault, |trace| trace.config.plant = None);
     assert!(ended.stdout.contains("\nthe replay diverged at step "), "{}", ended.stdout);
     let ended = replay_changed(fault, |trace| trace.outcome = Outcome::Passed);

@@ -9,7 +9,10 @@ fn folder_with_traces() -> Folder {
     let folder = Folder::new();
     folder.record("--seed 42", "passed.hak");
     folder.record("--seed 43", "other.hak");
-    folder.record("--seed 42 --strategy portfolio --plant unowned-drain", "fault.hak");
+    folder.record(
+        "--seed 42 --scenario thread-churn --strategy portfolio --plant unowned-drain",
+        "fault.hak",
+    );
     folder
 }
 
@@ -17,7 +20,11 @@ fn folder_with_traces() -> Folder {
 const COMMANDS: &[(&str, i32, &str)] = &[
     ("--seed 42", 0, "passed"),
     ("--seed 42 --geometry production --trace new.hak", 0, "passed"),
-    ("--seed 42 --strategy portfolio --plant unowned-drain", 1, "violation"),
+    (
+        "--seed 42 --scenario thread-churn --strategy portfolio --plant unowned-drain",
+        1,
+        "violation",
+    ),
     ("explore --schedules 50 --jobs 2", 0, "passed"),
     ("explore --plant drain-before-claim --trace new.hak", 1, "violation"),
     ("replay passed.hak", 0, "passed"),

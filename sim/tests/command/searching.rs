@@ -245,7 +245,8 @@ fn a_thread_stops_once_at_each_of_its_steps() {
 #[test]
 fn a_violation_that_needs_a_stop_is_reproduced_with_it() {
     let folder = Folder::new();
-    let arguments = "explore --kill=each --schedules 4 --plant drain-before-claim --trace t.hak";
+    let arguments =
+        "explore --kill=each --schedules 6 --seed 1 --plant drain-before-claim --trace t.hak";
     let value = folder.expect(1, &format!("{arguments} --json")).json();
     let failure = &value["failure"];
     assert!(failure["strategy"].as_str().is_some_and(|name| name.contains("+kill:")), "{failure}");
