@@ -18,9 +18,10 @@ use std::panic::Location;
 
 use hak_core::inspect::Place;
 use hak_core::remote_list::ADDRESS_BITS;
-use hak_core::slot::{SlabState, SlotWord};
+use hak_core::slot::{OwnerId, SlabState, SlotWord};
 use hak_core::superslab::{SuperSlabWord, Use};
 
+use crate::picture::owner_name;
 use crate::program::Operation;
 use crate::report;
 use crate::runtime::{Kind, Ordering, ThreadId};
@@ -212,7 +213,10 @@ fn value(event: &Event, bits: u64, named: Place) -> String {
         Place::Slab(_, _, "slot word", _) => {
             let word = SlotWord(bits);
             let state = word.state().map_or("?", SlabState::name);
-            word.owner().heap().map_or(state.to_owned(), |heap| format!("{state} heap {heap}"))
+            match word.owner() {
+                OwnerId::NOBODY => state.to_owned(),
+                owner => format!("{state} {}", owner_name(owner)),
+            }
         }
         Place::SuperSlab(_, "slot mask and use") => {
             let word = SuperSlabWord(bits);

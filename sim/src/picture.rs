@@ -16,7 +16,7 @@ use std::fmt::Write;
 use hak_core::inspect;
 use hak_core::range::Range;
 use hak_core::size_class;
-use hak_core::slot::SlabState;
+use hak_core::slot::{OwnerId, SlabState};
 use hak_core::superslab::Use;
 
 use crate::runtime::{Sim, WorldGeometry};
@@ -80,8 +80,7 @@ fn draw_slab<G: WorldGeometry>(text: &mut String, range: Range<Sim<G>>, index: u
     let state = slab.slot.state().map_or("?", SlabState::name);
     let _ = write!(text, "  slab {number}  {state:9} gen {}", slab.slot.generation());
     if slab.class != 0 {
-        let owner =
-            slab.slot.owner().heap().map_or("nobody".to_owned(), |heap| format!("heap {heap}"));
+        let owner = owner_name(slab.slot.owner());
         let _ = write!(
             text,
             "  owner {owner}  {} B  used {} = carved {} - free {}  capacity {}  remote {}",
@@ -99,4 +98,13 @@ fn draw_slab<G: WorldGeometry>(text: &mut String, range: Range<Sim<G>>, index: u
     }
     text.push('\n');
     slab.run
+}
+
+/// Who an owner is, in words.
+pub(crate) fn owner_name(owner: OwnerId) -> String {
+    match owner.heap() {
+        None => "nobody".to_owned(),
+        Some(_) if owner == OwnerId::GUEST => "a guest".to_owned(),
+        Some(heap) => format!("heap {heap}"),
+    }
 }

@@ -11,15 +11,20 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "e48cd55de8deea62", "ee7b78241d27ffae"),
-    ("remote-free", "345c535b0b5e0c9d", "46a185853e62b13b"),
-    ("larson", "c4303cd0be10cf8c", "f1ff2b898cfed5db"),
-    ("thread-churn", "fc1f6ca8b4cb7325", "4fa7a17aa21746b6"),
-    ("adoption", "cb0f468211b3176b", "cd7291c5af805752"),
-    ("superslab-free", "458767f850a9ad3f", "2ab8063871f5738d"),
-    ("decay", "356035bbf6687d35", "4ae5b9a606a2a59b"),
-    ("large-blocks", "65d7d41c85b2b6f4", "9b36445b014009fa"),
-    ("system-calls-fail", "bec953f0d9bb3872", "4e31ccba2815a141"),
+    ("mixed", "49bb6172fd3255b9", "c651755b65863ac5"),
+    ("remote-free", "bf3419e832cf4227", "56851cee70a893a9"),
+    ("larson", "e6b76e3c8226e4da", "995c979d53b3ffed"),
+    ("thread-churn", "100c3bff90fdfe38", "737b3eb799a1166c"),
+    ("adoption", "d55f0b97474d2dde", "0789cfc27ef7f516"),
+    ("superslab-free", "772130a7f8613a76", "eeae561f74027c55"),
+    ("decay", "846574b5430520ff", "e4a8f70a1006352e"),
+    ("large-blocks", "de61bfdd6cecfb7c", "1076eb8a123aec89"),
+    ("unwritten", "529919cbf4794ef6", "6d07f29f78c458b6"),
+    ("guests", "0b1930c443550ba6", "c86602d3e7187480"),
+    ("system-calls-fail", "cd0e2f47e09ecff7", "1183f23546b84df8"),
+    ("limited", "af9461542138605d", "787c34dd8a44f27e"),
+    ("aligned", "15ad465a42f83303", "161084f3b71b01e0"),
+    ("ticking", "aced7157d8ed50f4", "1c07249dd1660387"),
 ];
 
 #[test]
