@@ -26,7 +26,9 @@ use crate::units;
 
 /// The time one interval after `now`; never 0.
 pub(crate) fn time_after<P: Platform>(now: u32) -> u32 {
-    now.wrapping_add(P::GEOMETRY.decay_interval) | 1
+    // Late: 49 days.
+    let late = if P::planted(Fault::NextRoundLate) { 49 * 86_400_000 } else { 0 };
+    now.wrapping_add(P::GEOMETRY.decay_interval + late) | 1
 }
 
 /// Whether a time that [`time_after`] gave is still to come. The clock goes round in 50 days: only the interval in front of a time

@@ -163,6 +163,8 @@ pub enum Fault {
     SliceForgets,
     /// B3: a round of decay finds what is old and gives nothing of it back.
     RoundGivesNothing,
+    /// B3: the next round of decay is 49 days ahead.
+    NextRoundLate,
     /// C4: a slab is taken to have one block more than fit.
     OneBlockTooMany,
 }
@@ -243,6 +245,7 @@ impl Fault {
         Fault::CountsAfterHeap,
         Fault::SliceForgets,
         Fault::RoundGivesNothing,
+        Fault::NextRoundLate,
         Fault::OneBlockTooMany,
     ];
 
@@ -322,6 +325,7 @@ impl Fault {
             Fault::CountsAfterHeap => "counts-after-heap",
             Fault::SliceForgets => "slice-forgets",
             Fault::RoundGivesNothing => "round-gives-nothing",
+            Fault::NextRoundLate => "next-round-late",
             Fault::OneBlockTooMany => "one-block-too-many",
         }
     }

@@ -477,6 +477,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["accounting"],
     },
     Row {
+        fault: Fault::NextRoundLate,
+        origin: "B3",
+        about: "the next round of decay is due in 49 days",
+        oracles: &["accounting"],
+    },
+    Row {
         fault: Fault::OneBlockTooMany,
         origin: "C4",
         about: "the blocks of a slab are rounded up, so that its last one does not fit",

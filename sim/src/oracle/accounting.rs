@@ -90,8 +90,9 @@ fn check_lookup<P: Platform>(range: Range<P>) -> Result<(), String> {
 /// The next round of decay does not lie further away than an interval.
 fn check_due<P: Platform>() -> Result<(), String> {
     let Some(due) = inspect::round_due::<P>() else { return Ok(()) };
-    let left = due.wrapping_sub(P::now()) as i32;
-    if left <= P::GEOMETRY.decay_interval as i32 + 1 {
+    // A run's clock begins with 0 and does not go round.
+    let left = due.saturating_sub(P::now());
+    if left <= P::GEOMETRY.decay_interval + 1 {
         return Ok(());
     }
     Err(format!("the next round of decay is {left} milliseconds away"))
