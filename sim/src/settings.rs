@@ -16,7 +16,7 @@ use crate::scenario::{self, Scenario, Sizes};
 pub enum GeometryName {
     /// SuperSlabs of 1 KiB with 4 slabs.
     Tiny,
-    /// SuperSlabs of 1 KiB with 2 slabs, several words of units, odd sizes, and two heaps.
+    /// SuperSlabs of 1 KiB: 2 slabs, several map words, odd sizes, two heaps.
     Wide,
     /// SuperSlabs of 2 MiB with 32 slabs: what ships.
     Production,

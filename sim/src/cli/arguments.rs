@@ -87,7 +87,7 @@ pub(super) struct Common {
     #[arg(long, value_name = "N")]
     pub(super) ops: Option<usize>,
     /// Sizes and limits.
-    #[arg(long, value_enum, default_value = "tiny")]
+    #[arg(long, value_enum, value_name = "NAME", default_value = "tiny")]
     pub(super) geometry: GeometryName,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]

@@ -138,8 +138,9 @@ impl StandIn {
         size.max(align).max(GRANULE).next_power_of_two().ilog2() as usize
     }
 
-    fn cut(&self, state: &mut State, class: usize) -> usize {
-        let start = state.cut.next_multiple_of(1 << class.min(12));
+    fn cut(&self, state: &mut State, class: usize, align: usize) -> usize {
+        let end = self.base + state.cut;
+        let start = end.next_multiple_of(align.max(1 << class.min(12))) - self.base;
         if start + (1 << class) > ARENA {
             return 0;
         }
@@ -177,9 +178,10 @@ impl Subject for StandIn {
             return pointer(other + GRANULE);
         }
         let class = Self::class(size, align);
-        let begin = match state.free[class].pop() {
-            Some(address) => address,
-            None => self.cut(&mut state, class),
+        let fitting = state.free[class].iter().rposition(|begin| begin.is_multiple_of(align));
+        let begin = match fitting {
+            Some(place) => state.free[class].remove(place),
+            None => self.cut(&mut state, class, align),
         };
         if begin == 0 {
             return null_mut();
