@@ -86,7 +86,7 @@ pub(super) struct Common {
     /// Operations of each thread [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) ops: Option<usize>,
-    /// Sizes and limits.
+    /// Sizes.
     #[arg(long, value_enum, value_name = "NAME", default_value = "tiny")]
     pub(super) geometry: GeometryName,
     /// Print one JSON object, last, on standard output.
