@@ -65,7 +65,7 @@ pub(super) enum Command {
     Scenarios(Plain),
     /// Lists what can be planted, or measures how fast it is found.
     ///
-    /// Exit codes: 0 nothing wrong, 2 bad usage, 4 the median of a measured fault is too great, or it was not found.
+    /// Exit codes: 0 nothing wrong, 2 bad usage, 4 the median of a measured fault is too great.
     Faults(Faults),
 }
 
