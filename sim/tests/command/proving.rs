@@ -55,6 +55,9 @@ fn the_growth_of_the_range_is_complete() {
     let folder = Folder::new();
     let value = folder.expect(0, "prove --scenario prove-grow --json").json();
     assert_eq!(value["outcome"], "complete", "{value}");
+    for fault in ["publish-before-ready", "init-half-seen", "heap-before-memory"] {
+        folder.expect(1, &format!("prove --scenario prove-grow --plant {fault}"));
+    }
 }
 
 #[test]
