@@ -3,12 +3,15 @@
 //! | asked | answered |
 //! |---|---|
 //! | `survey SCHEDULES` | for each search and scenario `reached SEARCH SCENARIO CHANGE:SCHEDULES ...`, then `done` |
-//! | `try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...` | `killed HOW` or `survived` |
+//! | `try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...` | `killed HOW`, `differs WHERE` or `survived` |
 //!
 //! Behind the first search stand the misuses and the promises, which no scenario has (`hak_sim::misuses`, `hak_sim::promises`).
+//! A change that survives all of it is held against the core as it is (`hak_sim::pinned`): one that is another policy is
+//! answered by `differs SEARCH SCENARIO SCHEDULE`.
 //!
 //! A change may loop for ever without an access: a second thread ends the process then, with the code [`HANGS`].
 
+use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,7 +21,7 @@ use hak_sim::events::Events;
 use hak_sim::scenario::{SCENARIOS, Scenario};
 use hak_sim::settings::{GeometryName, MemoryModel, Settings, StrategyName};
 use hak_sim::simulation::{Extras, Simulator};
-use hak_sim::{misuses, promises};
+use hak_sim::{misuses, pinned, promises};
 
 /// The exit code of a process in which a schedule does not end.
 const HANGS: i32 = 42;
@@ -26,12 +29,20 @@ const HANGS: i32 = 42;
 /// The time of the processor within which a schedule ends.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// Schedules of each scenario in which a change is held against the core as it is, and in the production geometry.
+const PINNED: u64 = 300;
+const PINNED_PRODUCTION: u64 = 30;
+
+/// What the core as it is comes to, by search, scenario and schedule.
+type Pinned = HashMap<(String, &'static str, u64), u64>;
+
 /// Schedules that were run.
 static DONE: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
     std::thread::spawn(watch);
     let mut simulator = Simulator::new();
+    let mut pinned = Pinned::new();
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("standard input");
         let mut words = line.split(' ');
@@ -39,7 +50,10 @@ fn main() {
             Some("survey") => survey(&mut simulator, words.next().expect("schedules")),
             Some("try") => {
                 let change = words.next().and_then(|word| word.parse().ok()).expect("a number");
-                attempt(&mut simulator, change, words)
+                let searches: Vec<Search<'_>> = words.map(Search::of).collect();
+                attempt(&mut simulator, change, &searches)
+                    .or_else(|| differs(&mut simulator, &mut pinned, change, &searches))
+                    .unwrap_or_else(|| "survived".to_owned())
             }
             other => panic!("{other:?} is no question"),
         };
@@ -123,39 +137,86 @@ fn survey(simulator: &mut Simulator, schedules: &str) -> String {
     "done".to_owned()
 }
 
-fn attempt<'a>(
-    simulator: &mut Simulator,
-    change: u32,
-    searches: impl Iterator<Item = &'a str>,
-) -> String {
-    for (number, search) in searches.enumerate() {
+/// A search that was asked for.
+struct Search<'a> {
+    name: &'a str,
+    schedules: u64,
+    scenarios: Vec<&'static Scenario>,
+}
+
+impl Search<'_> {
+    fn of(text: &str) -> Search<'_> {
+        let mut parts = text.split(':');
+        let mut part = || parts.next().expect("search:schedules:scenarios");
+        let (name, schedules, scenarios) = (part(), part(), part());
+        Search {
+            name,
+            schedules: schedules.parse().expect("a number"),
+            scenarios: scenarios
+                .split(',')
+                .map(|number| &SCENARIOS[number.parse::<usize>().expect("a number")])
+                .collect(),
+        }
+    }
+}
+
+/// How a rule notices the change, if one does.
+fn attempt(simulator: &mut Simulator, change: u32, searches: &[Search<'_>]) -> Option<String> {
+    for (number, Search { name, schedules, scenarios }) in searches.iter().enumerate() {
         if number == 1
             && let Some(killed) = misuses_and_promises(change)
         {
-            return killed;
+            return Some(killed);
         }
-        let mut parts = search.split(':');
-        let mut part = || parts.next().expect("search:schedules:scenarios");
-        let (search, schedules, scenarios) = (part(), part(), part());
-        let schedules: u64 = schedules.parse().expect("a number");
-        let scenarios: Vec<&'static Scenario> = scenarios
-            .split(',')
-            .map(|number| &SCENARIOS[number.parse::<usize>().expect("a number")])
-            .collect();
-        for schedule in 0..schedules {
+        for schedule in 0..*schedules {
             let scenario = scenarios[(schedule % scenarios.len() as u64) as usize];
-            let settings = settings(search, scenario, schedule);
+            let settings = settings(name, scenario, schedule);
             mutation::set(change);
             let found = violation(simulator, &settings);
             mutation::set(0);
             if let Some(oracle) = found {
                 let broken = violation(simulator, &settings);
                 assert!(broken.is_none(), "the core as it is breaks a rule: {broken:?}");
-                return format!("killed {search} {} {schedule} {oracle}", scenario.name);
+                return Some(format!("killed {name} {} {schedule} {oracle}", scenario.name));
             }
         }
     }
-    "survived".to_owned()
+    None
+}
+
+/// Where the change comes to something else than the core as it is, if anywhere.
+fn differs(
+    simulator: &mut Simulator,
+    pinned: &mut Pinned,
+    change: u32,
+    searches: &[Search<'_>],
+) -> Option<String> {
+    for Search { name, scenarios, .. } in searches {
+        let (geometry, schedules) = match *name {
+            "tiny" => (GeometryName::Tiny, PINNED),
+            "wide" => (GeometryName::Wide, PINNED),
+            "production" => (GeometryName::Production, PINNED_PRODUCTION),
+            // Old stores are another question.
+            _ => continue,
+        };
+        for schedule in 0..schedules {
+            for scenario in scenarios {
+                let mut number = |change| {
+                    mutation::set(change);
+                    let number = pinned::number(simulator, scenario, geometry, schedule);
+                    mutation::set(0);
+                    DONE.fetch_add(1, Ordering::Relaxed);
+                    number.expect("memory for a world")
+                };
+                let key = ((*name).to_owned(), scenario.name, schedule);
+                let expected = *pinned.entry(key).or_insert_with(|| number(0));
+                if number(change) != expected {
+                    return Some(format!("differs {name} {} {schedule}", scenario.name));
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Whether a misuse is not answered as it has to be, or a promise not kept.

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
 
 /// What is to be said about a mutant, if anything.
 fn judged(verdict: &Verdict, argument: Option<&Argument>) -> Option<String> {
-    match (verdict.is_killed(), argument) {
+    match (verdict.is_noticed(), argument) {
         (true, None) | (false, Some(_)) => None,
         (false, None) => Some(verdict.to_string()),
         (true, Some(argument)) => {
@@ -115,21 +115,22 @@ fn run(options: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     let verdicts = score(&program, &mutants, options.schedules, options.jobs.into(), &tell)?;
     bar.finish_and_clear();
     let mut out = std::io::stdout().lock();
-    let mut counts = [0; 3];
+    let mut counts = [0; 4];
     let mut is_wrong = false;
     let mut list = Vec::new();
     for (mutant, verdict) in mutants.iter().zip(&verdicts) {
         let argument = arguments::find(&arguments, mutant);
         is_wrong |= judged(verdict, argument).is_some();
-        counts[match (verdict.is_killed(), argument) {
-            (true, _) => 0,
-            (false, Some(_)) => 1,
-            (false, None) => 2,
+        counts[match (verdict, argument) {
+            (Verdict::Differs(_), _) => 1,
+            (verdict, _) if verdict.is_noticed() => 0,
+            (_, Some(_)) => 2,
+            (_, None) => 3,
         }] += 1;
         list.push(json!({
             "mutant": mutant.to_string(),
             "verdict": verdict.to_string(),
-            "killed": verdict.is_killed(),
+            "noticed": verdict.is_noticed(),
             "argument": argument.map(|argument| &argument.reason),
         }));
     }
@@ -139,8 +140,9 @@ fn run(options: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
         let value = json!({
             "outcome": if passed { "passed" } else { "survived" },
             "killed": counts[0],
-            "argued": counts[1],
-            "survived": counts[2],
+            "differ": counts[1],
+            "argued": counts[2],
+            "survived": counts[3],
             "stale": stale.iter().map(|argument| &argument.key).collect::<Vec<_>>(),
             "seconds": seconds,
             "mutants": list,
@@ -151,11 +153,12 @@ fn run(options: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     for argument in &stale {
         writeln!(out, "line {} of arguments.txt names no mutant: {}", argument.line, argument.key)?;
     }
-    let [killed, argued, survived] = counts;
+    let [killed, differ, argued, survived] = counts;
     let all = mutants.len();
     writeln!(
         out,
-        "{all} mutants: {killed} killed, {argued} survived and are argued for, {survived} survived, in {seconds:.0} s"
+        "{all} mutants: {killed} killed by a rule, {differ} noticed by pinned states, \
+         {argued} survived and are argued for, {survived} survived, in {seconds:.0} s"
     )?;
     Ok(passed)
 }

@@ -44,6 +44,8 @@ pub enum Verdict {
     /// An oracle noticed: search, scenario, schedule and oracle; or a misuse was not answered as it has to be, or a
     /// promise not kept.
     Killed(String),
+    /// No rule is broken, and it is another policy: the states of pinned runs are others. Search, scenario, schedule.
+    Differs(String),
     /// A schedule did not end.
     Hangs,
     /// The process of the simulator ended.
@@ -55,8 +57,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the mutant was noticed.
-    pub fn is_killed(&self) -> bool {
+    /// Whether the mutant was noticed, by a rule or by a pinned state.
+    pub fn is_noticed(&self) -> bool {
         !matches!(self, Verdict::Survived | Verdict::NotReached)
     }
 }
@@ -65,6 +67,7 @@ impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Verdict::Killed(how) => write!(f, "killed ({how})"),
+            Verdict::Differs(how) => write!(f, "noticed: pinned states differ ({how})"),
             Verdict::Hangs => f.write_str("killed (a schedule does not end)"),
             Verdict::Crashes => f.write_str("killed (the process ends)"),
             Verdict::Survived => f.write_str("SURVIVED"),
@@ -139,7 +142,10 @@ pub fn score(
                 Some(line) if line == "survived" => Verdict::Survived,
                 Some(line) => match line.strip_prefix("killed ") {
                     Some(how) => Verdict::Killed(how.to_owned()),
-                    None => return Err(io::Error::other(format!("'{line}' is no answer"))),
+                    None => match line.strip_prefix("differs ") {
+                        Some(how) => Verdict::Differs(how.to_owned()),
+                        None => return Err(io::Error::other(format!("'{line}' is no answer"))),
+                    },
                 },
                 None => {
                     let status = judge.child.wait()?;

@@ -67,7 +67,7 @@ fn a_sample_of_the_mutants_is_noticed() {
     let alive: Vec<String> = sample
         .iter()
         .zip(&verdicts)
-        .filter(|(_, verdict)| !verdict.is_killed())
+        .filter(|(_, verdict)| !verdict.is_noticed())
         .map(|(mutant, verdict)| format!("{mutant}: {verdict}"))
         .collect();
     assert!(alive.is_empty(), "not noticed: {alive:#?}");

@@ -12,7 +12,7 @@
 //! | [`explore`], [`shrink`] | many runs, sampled, and the smallest that fails |
 //! | [`interpreter`] | what an operation does, simulated or native |
 //! | [`stress`], [`heap`] | the same programs on real threads, and the command's own memory |
-//! | [`mutants`] | does the search notice what is taken away |
+//! | [`mutants`], [`pinned`] | does the search notice what is taken away, and what changes a policy |
 //! | [`prove`] | all runs of a small program |
 //! | [`report`], [`picture`], [`columns`], [`explain`] | what is said and drawn of a run |
 //! | [`faults`], [`absent`] | the list of planted faults, and of what cannot be planted |
@@ -33,6 +33,7 @@ pub mod mutants;
 pub mod notation;
 pub mod oracle;
 pub mod picture;
+pub mod pinned;
 pub mod program;
 pub mod promises;
 pub mod protocols;
