@@ -42,8 +42,11 @@ pub fn number(
             turns.push(Turn { thread, operations });
         }
     }
-    let mut turns =
-        if schedule % 2 == 0 { Turns::then_stop(turns) } else { Turns::then_finish(turns) };
+    let mut turns = if schedule.is_multiple_of(2) {
+        Turns::then_stop(turns)
+    } else {
+        Turns::then_finish(turns)
+    };
     let extras = Extras { transitions: true, picture: true, ..Extras::default() };
     let report = simulator.run_chosen(&settings, program, extras, &mut turns)?;
     let mut hasher = DefaultHasher::new();
