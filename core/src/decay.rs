@@ -8,11 +8,25 @@
 //! A round is made in slices, so that no call of the program waits while a gigabyte goes back: a slice gives back so many slots
 //! at most (`Geometry::slice_slots`), and leaves behind where the round goes on and that the next slice is due.
 //!
-//! While nothing is idle no round is due, and nobody asks for the time.
+//! While nothing is idle no round is due, and nobody asks for the time. One word of the root says what is due:
+//!
+//! | Word | Means                                                                                                   |
+//! |------|---------------------------------------------------------------------------------------------------------|
+//! | 0    | no slice is due                                                                                         |
+//! | odd  | a slice is asked for, and due at this time                                                              |
+//! | even | a slice is under way that has begun with all that was asked for; from this time on another one may begin |
+//!
+//! | From        | To   | By                                                                                                 |
+//! |-------------|------|----------------------------------------------------------------------------------------------------|
+//! | any         | odd  | whoever has left memory idle, or made a slice behind which the round goes on                       |
+//! | odd or even | even | whoever finds that its time has come: it makes a slice                                             |
+//! | even        | 0    | who made the slice, if nothing is left of it and nobody has asked meanwhile, or begun another one  |
+//!
+//! So a thread that stops for ever inside a slice holds nothing up for longer than an interval.
 //!
 //! Invariants:
-//! 1. Whoever leaves memory idle calls [`expect`] after that, and a slice begins by taking back that one is due. So
-//!    what is idle at rest has a slice to come.
+//! 1. Whoever leaves memory idle calls [`expect`] after that, which makes the word odd, and a slice begins by making it even. So
+//!    what is idle at rest has a slice to come, also behind a thread that has stopped in a slice.
 //! 2. A round that was made in several slices asks for another one, whatever it left: memory that became idle behind its back
 //!    found a slice to come, but that one did not look there.
 
@@ -38,20 +52,31 @@ pub(crate) fn is_to_come<P: Platform>(time: u32, now: u32) -> bool {
     left != 0 && left <= P::GEOMETRY.decay_interval + 1
 }
 
-/// Something is idle now: a round has to come.
-pub(crate) fn expect<P: Platform>() {
-    ask::<P>(time_after::<P>);
+/// The word while a slice is under way that begins `now`: even, and never 0.
+fn under_way<P: Platform>(now: u32) -> u32 {
+    match time_after::<P>(now) & !1 {
+        0 => 2,
+        time => time,
+    }
 }
 
-/// Asks for a round, or the next slice of one, at the time that `time` makes of now; not if one is asked for already.
-fn ask<P: Platform>(time: fn(u32) -> u32) {
+/// Something is idle now: a round has to come.
+pub(crate) fn expect<P: Platform>() {
+    ask::<P>(false);
+}
+
+/// Asks for a slice: an interval after now if none is asked for or under way, or as soon as may be.
+fn ask<P: Platform>(soon: bool) {
     let due = &root::<P>().decay_due;
-    // Release: pairs with the exchange in `tick`. A read-modify-write although it changes nothing: either it comes before
-    // that exchange, and the round sees what is idle; or behind it, and finds 0. A load could miss both.
-    if due.fetch_or(0, Ordering::Release) == 0 {
-        let time = time(P::now());
-        // Relaxed: it continues what the line above published. If somebody else was faster, so does theirs.
-        let _ = due.compare_exchange(0, time, Ordering::Relaxed, Ordering::Relaxed);
+    // Release: pairs with the exchange in `tick`. A read-modify-write although it often changes nothing: either it comes before
+    // that exchange, and the slice sees what is idle; or behind it, and the word is odd again. A load could miss both.
+    let before = due.fetch_or(1, Ordering::Release);
+    if before == 0 || soon {
+        let now = P::now();
+        let time = if soon { now | 1 } else { time_after::<P>(now) };
+        // Relaxed: it continues what the line above published. If somebody else was faster, so does theirs; and the 1 that
+        // stands there until then is a time too.
+        let _ = due.compare_exchange(before | 1, time, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -60,24 +85,27 @@ pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
     let due = &root::<P>().decay_due;
     // Relaxed: a look; the exchange checks it again.
     let time = due.load(Ordering::Relaxed);
-    if time == 0 || is_to_come::<P>(time, P::now()) {
-        return time != 0;
+    if time == 0 {
+        return false;
     }
-    let late = P::planted(Fault::RoundMissed);
-    // Acquire: pairs with `ask`: what asked for a round is seen by it.
-    if !late && due.compare_exchange(time, 0, Ordering::Acquire, Ordering::Relaxed).is_err() {
+    let now = P::now();
+    if is_to_come::<P>(time, now) || time & 1 == 0 && P::planted(Fault::SliceOwnedForEver) {
         return true;
     }
-    // Nothing is due any more: what becomes idle from here on, also behind the round's back, asks for the next one.
-    let outcome = slice(range, most);
-    if late {
-        due.store(0, Ordering::Relaxed);
+    let late = P::planted(Fault::RoundMissed);
+    let mine = if late { time } else { under_way::<P>(now) };
+    // Acquire: pairs with `ask`: what asked for a slice is seen by it.
+    if !late && due.compare_exchange(time, mine, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        return true;
     }
-    match outcome {
-        // As soon as may be; never 0.
-        Slice::Cut => ask::<P>(|now| now | 1),
-        Slice::Last { left: true } => expect::<P>(),
-        Slice::Last { left: false } => return false,
+    // Nothing is asked for any more: what becomes idle from here on, also behind the slice's back, asks for the next one.
+    match slice(range, most) {
+        Slice::Cut => ask::<P>(true),
+        Slice::Last { left: true } => ask::<P>(false),
+        // Relaxed: nothing is published. It fails if somebody has asked meanwhile, or another slice has begun.
+        Slice::Last { left: false } => {
+            return due.compare_exchange(mine, 0, Ordering::Relaxed, Ordering::Relaxed).is_err();
+        }
     }
     true
 }

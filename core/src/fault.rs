@@ -161,6 +161,8 @@ pub enum Fault {
     CountsAfterHeap,
     /// B2: the last of several slices does not ask for another round.
     SliceForgets,
+    /// B2: a slice that is under way keeps others out for ever, although its thread has stopped.
+    SliceOwnedForEver,
     /// B3: a round of decay finds what is old and gives nothing of it back.
     RoundGivesNothing,
     /// B3: the next round of decay is 49 days ahead.
@@ -244,6 +246,7 @@ impl Fault {
         Fault::KeptBytesNotLowered,
         Fault::CountsAfterHeap,
         Fault::SliceForgets,
+        Fault::SliceOwnedForEver,
         Fault::RoundGivesNothing,
         Fault::NextRoundLate,
         Fault::OneBlockTooMany,
@@ -324,6 +327,7 @@ impl Fault {
             Fault::KeptBytesNotLowered => "kept-bytes-not-lowered",
             Fault::CountsAfterHeap => "counts-after-heap",
             Fault::SliceForgets => "slice-forgets",
+            Fault::SliceOwnedForEver => "slice-owned-for-ever",
             Fault::RoundGivesNothing => "round-gives-nothing",
             Fault::NextRoundLate => "next-round-late",
             Fault::OneBlockTooMany => "one-block-too-many",

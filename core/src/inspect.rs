@@ -171,7 +171,7 @@ pub fn retained_bytes<P: Platform>() -> usize {
     root::<P>().retained_bytes.load(Ordering::Relaxed)
 }
 
-/// Whether a round of decay is to come.
+/// Whether a slice of a round of decay is to come, or under way.
 pub fn is_round_to_come<P: Platform>() -> bool {
     root::<P>().decay_due.load(Ordering::Relaxed) != 0
 }
@@ -334,7 +334,7 @@ pub fn stranded_counts<P: Platform>(range: Range<P>) -> Option<u32> {
     })
 }
 
-/// When the next round of decay is due; `None` if none is to come.
+/// When the next slice of a round of decay is due: an odd number, but for the slice that is under way. `None` if none is to come.
 pub fn round_due<P: Platform>() -> Option<u32> {
     Some(root::<P>().decay_due.load(Ordering::Relaxed)).filter(|due| *due != 0)
 }

@@ -261,12 +261,12 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
 pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     idle::count_given::<P>(slots.count_ones());
     let Some(new) = offer(range, unit, slots) else { return };
+    // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the others.
+    decay::expect::<P>();
     if idle::is_too_much::<P>() {
         let most = P::GEOMETRY.slice_slots;
         idle::sweep(range, most.saturating_sub(idle::shrink(range, unit, new)));
     }
-    // Also if too much lay idle: the rest of it does still.
-    decay::expect::<P>();
     decay::tick(range, P::GEOMETRY.slice_slots);
 }
 

@@ -22,7 +22,7 @@ pub struct Root<P: Platform> {
     pub(crate) free_heaps: IndexStack<P>,
     /// Heaps that were ever used; the ones above were not.
     pub(crate) heaps_used: P::AtomicU32,
-    /// When the next round of `decay`, or the next slice of one, is due; 0 if none is needed.
+    /// When the next slice of a round of `decay` is due, or that one is under way; 0 if none is needed. See there.
     pub(crate) decay_due: P::AtomicU32,
     /// The unit from which on a round of `decay` that has begun goes on; 0 if the next slice begins a round.
     pub(crate) decay_at: P::AtomicU32,

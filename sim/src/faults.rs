@@ -8,6 +8,7 @@
 
 use hak_core::Fault;
 
+use crate::events::{Events, Kill};
 use crate::settings::{GeometryName, MemoryModel};
 
 /// A row of the list.
@@ -471,6 +472,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["accounting"],
     },
     Row {
+        fault: Fault::SliceOwnedForEver,
+        origin: "B2",
+        about: "a slice of decay keeps others out for ever, although its thread has stopped in the middle of it",
+        oracles: &["accounting"],
+    },
+    Row {
         fault: Fault::RoundGivesNothing,
         origin: "B3",
         about: "a round of decay marks and finds what is old, and gives none of it back",
@@ -493,6 +500,9 @@ pub const FAULTS: &[Row] = &[
 /// The faults that only weak memory shows: some word must be read stale.
 const WEAK: &[Fault] = &[Fault::MissedWakeUp];
 
+/// The faults that show only if a thread stops for ever.
+const STOPPED: &[Fault] = &[Fault::SliceOwnedForEver];
+
 /// The faults that only the wide geometry shows: they are about more than one word of the unit map.
 const WIDE: &[Fault] = &[Fault::RollbackForgotten];
 
@@ -501,6 +511,14 @@ pub fn geometry(plant: Option<Fault>) -> GeometryName {
     match plant {
         Some(fault) if WIDE.contains(&fault) => GeometryName::Wide,
         _ => GeometryName::Tiny,
+    }
+}
+
+/// What has to happen beside the interleaving so that a fault shows, in every schedule of a search that was not asked for events.
+pub fn events(plant: Option<Fault>) -> Events {
+    match plant {
+        Some(fault) if STOPPED.contains(&fault) => Events { kill: Kill::Drawn, ..Events::NONE },
+        _ => Events::NONE,
     }
 }
 
@@ -604,6 +622,7 @@ mod tests {
             plant,
             strategy: StrategyName::Portfolio,
             memory: memory(plant),
+            events: events(plant),
             geometry: geometry(plant),
             ..Settings::new(scenario, 42)
         });

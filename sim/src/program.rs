@@ -265,8 +265,12 @@ fn check_cache<G: WorldGeometry>() {
 
 /// Audits the allocator at rest, frees everything that any thread or mailbox still holds, gives the memory back, and
 /// audits again. It goes back by decay alone, if that is asked for, or else at once. To be called inside the fiber that
-/// begins after all others.
+/// begins after all others. If one has stopped for ever, nothing is at rest: then only decay goes on.
 pub fn run_epilogue<G: WorldGeometry>(by_decay: bool) {
+    if user::has_one_stopped() {
+        user::operation();
+        return survive::<G>();
+    }
     audit::<G>(false);
     for mailbox in 0..MAILBOXES {
         user::operation();
@@ -297,6 +301,37 @@ pub fn run_epilogue<G: WorldGeometry>(by_decay: bool) {
 /// So many rounds of decay in which nothing else happens give everything back that is idle, and as many more as the system
 /// has refused calls.
 const ROUNDS_MAX: u32 = 4;
+
+/// A thread has stopped for ever, and all others have ended. If a round is to come or under way, what lies idle goes back in bounded
+/// time. (If not, the thread may have stopped behind leaving something idle, in front of asking for a round.)
+fn survive<G: WorldGeometry>() {
+    if user::look(|_| inspect::is_round_to_come::<Sim<G>>()) {
+        goes_back::<G>();
+    }
+}
+
+/// All that lies idle goes back by rounds of decay alone, in bounded time, whoever has stopped.
+pub(crate) fn goes_back<G: WorldGeometry>() {
+    decay::<G>();
+    let idle = user::look(|_| {
+        let range = Range::<Sim<G>>::get()?;
+        let mut idle = None;
+        inspect::first_units(range, inspect::units_used(range), |unit| {
+            if unit.is_idle(&G::GEOMETRY) {
+                idle = idle.or(Some(unit.index));
+            }
+        });
+        idle
+    });
+    if let Some(index) = idle {
+        user::fail(
+            ACCOUNTING,
+            format!(
+                "superslab {index}: memory lies idle behind a stopped thread, and no round is to come"
+            ),
+        );
+    }
+}
 
 /// Lets time pass and looks whether a round is due, until none is to come.
 fn decay<G: WorldGeometry>() {

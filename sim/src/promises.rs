@@ -4,14 +4,16 @@
 //! - *Costs.* Steps (accesses to shared words, and system calls) of a round, once it is warm. A fast path that is not taken is right, too.
 //! - *Memory.* What one thread leaves another one finds; what is kept or idle is given back before null is said; a limit is obeyed, and what just fits is
 //!   had; behind everything, nothing is committed.
+//! - *Threads that stop.* A thread that stops for ever in a slice of decay does not keep idle memory from going back.
 //! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in turn: what was begun is taken back.
 
 use std::io;
 use std::marker::PhantomData;
 use std::ptr::with_exposed_provenance_mut;
 
-use hak_core::{Allocator, Plain};
+use hak_core::{Allocator, Fault, Plain};
 
+use crate::program;
 use crate::runtime::{
     Access, Body, Choice, ChoicePoint, Chooser, Kind, Plan, Production, Run, Sim, Start, ThreadId,
     Tiny, Wide, World, WorldGeometry, user,
@@ -425,6 +427,49 @@ fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> Option<Strin
             }
         }
     }
+    held_up_by_a_stopped_thread::<G>(world, None)
+}
+
+/// A thread stops for ever inside `tick`, in front of each of its steps in turn: what lies idle goes back all the same when
+/// another one ticks.
+fn held_up_by_a_stopped_thread<G: WorldGeometry>(
+    world: &mut World,
+    plant: Option<Fault>,
+) -> Option<String> {
+    let leaves = || {
+        let sizes = [G::GEOMETRY.small_max + 1, G::GEOMETRY.unit_size() + 1];
+        let held: Vec<Held> =
+            [sizes, sizes].concat().into_iter().map(|size| Does::<G>::ask(size, 16)).collect();
+        held.into_iter().for_each(Does::<G>::free);
+        Does::<G>::end();
+    };
+    let ticks = || {
+        // The first round marks, the second gives back, the third finds nothing.
+        for _ in 0..3 {
+            Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1);
+            Allocator::<Sim<G>>::tick();
+        }
+    };
+    let goes_on = program::goes_back::<G>;
+    let bodies = [
+        Body { start: Start::AtOnce, run: &leaves },
+        Body { start: Start::Joining(0), run: &ticks },
+        Body { start: Start::AfterAll, run: &goes_on },
+    ];
+    for steps in 1.. {
+        let stops = Some((1, steps));
+        let plan = Plan { plant, steps_max: 2_000_000, stops, ..Plan::default() };
+        let run = world.run(&plan, &bodies, &mut InOrder::new(None), &mut ());
+        if let Some(violation) = run.violation() {
+            return Some(format!(
+                "a thread that ticks stops for ever behind step {steps}: {violation}"
+            ));
+        }
+        if !run.stopped {
+            // It makes fewer steps.
+            break;
+        }
+    }
     None
 }
 
@@ -453,5 +498,13 @@ mod tests {
             let answer = broken(geometry).expect("memory for a world");
             assert_eq!(answer, None, "{}", geometry.name());
         }
+    }
+
+    #[test]
+    fn a_stopped_thread_that_holds_decay_up_is_noticed() {
+        let mut world = None;
+        let world = prepared::<Tiny>(&mut world, 4 << 20).expect("memory for a world");
+        let broken = held_up_by_a_stopped_thread::<Tiny>(world, Some(Fault::SliceOwnedForEver));
+        assert!(broken.is_some_and(|message| message.contains("rounds of decay")));
     }
 }

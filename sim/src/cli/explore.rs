@@ -10,6 +10,7 @@ use super::explored::{Failure, text, value};
 use super::{Exit, Refusal, print, run};
 use crate::events::Events;
 use crate::explore::{Found, Limit, Options, Progress, Search, Totals, explore_with};
+use crate::faults;
 use crate::report::{counted, grouped};
 use crate::scenario::SCENARIOS;
 use crate::settings::{Settings, StrategyName};
@@ -71,7 +72,8 @@ pub(super) fn strategy(options: &Explore) -> (StrategyName, Events) {
     match options.strategy {
         Some((strategy, events)) => (strategy, events.with(flags)),
         None if flags == Events::NONE && !options.events.kill_each() => {
-            (StrategyName::Portfolio, Events::DRAWN)
+            let shown = faults::events(options.common.plant);
+            (StrategyName::Portfolio, Events::DRAWN.with(shown))
         }
         None => (StrategyName::Portfolio, flags),
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::arguments::{Faults, Plain};
 use super::{Exit, Refusal, measure, print};
 use crate::absent::{ABSENT, Absent};
+use crate::events::Events;
 use crate::faults::{self, FAULTS};
 use crate::protocols::PROTOCOLS;
 use crate::report::{counted, folded};
@@ -85,6 +86,10 @@ impl Row {
                 let mut found = format!("found by {}", row.oracles.join(", "));
                 if faults::memory(Some(row.fault)) == MemoryModel::Weak {
                     found += "; only under weak memory, which is its default";
+                }
+                if faults::events(Some(row.fault)) != Events::NONE {
+                    found +=
+                        "; only if a thread stops for ever, as in a search with default settings";
                 }
                 (row.fault.name(), row.about, found)
             }

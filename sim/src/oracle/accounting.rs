@@ -14,7 +14,7 @@
 //! 7. What lies idle has a round of decay to come, in which it goes back.
 //! 8. What is counted of slots in use and idle is what there is.
 //! 9. What is counted as committed, and as kept, is what the units say; no heap without a thread has counts of its own.
-//! 10. The next round of decay is at most an interval away.
+//! 10. The next round of decay is at most an interval away, and no slice of one is under way.
 //! 11. When everything was freed and collected, no unit is in use: the memory has gone back.
 
 use std::collections::HashMap;
@@ -87,9 +87,12 @@ fn check_lookup<P: Platform>(range: Range<P>) -> Result<(), String> {
     Ok(())
 }
 
-/// The next round of decay does not lie further away than an interval.
+/// The next slice of a round of decay is asked for, and does not lie further away than an interval; or none is needed.
 fn check_due<P: Platform>() -> Result<(), String> {
     let Some(due) = inspect::round_due::<P>() else { return Ok(()) };
+    if due.is_multiple_of(2) {
+        return Err("a slice of decay is under way, and nobody makes it".to_owned());
+    }
     // A run's clock begins with 0 and does not go round.
     let left = due.saturating_sub(P::now());
     if left <= P::GEOMETRY.decay_interval + 1 {

@@ -193,6 +193,16 @@ impl Control {
         self.stopped = true;
     }
 
+    /// A thread has stopped for ever, and nobody can go: those begin that come behind all others; whether there are any.
+    pub(crate) fn begin_last(&mut self) -> bool {
+        let starts = self.starts;
+        let last = self.waiting.iter().filter(|&thread| starts[thread] == Start::AfterAll);
+        let last = last.fold(ThreadSet::EMPTY, ThreadSet::with);
+        self.waiting = ThreadSet(self.waiting.0 & !last.0);
+        self.runnable = ThreadSet(self.runnable.0 | last.0);
+        !last.is_empty()
+    }
+
     /// The threads that still do steps, but for those that begin ordered after all others.
     pub(crate) fn unordered(&self) -> ThreadSet {
         let all = ThreadSet(self.runnable.0 | self.waiting.0);

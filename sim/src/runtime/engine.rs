@@ -226,7 +226,11 @@ impl Engine {
                 self.no_progress(format!("the run did not end within {most} steps"))
             }
             Candidates::Deadlock if self.control.stopped => {
-                // Everybody else has finished; whoever waits for the stopped thread does not begin.
+                // Everybody else has finished; whoever waits for the stopped thread does not begin, but who comes behind all
+                // others does. A search that goes step by step ends here: see `prove`.
+                if !self.stepwise && self.control.begin_last() {
+                    return self.offer();
+                }
                 self.end = Some(End::Finished);
                 None
             }

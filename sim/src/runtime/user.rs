@@ -37,6 +37,12 @@ pub fn operation_ends(kind: usize) -> u32 {
     steps
 }
 
+/// Whether a thread has stopped for ever.
+pub fn has_one_stopped() -> bool {
+    // SAFETY: in simulated code of this engine's world.
+    unsafe { &borrow(simulated()).control }.stopped
+}
+
 /// How many system calls of all threads were refused so far.
 pub fn refused_by_all() -> u32 {
     // SAFETY: in simulated code of this engine's world.

@@ -74,7 +74,8 @@ pub enum Start {
     After(ThreadId),
     /// Once that thread has ended, ordered after it: a thread that was joined or did the preparation.
     Joining(ThreadId),
-    /// Once all threads that do not begin so have ended, ordered after all of them: the epilogue.
+    /// Once all threads that do not begin so have ended, ordered after all of them: the epilogue. If one has stopped for ever: once
+    /// nobody can go, ordered after those that have ended; the searches of `prove` leave that out.
     AfterAll,
 }
 
@@ -98,7 +99,7 @@ pub struct Plan {
     /// The ordering that is made weaker.
     pub weakening: Option<Weakening>,
     /// A thread that stops for ever in front of the step after so many of its own. The others must still finish; threads
-    /// that wait for it to end do not begin.
+    /// that wait for it to end do not begin, but for the epilogue.
     pub stops: Option<(ThreadId, u32)>,
     /// A run of more steps makes no progress.
     pub steps_max: u64,

@@ -13,6 +13,7 @@ use super::super::engine::{Engine, Trouble};
 use super::super::footprint::Manner;
 use super::super::memory::{Operation, Outcome};
 use super::super::shadow::GRANULE_SHIFT;
+use super::super::world::Start;
 use super::history::{STORES_MAX, Store};
 
 /// What an operation can do: by the places of the stores, counted from the newest.
@@ -114,10 +115,12 @@ impl Engine {
         record: u32,
         length: usize,
     ) -> Options {
-        if length == 1 {
+        let me = self.control.current;
+        // Who comes behind all others is ordered after them, but for one that has stopped for ever; of that one's stores an old one
+        // is not seen for ever either.
+        if length == 1 || self.control.starts[me] == Start::AfterAll {
             return Options::of(0..1);
         }
-        let me = self.control.current;
         let now = &self.clocks[me].now;
         let histories = self.weak.histories.as_mut().expect("made when the run began");
         let history = &mut histories[record as usize];
