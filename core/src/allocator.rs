@@ -10,24 +10,24 @@
 use core::marker::PhantomData;
 use core::ptr::{null_mut, with_exposed_provenance_mut};
 
-use crate::block;
-use crate::budget;
-use crate::cache;
-use crate::class_map::ClassWord;
-use crate::decay;
-use crate::fault::Fault;
-use crate::guest;
-use crate::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
-use crate::idle;
-use crate::large;
-use crate::platform::{Gauge, Misuse, Plain, Platform};
+use crate::boundary::fault::Fault;
+use crate::boundary::platform::{Gauge, Misuse, Plain, Platform};
+use crate::numbers::size_class;
+use crate::pool::decay;
+use crate::pool::idle;
+use crate::pool::large;
+use crate::pool::run::{self, Fresh};
 use crate::range::Range;
-use crate::refill;
-use crate::run::{self, Fresh};
-use crate::size_class;
-use crate::superslab::Use;
+use crate::range::budget;
+use crate::tables::block;
+use crate::tables::class_map::ClassWord;
+use crate::tables::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
+use crate::tables::superslab::Use;
 use crate::thread;
-use crate::tidy;
+use crate::thread::cache;
+use crate::thread::guest;
+use crate::thread::refill;
+use crate::thread::tidy;
 
 /// What a block is that shares its slab with no other.
 enum Sole {

@@ -96,7 +96,9 @@ fn mirror(from: &Path, to: &Path) -> io::Result<()> {
         let (path, name) = (entry.path(), entry.file_name());
         if path.is_dir() {
             mirror(&path, &to.join(&name))?;
-        } else if !(from.ends_with("core/src") || from.ends_with("sim") && name == "build.rs") {
+        } else if !(from.to_string_lossy().contains("core/src")
+            || from.ends_with("sim") && name == "build.rs")
+        {
             put(&to.join(&name), &fs::read(&path)?)?;
         }
         kept.push(name);

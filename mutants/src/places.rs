@@ -27,24 +27,28 @@ use crate::text::{Edit, Piece};
 /// Files of the core in which nothing is changed, and why.
 pub const FILES: &[(&str, &str)] = &[
     ("lib.rs", "no code"),
-    ("fault.rs", "names of planted faults"),
-    ("geometry.rs", "numbers, and what the compiler evaluates with them"),
-    ("inspect.rs", "read by oracles only"),
-    ("place.rs", "texts"),
-    ("platform.rs", "the boundary, and texts"),
-    ("root.rs", "words, no code but for questions"),
+    ("boundary/mod.rs", "no code"),
+    ("boundary/fault.rs", "names of planted faults"),
+    ("numbers/geometry.rs", "numbers, and what the compiler evaluates with them"),
+    ("inspect/mod.rs", "read by oracles only"),
+    ("inspect/place.rs", "texts"),
+    ("boundary/platform.rs", "the boundary, and texts"),
+    ("numbers/mod.rs", "no code"),
+    ("slabs/mod.rs", "no code"),
+    ("tables/mod.rs", "no code"),
+    ("tables/root.rs", "words, no code but for questions"),
 ];
 
 /// Functions of the core in which nothing is changed, and why: file, function, reason.
 pub const FUNCTIONS: &[(&str, &str, &str)] = &[
     ("allocator.rs", "smaller", "evaluated by the compiler"),
-    ("size_class.rs", "class_table", "evaluated by the compiler"),
-    ("size_class.rs", "class_of", "evaluated by the compiler"),
-    ("size_class.rs", "coarse_class", "evaluated by the compiler"),
-    ("size_class.rs", "sizes", "evaluated by the compiler"),
-    ("slot.rs", "SlotWord::state", "read by oracles only"),
-    ("slot.rs", "SlabState::may_become", "read by oracles only"),
-    ("slot.rs", "SlabState::name", "texts"),
+    ("numbers/size_class.rs", "class_table", "evaluated by the compiler"),
+    ("numbers/size_class.rs", "class_of", "evaluated by the compiler"),
+    ("numbers/size_class.rs", "coarse_class", "evaluated by the compiler"),
+    ("numbers/size_class.rs", "sizes", "evaluated by the compiler"),
+    ("numbers/slot.rs", "SlotWord::state", "read by oracles only"),
+    ("numbers/slot.rs", "SlabState::may_become", "read by oracles only"),
+    ("numbers/slot.rs", "SlabState::name", "texts"),
 ];
 
 /// A change to one place of the core.
@@ -80,7 +84,7 @@ impl std::fmt::Display for Mutant {
 
 /// A file of the core.
 pub struct File {
-    /// Its name.
+    /// Its name, from the core's source folder on.
     pub name: String,
     /// Its text.
     pub text: String,
@@ -104,10 +108,11 @@ pub struct Core {
 /// A file cannot be read, or is not Rust.
 pub fn read(folder: &Path) -> io::Result<Core> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry?;
+        let name = entry.path().strip_prefix(folder).expect("below it");
+        names.push(name.to_string_lossy().into_owned());
     }
-    names.sort();
     let mut core = Core { files: Vec::new(), mutants: Vec::new(), left_out: Vec::new() };
     for name in names.into_iter().filter(|name| name.ends_with(".rs")) {
         let text = std::fs::read_to_string(folder.join(&name))?;
@@ -866,7 +871,7 @@ mod tests {
     #[test]
     fn a_guard_that_is_new_is_a_mutant_that_nobody_argues_for() {
         let text =
-            std::fs::read_to_string(crate::source().join("core/src/run.rs")).expect("a file");
+            std::fs::read_to_string(crate::source().join("core/src/pool/run.rs")).expect("a file");
         let place = "let run = &range.slab(index).run;";
         assert_eq!(text.matches(place).count(), 1);
         let grown =

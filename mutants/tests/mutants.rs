@@ -48,7 +48,7 @@ fn each_argument_names_a_mutant() {
 }
 
 /// Files a sample of whose mutants is tried here; `hak-sim mutants --guards` tries all of all.
-const SAMPLED: &[&str] = &["index_stack.rs", "remote_list.rs"];
+const SAMPLED: &[&str] = &["tables/index_stack.rs", "tables/remote_list.rs"];
 
 #[test]
 fn a_sample_of_the_mutants_is_noticed() {

@@ -6,11 +6,12 @@
 
 use core::fmt;
 
+use hak_core::Platform;
 use hak_core::inspect::{self, Place};
+use hak_core::numbers::size_class;
+use hak_core::numbers::slot::SlabState;
 use hak_core::range::Range;
-use hak_core::slot::SlabState;
-use hak_core::superslab::Use;
-use hak_core::{Platform, size_class};
+use hak_core::tables::superslab::Use;
 
 use crate::Native;
 

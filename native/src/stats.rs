@@ -8,12 +8,12 @@
 
 use core::fmt::{self, Write};
 
-use hak_core::geometry::Geometry;
 use hak_core::inspect;
+use hak_core::numbers::geometry::Geometry;
+use hak_core::numbers::size_class::{self, CLASSES};
+use hak_core::numbers::slot::SlabState;
 use hak_core::range::Range;
-use hak_core::size_class::{self, CLASSES};
-use hak_core::slot::SlabState;
-use hak_core::superslab::Use;
+use hak_core::tables::superslab::Use;
 use hak_core::{Allocator, Platform};
 
 use crate::{Native, caches, memory};
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn what_lies_in_another_threads_cache_is_not_live() {
-        let class = hak_core::size_class::class_of(704) as usize;
+        let class = hak_core::numbers::size_class::class_of(704) as usize;
         let (send, receive) = mpsc::channel::<Vec<usize>>();
         let (done, wait) = mpsc::channel::<()>();
         let other = thread::spawn(move || {

@@ -58,7 +58,7 @@ mod word {
         ".quad {root} + {nobody}",
         ".popsection",
         root = sym ROOT,
-        nobody = const hak_core::root::nobody_at::<Native>(),
+        nobody = const hak_core::tables::root::nobody_at::<Native>(),
     );
 
     #[inline(always)]

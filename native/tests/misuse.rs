@@ -277,7 +277,7 @@ fn a_live_block_whose_data_looks_like_a_seal_at_first_is_freed() {
     }
 }
 
-/// The highest byte of every seal (`core/src/block.rs`).
+/// The highest byte of every seal (`core/src/tables/block.rs`).
 const SEAL_TAG: usize = 0xf9;
 
 /// What is handed out shows no seal, and so no secret.

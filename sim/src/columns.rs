@@ -199,7 +199,7 @@ mod tests {
     use hak_traces::{Config, Site};
 
     fn trace(threads: u32, steps: &[u8]) -> Trace {
-        let file = "core/src/remote_list.rs".to_owned();
+        let file = "core/src/tables/remote_list.rs".to_owned();
         let step = |&thread| Step { thread, ..Step::default() };
         Trace {
             config: Config { threads, ..Config::default() },

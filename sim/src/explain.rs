@@ -17,9 +17,9 @@ use std::fmt::Write;
 use std::panic::Location;
 
 use hak_core::inspect::Place;
-use hak_core::remote_list::ADDRESS_BITS;
-use hak_core::slot::{OwnerId, SlabState, SlotWord};
-use hak_core::superslab::{SuperSlabWord, Use};
+use hak_core::numbers::slot::{OwnerId, SlabState, SlotWord};
+use hak_core::tables::remote_list::ADDRESS_BITS;
+use hak_core::tables::superslab::{SuperSlabWord, Use};
 
 use crate::picture::owner_name;
 use crate::program::Operation;

@@ -14,10 +14,10 @@
 use std::fmt::Write;
 
 use hak_core::inspect;
+use hak_core::numbers::size_class;
+use hak_core::numbers::slot::{OwnerId, SlabState};
 use hak_core::range::Range;
-use hak_core::size_class;
-use hak_core::slot::{OwnerId, SlabState};
-use hak_core::superslab::Use;
+use hak_core::tables::superslab::Use;
 
 use crate::runtime::{Sim, WorldGeometry};
 

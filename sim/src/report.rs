@@ -12,7 +12,7 @@ use crate::runtime::{End, OPERATION_KINDS_MAX, Violation};
 use crate::shrink::Shrunk;
 use crate::simulation::{Incidents, Report};
 
-use hak_core::slot::SlabState;
+use hak_core::numbers::slot::SlabState;
 
 /// The width that all text keeps to.
 pub const WIDTH: usize = 100;

@@ -6,7 +6,7 @@
 use std::io;
 
 use hak_core::inspect::{self, Place};
-use hak_core::root::Root;
+use hak_core::tables::root::Root;
 use hak_replay::{Guide, OutcomeSeen, Subject};
 use hak_traces::Config;
 

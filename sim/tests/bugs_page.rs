@@ -46,23 +46,19 @@ fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The files of the core, by their names; in whatever folder they lie.
+/// The files of the core, by their names from its source folder on.
 fn core_files() -> BTreeMap<String, String> {
-    fn collect(folder: &Path, files: &mut BTreeMap<String, String>) {
-        for entry in fs::read_dir(folder).expect("the core's source") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                collect(&path, files);
-                continue;
-            }
-            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            let text = fs::read_to_string(&path).expect("a source file");
-            files.entry(name).or_default().push_str(&text);
-        }
-    }
-    let mut files = BTreeMap::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src"), &mut files);
-    files
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src");
+    let paths = walkdir::WalkDir::new(&folder)
+        .into_iter()
+        .map(|entry| entry.expect("an entry").into_path());
+    paths
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.strip_prefix(&folder).expect("below it").to_string_lossy().into_owned();
+            (name, fs::read_to_string(&path).expect("a source file"))
+        })
+        .collect()
 }
 
 /// The files that an item "Core" names, each with the functions in brackets behind it.

@@ -14,10 +14,11 @@ const PURE: &[&str] = &["debug_assert", "div_ceil", "heaps", "len", "units"];
 fn sources() -> Vec<(PathBuf, String)> {
     let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src");
     let code = |line: &str| line.split("//").next().unwrap_or_default().to_owned() + "\n";
-    fs::read_dir(core)
-        .expect("the core's source")
-        .map(|entry| {
-            let path = entry.expect("an entry").path();
+    walkdir::WalkDir::new(core)
+        .into_iter()
+        .map(|entry| entry.expect("the core's source").into_path())
+        .filter(|path| path.is_file())
+        .map(|path| {
             let text = fs::read_to_string(&path).expect("a source file");
             (path, text.lines().map(code).collect())
         })

@@ -20,12 +20,12 @@
 use std::collections::HashMap;
 use std::ptr::without_provenance;
 
-use hak_core::count::Slots;
 use hak_core::inspect::{self, Home, SlabPicture, UnitPicture};
+use hak_core::numbers::size_class;
+use hak_core::numbers::slot::SlabState;
+use hak_core::pool::count::Slots;
 use hak_core::range::Range;
-use hak_core::size_class;
-use hak_core::slot::SlabState;
-use hak_core::superslab::Use;
+use hak_core::tables::superslab::Use;
 use hak_core::{Allocator, Platform};
 
 /// Every block in one place, counts agree, memory goes back.

@@ -12,11 +12,12 @@
 //! was there all the time, and the judgement is exact. Else only a long row of free units counts ([`MARGIN`]), without a limit
 //! and without a refusal.
 
+use hak_core::Platform;
 use hak_core::inspect::{self, UnitPicture};
+use hak_core::numbers::size_class;
+use hak_core::numbers::slot::SlabState;
 use hak_core::range::Range;
-use hak_core::slot::SlabState;
-use hak_core::superslab::Use;
-use hak_core::{Platform, size_class};
+use hak_core::tables::superslab::Use;
 
 /// So many more free units in a row than are needed, and none of the others' requests can be in the way.
 pub const MARGIN: usize = 16;

@@ -1,6 +1,6 @@
 //! The secret stays secret: no memory that the program gets shows the seal of a free block.
 //!
-//! A seal is made of addresses and the secret (see `hak_core::block`). Whoever finds one in memory that was handed out knows
+//! A seal is made of addresses and the secret (see `hak_core::tables::block`). Whoever finds one in memory that was handed out knows
 //! the secret, and a program that copies what it did not write could copy one.
 
 use hak_core::Platform;

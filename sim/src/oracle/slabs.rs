@@ -4,11 +4,11 @@
 //! names, as it lies in memory at that moment; the running thread is whoever its heap's identity says.
 
 use hak_core::inspect::{self, Place};
+use hak_core::numbers::slot::{OwnerId, SlabState, SlotWord};
 use hak_core::range::Range;
-use hak_core::remote_list::ADDRESS_BITS;
-use hak_core::slab::{OWNER_LINE, Slab};
-use hak_core::slot::{OwnerId, SlabState, SlotWord};
-use hak_core::superslab::{SuperSlab, SuperSlabWord, Use};
+use hak_core::tables::remote_list::ADDRESS_BITS;
+use hak_core::tables::slab::{OWNER_LINE, Slab};
+use hak_core::tables::superslab::{SuperSlab, SuperSlabWord, Use};
 
 use crate::explain::Event;
 use crate::runtime::{

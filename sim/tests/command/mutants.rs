@@ -24,7 +24,7 @@ fn a_mutant_that_is_not_searched_for_long_enough_survives() {
 #[test]
 fn the_mutants_of_guards_are_listed_and_have_options_of_their_own() {
     let folder = Folder::new();
-    let list = folder.expect(0, "mutants --guards --list --only remote_list.rs").stdout;
+    let list = folder.expect(0, "mutants --guards --list --only tables/remote_list.rs").stdout;
     assert!(
         list.contains("| RemoteList::take | self.head.load(Ordering::Relaxed) == 0 | true\n"),
         "{list}"

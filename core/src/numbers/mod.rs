@@ -1,0 +1,11 @@
+//! Arithmetic: sizes, classes, and the words that they are packed into. Nothing here is generic, and nothing touches memory.
+//!
+//! | File | What it is |
+//! |---|---|
+//! | [`geometry`] | the sizes and thresholds of one allocator |
+//! | [`size_class`] | from a size to its class and back |
+//! | [`slot`] | a slot word: state, generation and owner |
+
+pub mod geometry;
+pub mod size_class;
+pub mod slot;

@@ -1,0 +1,200 @@
+//! Idle memory: slots that nobody uses and whose pages the system has not got back.
+//!
+//! Kept, because it will probably be asked for again; but not without bound. When more slots lie idle than a number
+//! (`Geometry::idle_slots_max`) and an eighth of those in use, the SuperSlab to which one has just come back gives up what is
+//! idle in it:
+//!
+//! - all of its slots are free: it is *retired*. Its mask is exchanged for nothing in one step, its memory goes back, and
+//!   its unit becomes free;
+//! - else it is *purged*. The slots that are idle are taken like for a slab, their pages go back, and they are offered
+//!   again, fresh.
+//!
+//! Memory that stays idle within the bound goes back some time later, see `decay`.
+//!
+//! Invariants:
+//! 1. A SuperSlab is retired only from "all slots free", by one compare-and-swap: nothing of it is live, cached in a
+//!    thread, or on a remote list then, since an EMPTY slab has no block out.
+//! 2. Pages are purged only by whoever took their slots out of the slot mask.
+
+use core::ptr::with_exposed_provenance_mut;
+
+use crate::boundary::fault::Fault;
+use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::slot::{OwnerId, SlabState, SlotWord};
+use crate::pool;
+use crate::pool::count::{self, Slots};
+use crate::pool::decay;
+use crate::range::budget;
+use crate::range::units;
+use crate::range::{Range, root};
+use crate::tables::superslab::{SuperSlabWord, Use};
+
+/// So many slots were taken, of which so many had been idle.
+pub(crate) fn count_taken<P: Platform>(slots: u32, idle: u32) {
+    count::add::<P>(Slots { used: slots as i32, idle: -(idle as i32) });
+}
+
+/// So many slots are about to be given back.
+pub(crate) fn count_given<P: Platform>(slots: u32) {
+    count::add::<P>(Slots { used: -(slots as i32), idle: slots as i32 });
+}
+
+/// Whether more slots lie idle than should.
+pub(crate) fn is_too_much<P: Platform>() -> bool {
+    let Slots { used, idle } = count::known::<P>();
+    idle > P::GEOMETRY.idle_slots_max.max(used / 8) && !P::planted(Fault::IdleBoundOff)
+}
+
+/// Gives back to the system what is idle in this SuperSlab, whose word was `seen`; how many slots were tried.
+pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWord) -> u32 {
+    if seen.free_slots() == P::GEOMETRY.all_slots() {
+        retire(range, unit);
+        P::GEOMETRY.slabs_per_superslab
+    } else {
+        purge(range, unit)
+    }
+}
+
+/// SuperSlabs that one sweep looks at.
+const SWEEP: u32 = 4;
+
+/// Too much lies idle: a few other SuperSlabs, each time the next ones, give up what is idle in them too, `most` slots at most.
+/// So idle memory shrinks with the memory in use, and not only where blocks come back.
+pub(crate) fn sweep<P: Platform>(range: Range<P>, most: u32) {
+    // Relaxed: a place to go on from.
+    let next = &root::<P>().sweep;
+    let start = next.load(Ordering::Relaxed);
+    let (mut last, mut most) = (start, most);
+    units::visit_claimed(range, start, SWEEP, |unit| {
+        if most == 0 {
+            return Some(());
+        }
+        last = unit + 1;
+        let word = range.superslab(unit).load();
+        if is_too_much::<P>() && has_idle(range, unit, word) {
+            most = most.saturating_sub(shrink(range, unit, word));
+        }
+        None
+    });
+    next.store(last, Ordering::Relaxed);
+}
+
+/// Gives the memory of a wholly free SuperSlab back to the system, unless somebody took a slot meanwhile.
+fn retire<P: Platform>(range: Range<P>, unit: u32) {
+    let all = P::GEOMETRY.all_slots();
+    let superslab = range.superslab(unit);
+    let start = with_exposed_provenance_mut(range.unit_start(unit));
+    let early = P::planted(Fault::UnmapBeforeRetire);
+    if early {
+        P::decommit(start, P::GEOMETRY.unit_size());
+    }
+    let retired = superslab.update(|word| {
+        let free = word.free_slots() == all || P::planted(Fault::StaleClaim);
+        (word.usage() == Use::Shared && free).then_some(word.used_as(Use::Retired))
+    });
+    if retired.is_none() {
+        // Somebody took a slot: the others stay idle.
+        decay::expect::<P>();
+        return;
+    }
+    if !early && !budget::decommit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
+        // The system refuses: the SuperSlab stays, idle.
+        if !P::planted(Fault::RefusedRetirement) {
+            pool::share(range, unit, all);
+            decay::expect::<P>();
+        }
+        return;
+    }
+    forget(range, unit, all);
+    superslab.update(|word| Some(word.used_as(Use::Free)));
+    units::release(range, unit, 1);
+}
+
+/// Gives the pages of the slots that are idle in this SuperSlab back to the system; how many there were.
+fn purge<P: Platform>(range: Range<P>, unit: u32) -> u32 {
+    let superslab = range.superslab(unit);
+    let idle = |word: SuperSlabWord| {
+        // Relaxed: a bit that changes meanwhile belongs to a slot that is not free, or then the exchange fails.
+        let touched = superslab.touched.load(Ordering::Relaxed);
+        if word.usage() == Use::Shared { word.free_slots() & touched } else { 0 }
+    };
+    let take = |word: SuperSlabWord| match idle(word) {
+        0 => None,
+        idle => Some(word.with_slots(word.free_slots() & !idle)),
+    };
+    let taken = if P::planted(Fault::PurgeWithoutTaking) {
+        let seen = superslab.load();
+        take(seen).map(|new| (seen, new))
+    } else {
+        superslab.update(take)
+    };
+    let Some((old, new)) = taken else { return 0 };
+    let mine = old.free_slots() & !new.free_slots();
+    let early = P::planted(Fault::OfferBeforePurge).then(|| pool::offer(range, unit, mine));
+    let mut fresh = 0;
+    let mut left = mine;
+    while left != 0 {
+        let first = left.trailing_zeros();
+        let count = (left >> first).trailing_ones();
+        let part = pool::slots(first, count);
+        let slab = unit * P::GEOMETRY.slabs_per_superslab + first;
+        let start = with_exposed_provenance_mut(range.slab_start(slab));
+        let reset = P::reset(start, (count as usize) << P::GEOMETRY.slab_shift);
+        if reset || P::planted(Fault::RefusedResetTrusted) {
+            fresh |= part;
+        }
+        left &= !part;
+    }
+    forget(range, unit, fresh);
+    let offered = early.unwrap_or_else(|| pool::offer(range, unit, mine));
+    let is_whole = offered.is_some_and(|word| word.free_slots() == P::GEOMETRY.all_slots());
+    if is_whole || fresh != mine {
+        // Idle still: a SuperSlab whose other slots came back meanwhile, or pages that the system did not take.
+        decay::expect::<P>();
+    }
+    mine.count_ones()
+}
+
+/// The memory of these slots, which are ours, is fresh again.
+fn forget<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    // Relaxed, here and below: the slots are ours; published by the slot mask or by the unit map.
+    let superslab = range.superslab(unit);
+    if superslab.sealed.load(Ordering::Relaxed) & slots != 0 {
+        superslab.sealed.fetch_and(!slots, Ordering::Relaxed);
+    }
+    let touched = superslab.touched.fetch_and(!slots, Ordering::Relaxed) & slots;
+    count::add::<P>(Slots { used: 0, idle: -(touched.count_ones() as i32) });
+    let mut left = slots;
+    while left != 0 {
+        let slot = left.trailing_zeros();
+        left &= left - 1;
+        let slab = range.slab(unit * P::GEOMETRY.slabs_per_superslab + slot);
+        let word = slab.slot_hint();
+        if word.is(SlabState::Empty) {
+            let unused = SlotWord::new(SlabState::Unused, word.generation(), OwnerId::NOBODY);
+            slab.slot.store(unused.0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether there is something in this SuperSlab for [`shrink`].
+pub(crate) fn has_idle<P: Platform>(range: Range<P>, unit: u32, word: SuperSlabWord) -> bool {
+    // Relaxed: a hint.
+    let touched = range.superslab(unit).touched.load(Ordering::Relaxed);
+    word.usage() == Use::Shared
+        && (word.free_slots() == P::GEOMETRY.all_slots() || word.free_slots() & touched != 0)
+}
+
+/// Gives back to the system whatever is idle; whether there was something.
+pub(crate) fn collect<P: Platform>(range: Range<P>) -> bool {
+    let mut some = false;
+    units::visit_claimed::<P, ()>(range, 0, u32::MAX, |unit| {
+        let word = range.superslab(unit).load();
+        if has_idle(range, unit, word) {
+            shrink(range, unit, word);
+            some = true;
+        }
+        None
+    });
+    some
+}

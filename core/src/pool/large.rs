@@ -1,0 +1,277 @@
+//! Mappings of their own: blocks longer than any run of slabs.
+//!
+//! Each takes whole units of the reserved range, of which only the pages that are needed get memory, so that the registry
+//! finds them like any slab. The block begins where its first unit begins. A freed one is kept for the next (see
+//! [`crate::range::retained`]) or goes back to the system.
+//!
+//! One that is to grow does so in place if the units behind it are free. Otherwise, from some size on, its pages are moved
+//! to a longer run of units ([`relocate`]); if the system cannot do that either, the block is copied like any other.
+//!
+//! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever changes it to something
+//! else frees the block.
+
+use crate::boundary::fault::Fault;
+use crate::boundary::platform::{Atomic, Misuse, Ordering, Platform};
+use crate::pool::decay;
+use crate::pool::run::Fresh;
+use crate::pool::{claim_units, claim_units_at};
+use crate::range::Range;
+use crate::range::budget;
+use crate::range::retained::{self, Run};
+use crate::range::units;
+use crate::tables::superslab::Use;
+
+/// A block of at least `size` bytes at a multiple of `align`. `None` if there is no memory or no such run of units.
+pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) -> Option<Fresh> {
+    let unit_size = P::GEOMETRY.unit_size();
+    let bytes = P::GEOMETRY.round_to_pages(size.max(1))?;
+    let count = bytes.div_ceil(unit_size);
+    if align <= unit_size
+        && let Some(run) = retained::take::<P>(count)
+        && let Some(fresh) = reuse(range, run, bytes)
+    {
+        return Some(fresh);
+    }
+    let first = claim_aligned(range, count, align)?;
+    if !budget::commit::<P>(range.unit_start(first), bytes) {
+        units::release(range, first, count);
+        return None;
+    }
+    open(range, Run { first, count: count as u32 }, bytes);
+    Some(Fresh { address: range.unit_start(first), is_zero: true })
+}
+
+/// Hands a kept mapping out again. `None` if it has too little memory and gets no more: then it went back, which may leave
+/// room for another one.
+fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> {
+    // Relaxed: the mapping is ours.
+    let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
+    let end = range.unit_start(run.first) + committed;
+    if committed < bytes && !budget::commit::<P>(end, bytes - committed) {
+        if !P::planted(Fault::ReuseFailureLeak) {
+            release(range, run);
+        }
+        return None;
+    }
+    open(range, run, committed.max(bytes));
+    Some(Fresh { address: range.unit_start(run.first), is_zero: false })
+}
+
+fn open<P: Platform>(range: Range<P>, run: Run, bytes: usize) {
+    let superslab = range.superslab(run.first);
+    // Relaxed: published by the word, and by whatever hands the block to another thread.
+    superslab.run.store(run.count, Ordering::Relaxed);
+    superslab.bytes.store(bytes, Ordering::Relaxed);
+    superslab.update(|word| Some(word.used_as(Use::Large)));
+}
+
+/// Claims units whose memory begins at a multiple of `align`.
+fn claim_aligned<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
+    claim_units(range, count, (align / P::GEOMETRY.unit_size()).max(1))
+}
+
+/// Frees the block that begins with unit `first`. What is no such block is a misuse.
+pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
+    check(range, first, address);
+    let superslab = range.superslab(first);
+    let run = Run { first, count: superslab.run.load(Ordering::Relaxed) };
+    let keep = retained::is_worth_it::<P>(run.count as usize);
+    let usage = if keep { Use::Retained } else { Use::Free };
+    let early = keep && P::planted(Fault::KeptBeforeClosed) && retained::keep::<P>(run);
+    let freed = superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(usage)));
+    if freed.is_none() {
+        P::misuse(Misuse::DoubleFree, address);
+    }
+    while keep && !early && retained::is_full_for::<P>(run.count as usize) {
+        match retained::take_any::<P>() {
+            Some(older) => release(range, older),
+            None => break,
+        }
+    }
+    if early || keep && retained::keep::<P>(run) {
+        decay::expect::<P>();
+        decay::tick(range, P::GEOMETRY.slice_slots);
+        return;
+    }
+    release(range, run);
+}
+
+/// Gives a mapping that is ours back to the system.
+pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
+    let superslab = range.superslab(run.first);
+    let (first, count) = (run.first, run.count as usize);
+    // Relaxed: the mapping is ours.
+    let bytes = superslab.bytes.load(Ordering::Relaxed);
+    superslab.update(|word| (word.usage() != Use::Free).then(|| word.used_as(Use::Free)));
+    let early = P::planted(Fault::ReleaseBeforeUnmap);
+    if early {
+        units::release(range, first, count);
+    }
+    let gone = budget::decommit::<P>(range.unit_start(first), bytes);
+    if !gone && !P::planted(Fault::LeftoverForgotten) {
+        remember_leftover(range, first, bytes);
+    }
+    if !early {
+        units::release(range, first, count);
+    }
+}
+
+/// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most` slots: then it is kept again, as
+/// old as it was. How many slots went back.
+pub(crate) fn release_part<P: Platform>(range: Range<P>, run: Run, most: u32) -> u32 {
+    let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
+    let superslab = range.superslab(run.first);
+    // Relaxed, here and below: the mapping is ours; `keep_old` publishes.
+    let bytes = superslab.bytes.load(Ordering::Relaxed);
+    if slots(bytes) <= most {
+        release(range, run);
+        return slots(bytes);
+    }
+    let left = bytes - ((most as usize) << P::GEOMETRY.slab_shift);
+    if budget::decommit::<P>(range.unit_start(run.first) + left, bytes - left) {
+        superslab.bytes.store(left, Ordering::Relaxed);
+        if retained::keep_old::<P>(run) {
+            return most;
+        }
+    }
+    // There is no place for it any more, or the system does not take it.
+    release(range, run);
+    slots(bytes)
+}
+
+/// Gives all kept mappings back to the system; whether there were any.
+pub(crate) fn release_retained<P: Platform>(range: Range<P>) -> bool {
+    let mut some = false;
+    while let Some(run) = retained::take_any::<P>() {
+        release(range, run);
+        some = true;
+    }
+    some
+}
+
+/// The system refused to take memory back: the units' next claimer tries again.
+fn remember_leftover<P: Platform>(range: Range<P>, first: u32, bytes: usize) {
+    let unit_size = P::GEOMETRY.unit_size();
+    for unit in 0..bytes.div_ceil(unit_size) {
+        let rest = (bytes - unit * unit_size).min(unit_size);
+        // Relaxed: the units are ours until their bits are cleared.
+        range.superslab(first + unit as u32).leftover.store(rest, Ordering::Relaxed);
+    }
+}
+
+/// Judges what is said to be the block of the mapping that begins with `unit`.
+fn check<P: Platform>(range: Range<P>, unit: u32, address: usize) {
+    let word = range.superslab(unit).load();
+    let begins = range.unit_start(unit) == address;
+    P::misuse(
+        match word.usage() {
+            Use::Large if begins => return,
+            Use::Large => Misuse::InteriorPointer,
+            // Nobody's now, but a block began here once.
+            _ if begins && word.generation() != 0 => Misuse::DoubleFree,
+            _ if units::is_claimed(range, unit) => Misuse::InteriorPointer,
+            _ => Misuse::ForeignPointer,
+        },
+        address,
+    )
+}
+
+/// Bytes that the program may use of the block that begins with unit `first`.
+pub(crate) fn usable_size<P: Platform>(range: Range<P>, first: u32, address: usize) -> usize {
+    check(range, first, address);
+    range.superslab(first).bytes.load(Ordering::Relaxed)
+}
+
+/// Changes the block's size in place; `false` if that cannot be done, and nothing is changed then.
+pub(crate) fn resize<P: Platform>(
+    range: Range<P>,
+    first: u32,
+    address: usize,
+    size: usize,
+) -> bool {
+    check(range, first, address);
+    let superslab = range.superslab(first);
+    // Relaxed: the block is the caller's, and with it these words.
+    let old = superslab.bytes.load(Ordering::Relaxed);
+    let run = superslab.run.load(Ordering::Relaxed) as usize;
+    let Some(new) = P::GEOMETRY.round_to_pages(size.max(1)) else { return false };
+    let units = new.div_ceil(P::GEOMETRY.unit_size());
+    if new <= old {
+        return shrink(range, Run { first, count: run as u32 }, old, new);
+    }
+    if units > run && !claim_units_at(range, first + run as u32, units - run) {
+        return false;
+    }
+    let done = budget::commit::<P>(range.unit_start(first) + old, new - old);
+    if done {
+        superslab.bytes.store(new, Ordering::Relaxed);
+        superslab.run.store(units.max(run) as u32, Ordering::Relaxed);
+    } else if units > run && !P::planted(Fault::GrowthFailureLeak) {
+        units::release(range, first + run as u32, units - run);
+    }
+    done
+}
+
+/// Makes the block of `run`, of `old` bytes, one of `new` bytes where it is: what is behind them goes back. If the system does not
+/// take that, the block has shrunk all the same, and only its memory stays: what is behind the new size may be zero already,
+/// so that the old block is no more.
+fn shrink<P: Platform>(range: Range<P>, run: Run, old: usize, new: usize) -> bool {
+    let superslab = range.superslab(run.first);
+    let cut = range.unit_start(run.first) + new;
+    if new == old {
+        return true;
+    }
+    if !budget::decommit::<P>(cut, old - new) {
+        return !P::planted(Fault::RefusedShrink);
+    }
+    // Relaxed, here and below: as in `resize`.
+    superslab.bytes.store(new, Ordering::Relaxed);
+    let units = new.div_ceil(P::GEOMETRY.unit_size()) as u32;
+    if units < run.count {
+        superslab.run.store(units, Ordering::Relaxed);
+        units::release(range, run.first + units, (run.count - units) as usize);
+    }
+    true
+}
+
+/// Makes a block longer that cannot grow in place, by moving its pages to other units; its new address. `None` if that
+/// cannot be done, or is not worth it, and nothing is changed then.
+pub(crate) fn relocate<P: Platform>(
+    range: Range<P>,
+    first: u32,
+    size: usize,
+    align: usize,
+) -> Option<usize> {
+    let superslab = range.superslab(first);
+    // Relaxed, here and below: as in `resize`.
+    let old = superslab.bytes.load(Ordering::Relaxed);
+    let new = P::GEOMETRY.round_to_pages(size.max(1))?;
+    if new <= old || old < P::GEOMETRY.relocate_min {
+        return None;
+    }
+    let count = new.div_ceil(P::GEOMETRY.unit_size());
+    let to = claim_aligned(range, count, align)?;
+    let run = superslab.run.load(Ordering::Relaxed) as usize;
+    // Closed first, as by `free`: a second thread that frees the block meanwhile learns that it has none.
+    let closed =
+        superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(Use::Free)));
+    if closed.is_none() {
+        P::misuse(Misuse::DoubleFree, range.unit_start(first));
+    }
+    let early = P::planted(Fault::OfferBeforeMove);
+    if early {
+        units::release(range, first, run);
+    }
+    if !budget::relocate::<P>(range.unit_start(first), old, range.unit_start(to), new) {
+        superslab.update(|word| Some(word.again(Use::Large)));
+        if !P::planted(Fault::MoveFailureLeak) {
+            units::release(range, to, count);
+        }
+        return None;
+    }
+    open(range, Run { first: to, count: count as u32 }, new);
+    if !early {
+        units::release(range, first, run);
+    }
+    Some(range.unit_start(to))
+}

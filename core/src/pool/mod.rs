@@ -1,0 +1,316 @@
+//! The shared pool: hands the slots of SuperSlabs to heaps, and takes them back.
+//!
+//! | Stage | Where the slot comes from                                             |
+//! |-------|-----------------------------------------------------------------------|
+//! | 1     | an EMPTY slot of an available SuperSlab: its pages were touched before |
+//! | 2     | an UNUSED slot of it                                                  |
+//! | 3     | a new SuperSlab: a free unit of the range gets memory                  |
+//!
+//! Slots are taken from the lowest bit of the mask up, so that stage 1 comes before stage 2 without looking. A slot that
+//! comes back sets its bit. What becomes of memory that nobody takes again is told in `idle` and `decay`.
+//!
+//! Invariants:
+//! 1. The holder of a slot is whoever cleared its bit in the mask; nobody else changes the slab until the bit is set.
+//! 2. A SuperSlab is retired only from "all slots free", by one compare-and-swap: nothing of it is live, cached in a
+//!    thread, or on a remote list then, since an EMPTY slab has no block out.
+//! 3. A SuperSlab with a free slot is listed on the stack of available ones, or in the hand of a thread that is about
+//!    to look at it again.
+
+pub mod count;
+pub(crate) mod decay;
+pub(crate) mod idle;
+pub(crate) mod large;
+pub(crate) mod run;
+
+use crate::boundary::fault::Fault;
+use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::slot::OwnerId;
+use crate::range::budget;
+use crate::range::units;
+use crate::range::{Range, root};
+use crate::slabs::ownership::Owned;
+use crate::tables::superslab::{SuperSlabWord, Use};
+
+/// A slot for a slab of `class`, owned by `me`. `None` if the system has no memory, or the range no unit.
+pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> Option<Owned<P>> {
+    let index = match take_available(range) {
+        None if P::planted(Fault::SlabExhaustion)
+            && range.extent() != 0
+            && range.superslab(0).load().generation() != 0 =>
+        {
+            None
+        }
+        None => take_new(range, 1),
+        found => found,
+    }?;
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    let (unit, slot) = (index / slabs, slots(index % slabs, 1));
+    touch(range, unit, slot);
+    // Relaxed, as in `touch`.
+    let sealed = &range.superslab(unit).sealed;
+    let has_seals = sealed.load(Ordering::Relaxed) & slot != 0;
+    if !has_seals {
+        sealed.fetch_or(slot, Ordering::Relaxed);
+    }
+    // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last owner's words.
+    Some(unsafe { Owned::bind_new(range, index, me, class, has_seals) })
+}
+
+/// Stages 1 and 2.
+fn take_available<P: Platform>(range: Range<P>) -> Option<u32> {
+    let available = &root::<P>().available;
+    loop {
+        let top = available.top();
+        let unit = top.index()?;
+        if let Some(slot) = take_slot(range, unit) {
+            return Some(slot);
+        }
+        // Nothing to be had here: take the node off the stack, if it is still the top one.
+        if available.pop_if(top, &range.superslab(unit).stack_link) {
+            unlist(range, unit);
+        }
+    }
+}
+
+/// Clears the lowest bit of the slot mask of `unit`.
+fn take_slot<P: Platform>(range: Range<P>, unit: u32) -> Option<u32> {
+    let superslab = range.superslab(unit);
+    let take_lowest = |slots: u32| slots & slots.wrapping_sub(1);
+    let (old, _) = if P::planted(Fault::StaleSlot) {
+        let seen = superslab.load();
+        let left = take_lowest(seen.free_slots());
+        let taken =
+            seen.is_available().then(|| superslab.update(|word| Some(word.with_slots(left))));
+        (seen, taken??.1)
+    } else {
+        superslab.update(|word| {
+            word.is_available().then(|| word.with_slots(take_lowest(word.free_slots())))
+        })?
+    };
+    Some(unit * P::GEOMETRY.slabs_per_superslab + old.free_slots().trailing_zeros())
+}
+
+/// A mask of `count` slots from `first` on.
+pub(crate) const fn slots(first: u32, count: u32) -> u32 {
+    (u32::MAX >> (32 - count)) << first
+}
+
+/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit `hint`, in a few others, in
+/// a new SuperSlab, or, if there is no memory for one, in any. The first slot's number in the range.
+pub(crate) fn take_run<P: Platform>(
+    range: Range<P>,
+    count: u32,
+    step: u32,
+    hint: Option<u32>,
+) -> Option<u32> {
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    if let Some(unit) = hint
+        && let Some(slot) = take_run_in(range, unit, count, step)
+    {
+        return Some(unit * slabs + slot);
+    }
+    decay::tick(range, P::GEOMETRY.slice_slots);
+    let start = hint.map_or(0, |unit| unit + 1);
+    let found = units::visit_claimed(range, start, P::GEOMETRY.run_probes, |unit| {
+        take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
+    });
+    if found.is_some() {
+        return found;
+    }
+    let slot = (slabs - count) / step * step;
+    let new = take_new(range, slots(slot, count)).map(|first| first + slot);
+    if new.is_some() || P::planted(Fault::RunsLookedForShortly) {
+        return new;
+    }
+    // No memory for a new SuperSlab: before there is said to be none, every one is looked at.
+    units::visit_claimed(range, start, u32::MAX, |unit| {
+        take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
+    })
+}
+
+/// Takes the highest such run in `unit`.
+fn take_run_in<P: Platform>(range: Range<P>, unit: u32, count: u32, step: u32) -> Option<u32> {
+    let place = |word: SuperSlabWord| {
+        let starts =
+            if word.usage() == Use::Shared { runs(word.free_slots(), count, step) } else { 0 };
+        starts.checked_ilog2()
+    };
+    let (old, _) = range.superslab(unit).update(|word| {
+        place(word).map(|slot| word.with_slots(word.free_slots() & !slots(slot, count)))
+    })?;
+    place(old)
+}
+
+/// A bit for each multiple of `step` from which on `count` slots are free.
+const fn runs(free: u32, count: u32, step: u32) -> u32 {
+    let mut starts = free;
+    let mut length = 1;
+    while length < count {
+        let more = if count - length < length { count - length } else { length };
+        starts &= starts >> more;
+        length += more;
+    }
+    let mut aligned = 0;
+    let mut slot = 0;
+    while slot < 32 {
+        aligned |= 1 << slot;
+        slot += step;
+    }
+    starts & aligned
+}
+
+/// Takes just these slots of `unit`, if all of them are free.
+pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+    let superslab = range.superslab(unit);
+    let are_free =
+        |word: SuperSlabWord| word.usage() == Use::Shared && word.free_slots() & slots == slots;
+    let old_look = P::planted(Fault::GrownOnOldLook) && are_free(superslab.load());
+    let taken = superslab.update(|word| {
+        (old_look || are_free(word)).then_some(word.with_slots(word.free_slots() & !slots))
+    });
+    taken.is_some()
+}
+
+/// Says that the memory of these slots, which are ours, is handed out; whether it is still zero.
+pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+    // Relaxed, here and below: the bits of our slots are ours; the slot mask publishes them.
+    let touched = &range.superslab(unit).touched;
+    let seen = touched.load(Ordering::Relaxed);
+    let before = seen & slots;
+    if before != slots {
+        if P::planted(Fault::TouchLost) {
+            touched.store(seen | slots, Ordering::Relaxed);
+        } else {
+            touched.fetch_or(slots, Ordering::Relaxed);
+        }
+    }
+    idle::count_taken::<P>(slots.count_ones(), before.count_ones());
+    before == 0
+}
+
+/// Clears the seals that earlier uses have left in these slots, which are ours and become part of a run.
+pub(crate) fn scrub<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    // Relaxed, as in `touch`.
+    let sealed = &range.superslab(unit).sealed;
+    let mut left = sealed.load(Ordering::Relaxed) & slots;
+    if left == 0 {
+        return;
+    }
+    sealed.fetch_and(!left, Ordering::Relaxed);
+    while left != 0 {
+        let index = unit * P::GEOMETRY.slabs_per_superslab + left.trailing_zeros();
+        left &= left - 1;
+        range.slab(index).scrub(range.slab_start(index));
+    }
+}
+
+/// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.
+fn unlist<P: Platform>(range: Range<P>, unit: u32) {
+    let superslab = range.superslab(unit);
+    if P::planted(Fault::FlagLost) {
+        let seen = superslab.load();
+        superslab.word.store(seen.unlisted().0, Ordering::Release);
+        return;
+    }
+    let unlisted = superslab.update(|word| (!word.is_available()).then_some(word.unlisted()));
+    if unlisted.is_none() {
+        root::<P>().available.push(unit, &superslab.stack_link);
+    }
+}
+
+/// Stage 3. These slots of the new SuperSlab are the caller's; the number of its first one.
+fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
+    let unit = claim_units(range, 1, 1)?;
+    if P::planted(Fault::OpenBeforeReady) {
+        share(range, unit, P::GEOMETRY.all_slots() & !taken);
+    }
+    if !budget::commit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
+        if !P::planted(Fault::CommitFailureLeak) {
+            units::release(range, unit, 1);
+        }
+        return None;
+    }
+    if !P::planted(Fault::OpenBeforeReady) {
+        share(range, unit, P::GEOMETRY.all_slots() & !taken);
+    }
+    Some(unit * P::GEOMETRY.slabs_per_superslab)
+}
+
+/// Opens a unit that we hold, and that has memory, to the pool, with these free slots.
+pub(crate) fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    let superslab = range.superslab(unit);
+    let change =
+        superslab.update(|word| Some(word.used_as(Use::Shared).with_slots(slots).listed()));
+    if change.is_some_and(|(old, _)| !old.is_listed()) {
+        root::<P>().available.push(unit, &superslab.stack_link);
+    }
+}
+
+/// Takes a slab back no block of which is out.
+pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    let slabs = if P::planted(Fault::LgMismatch) { slabs / 2 } else { slabs };
+    let (unit, bit) = (owned.index / slabs, 1 << (owned.index % slabs));
+    if !P::planted(Fault::OfferBeforeReady) {
+        owned.empty(range);
+    }
+    give_back_slots(range, unit, bit);
+    if P::planted(Fault::OfferBeforeReady) {
+        owned.empty(range);
+    }
+}
+
+/// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle then, some of it goes back to
+/// the system.
+pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    idle::count_given::<P>(slots.count_ones());
+    let Some(new) = offer(range, unit, slots) else { return };
+    // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the others.
+    decay::expect::<P>();
+    if idle::is_too_much::<P>() {
+        let most = P::GEOMETRY.slice_slots;
+        idle::sweep(range, most.saturating_sub(idle::shrink(range, unit, new)));
+    }
+    decay::tick(range, P::GEOMETRY.slice_slots);
+}
+
+/// Sets the bits of slots that are ours; the word after that.
+pub(crate) fn offer<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> Option<SuperSlabWord> {
+    let superslab = range.superslab(unit);
+    let seen = P::planted(Fault::ListedTwice).then(|| superslab.load());
+    let (old, new) =
+        superslab.update(|word| Some(word.with_slots(word.free_slots() | slots).listed()))?;
+    if !seen.unwrap_or(old).is_listed() {
+        root::<P>().available.push(unit, &superslab.stack_link);
+    }
+    Some(new)
+}
+
+/// Claims units, and takes memory away that an earlier use could not give back.
+pub(crate) fn claim_units<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
+    let first = units::claim(range, count, align)?;
+    take_leftovers(range, first, count).then_some(first)
+}
+
+/// Claims just these units, as [`claim_units`].
+pub(crate) fn claim_units_at<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
+    units::claim_at(range, first, count) && take_leftovers(range, first, count)
+}
+
+/// Takes memory away from our units that an earlier use could not give back; if the system refuses again, the units are
+/// given back.
+fn take_leftovers<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
+    for unit in first..first + count as u32 {
+        let leftover = &range.superslab(unit).leftover;
+        // Relaxed, here and below: the unit's bit is ours; the unit map publishes.
+        let bytes = leftover.load(Ordering::Relaxed);
+        if bytes != 0 {
+            if !budget::decommit::<P>(range.unit_start(unit), bytes) {
+                units::release(range, first, count);
+                return false;
+            }
+            leftover.store(0, Ordering::Relaxed);
+        }
+    }
+    true
+}

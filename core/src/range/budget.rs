@@ -1,0 +1,93 @@
+//! The budget: committed bytes are counted, and a program may set a limit to them.
+//!
+//! Counted is the memory of units, that is of SuperSlabs and of mappings of their own, from commit to decommit; the tables that
+//! describe them are not. At the limit a commit fails as if the system had refused it.
+//!
+//! Invariant: the counted bytes never exceed the limit that was read, so whatever fits beside them is granted.
+
+use core::ptr::with_exposed_provenance_mut;
+
+use crate::boundary::fault::Fault;
+use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::range::root;
+
+/// Counts bytes that are about to be committed; `false` if that would exceed the limit, and nothing is counted then: what is
+/// refused to one thread takes no room from another.
+#[track_caller]
+fn count<P: Platform>(bytes: usize) -> bool {
+    // Relaxed, here and below: a count, nothing is published by it.
+    let committed = &root::<P>().committed;
+    let limit = root::<P>().limit.load(Ordering::Relaxed);
+    if limit == 0 {
+        committed.fetch_add(bytes, Ordering::Relaxed);
+        return true;
+    }
+    let mut seen = committed.load(Ordering::Relaxed);
+    while seen.saturating_add(bytes) <= limit {
+        let new = seen + bytes;
+        match committed.compare_exchange_weak(seen, new, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return true,
+            Err(now) => seen = now,
+        }
+    }
+    false
+}
+
+#[track_caller]
+fn uncount<P: Platform>(bytes: usize) {
+    root::<P>().committed.fetch_sub(bytes, Ordering::Relaxed);
+}
+
+/// Gives a range memory; `false` if the system refuses, or if that would exceed the limit.
+#[track_caller]
+pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
+    if !count::<P>(bytes) {
+        return false;
+    }
+    let done = P::commit(with_exposed_provenance_mut(start), bytes);
+    if !done && !P::planted(Fault::RefusedCommitCounted) {
+        uncount::<P>(bytes);
+    }
+    done
+}
+
+/// Moves the memory of a range to a longer one; `false` if the system refuses, or if what it is longer by would exceed the
+/// limit. What moves is counted once all the time.
+#[track_caller]
+pub(crate) fn relocate<P: Platform>(
+    from: usize,
+    old_bytes: usize,
+    to: usize,
+    new_bytes: usize,
+) -> bool {
+    let more = if P::planted(Fault::MoveUncounted) { 0 } else { new_bytes - old_bytes };
+    if !count::<P>(more) {
+        return false;
+    }
+    let (from, to) = (with_exposed_provenance_mut(from), with_exposed_provenance_mut(to));
+    let done = P::relocate(from, old_bytes, to, new_bytes);
+    if !done {
+        uncount::<P>(more);
+    }
+    done
+}
+
+/// Takes the memory of a range away; `false` if the system refuses.
+#[track_caller]
+pub(crate) fn decommit<P: Platform>(start: usize, bytes: usize) -> bool {
+    let done = P::decommit(with_exposed_provenance_mut(start), bytes);
+    if done && !P::planted(Fault::DecommitUncounted) {
+        uncount::<P>(bytes);
+    }
+    done
+}
+
+/// Committed bytes.
+pub(crate) fn committed<P: Platform>() -> usize {
+    root::<P>().committed.load(Ordering::Relaxed)
+}
+
+/// Sets the limit; 0 for none.
+pub(crate) fn set_limit<P: Platform>(bytes: usize) {
+    root::<P>().limit.store(bytes, Ordering::Relaxed);
+}

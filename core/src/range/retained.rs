@@ -1,0 +1,156 @@
+//! Retained mappings: large blocks that were freed and whose memory is kept for the next one.
+//!
+//! A small table in the root. An entry is one word that says everything (first unit and number of units), so that whoever
+//! exchanges it for nothing has the mapping: there is nothing to be confused about if the same units come by twice.
+//!
+//! ```text
+//! bit 63 ....... 32 | 31  | 30 ....... 0
+//!     first unit + 1 | old | units
+//! ```
+//!
+//! Kept are at most so many bytes (`Geometry::retained_bytes_max`); when more come, older ones go back to the system.
+//!
+//! Invariant: who takes an entry out of the table alone decides about its units; their bits in the unit map stay set
+//! meanwhile.
+
+use crate::boundary::fault::Fault;
+use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::geometry::Geometry;
+use crate::range::root;
+
+/// A run of units that was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+/// Set in an entry that was there in the last round of decay already.
+const OLD: u64 = 1 << 31;
+
+/// Whether the entry was there in the last round of decay already.
+pub(crate) const fn is_old(word: u64) -> bool {
+    word & OLD != 0
+}
+
+impl Run {
+    const fn word(self) -> u64 {
+        (self.first as u64 + 1) << 32 | self.count as u64
+    }
+
+    pub(crate) const fn of(word: u64) -> Option<Run> {
+        match (word >> 32) as u32 {
+            0 => None,
+            next => Some(Run { first: next - 1, count: (word & !OLD) as u32 }),
+        }
+    }
+
+    const fn bytes(self, geometry: &Geometry) -> usize {
+        (self.count as usize) << geometry.unit_shift()
+    }
+}
+
+/// Takes a kept mapping of at least `count` units out of the table, and not of many more.
+pub(crate) fn take<P: Platform>(count: usize) -> Option<Run> {
+    take_if::<P>(|run, _| {
+        let units = run.count as usize;
+        units >= count && units - count <= count / 4
+    })
+}
+
+/// Takes any kept mapping out of the table.
+pub(crate) fn take_any<P: Platform>() -> Option<Run> {
+    take_if::<P>(|_, _| true)
+}
+
+/// Takes a mapping out of the table that was there in the last round of decay already.
+pub(crate) fn take_old<P: Platform>() -> Option<Run> {
+    take_if::<P>(|_, is_old| is_old)
+}
+
+/// Marks what is in the table as old; whether there is something.
+pub(crate) fn age<P: Platform>() -> bool {
+    let mut some = false;
+    // Relaxed: hints. The mark does not change what the entry says.
+    if root::<P>().retained_bytes.load(Ordering::Relaxed) == 0 {
+        return false;
+    }
+    for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
+        let word = entry.load(Ordering::Relaxed);
+        if word != 0 {
+            some = true;
+            // A failure means that somebody took the mapping, and perhaps put another one there.
+            let old = word | OLD;
+            if P::planted(Fault::AgedWithoutExchange) {
+                entry.store(old, Ordering::Relaxed);
+            } else {
+                let _ = entry.compare_exchange(word, old, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        }
+    }
+    some
+}
+
+fn take_if<P: Platform>(fits: impl Fn(Run, bool) -> bool) -> Option<Run> {
+    // Relaxed: hints; and counts.
+    let bytes = &root::<P>().retained_bytes;
+    if bytes.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
+        let word = entry.load(Ordering::Relaxed);
+        let Some(run) = Run::of(word).filter(|run| fits(*run, is_old(word))) else { continue };
+        let taken = if P::planted(Fault::KeptWithoutExchange) {
+            entry.store(0, Ordering::Relaxed);
+            true
+        } else {
+            // Acquire: pairs with `keep`: the last holder's use of the memory is over.
+            entry.compare_exchange(word, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        };
+        if taken {
+            if !P::planted(Fault::KeptBytesNotLowered) {
+                bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+            }
+            return Some(run);
+        }
+    }
+    None
+}
+
+/// Whether a mapping of so many units is worth keeping at all.
+pub(crate) fn is_worth_it<P: Platform>(count: usize) -> bool {
+    count <= (P::GEOMETRY.retained_bytes_max / 2) >> P::GEOMETRY.unit_shift()
+}
+
+/// Whether the table would hold too many bytes with so many units more.
+pub(crate) fn is_full_for<P: Platform>(count: usize) -> bool {
+    // Relaxed: a count.
+    let bytes = root::<P>().retained_bytes.load(Ordering::Relaxed);
+    bytes + (count << P::GEOMETRY.unit_shift()) > P::GEOMETRY.retained_bytes_max
+}
+
+/// Puts a mapping into the table; `false` if there is no place.
+pub(crate) fn keep<P: Platform>(run: Run) -> bool {
+    put::<P>(run, run.word())
+}
+
+/// Puts a mapping back into the table that was there in the last round of decay already; `false` if there is no place.
+pub(crate) fn keep_old<P: Platform>(run: Run) -> bool {
+    put::<P>(run, run.word() | OLD)
+}
+
+fn put<P: Platform>(run: Run, word: u64) -> bool {
+    let bytes = &root::<P>().retained_bytes;
+    // Relaxed: a count, raised first so that it is never below zero.
+    bytes.fetch_add(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+    for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
+        // Release: pairs with `take_if`: our use of the memory is over.
+        if entry.load(Ordering::Relaxed) == 0
+            && entry.compare_exchange(0, word, Ordering::Release, Ordering::Relaxed).is_ok()
+        {
+            return true;
+        }
+    }
+    bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+    false
+}

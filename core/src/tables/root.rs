@@ -1,0 +1,63 @@
+//! The root: the few words from which everything else is found. Zeroed memory is a valid root.
+
+use core::mem::MaybeUninit;
+
+use crate::boundary::platform::Platform;
+use crate::numbers::geometry::RETAINED_MAX;
+use crate::numbers::size_class::CLASSES;
+use crate::slabs::abandoned::Directory;
+use crate::tables::heap::Heap;
+use crate::tables::index_stack::IndexStack;
+
+/// One per allocator, in the platform's static memory.
+#[repr(C, align(128))]
+pub struct Root<P: Platform> {
+    /// The published range (see [`crate::range`]), or 0.
+    pub(crate) range: P::AtomicUsize,
+    /// Units of the range that there are so far; see [`crate::range::growth`].
+    pub(crate) extent: P::AtomicUsize,
+    /// Pieces of the range whose growth was refused in the middle; 0 for none.
+    pub(crate) pieces: [P::AtomicU64; crate::range::growth::PIECES],
+    /// Heaps whose thread has ended.
+    pub(crate) free_heaps: IndexStack<P>,
+    /// Heaps that were ever used; the ones above were not.
+    pub(crate) heaps_used: P::AtomicU32,
+    /// When the next slice of a round of `decay` is due, or that one is under way; 0 if none is needed. See there.
+    pub(crate) decay_due: P::AtomicU32,
+    /// The unit from which on a round of `decay` that has begun goes on; 0 if the next slice begins a round.
+    pub(crate) decay_at: P::AtomicU32,
+    /// Where `idle` sweeps next: a unit.
+    pub(crate) sweep: P::AtomicU32,
+    /// Where the search for a free unit begins: a word of the unit map. A hint.
+    pub(crate) unit_hint: P::AtomicUsize,
+    /// Freed mappings that are kept; see the module `retained`.
+    pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
+    /// Bytes of these. May be off while threads are in the middle of changing it.
+    pub(crate) retained_bytes: P::AtomicUsize,
+    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`. Not beside the words above, which
+    /// are seldom written and often read.
+    pub(crate) slots: P::AtomicU64,
+    /// Committed bytes of units, and how many there may be (0 for any number); see `budget`.
+    pub(crate) committed: P::AtomicUsize,
+    pub(crate) limit: P::AtomicUsize,
+    /// SuperSlabs with free slots.
+    pub(crate) available: IndexStack<P>,
+    /// Per class: slabs without an owner that have free blocks; see the module `abandoned`.
+    pub(crate) abandoned: [Directory<P>; CLASSES + 1],
+    /// The heap of threads that have none: zero for ever. Not a `Heap`, which has words that are not for sharing.
+    pub(crate) nobody: Nobody<P>,
+    /// The heap of threads that have ended, as `nobody`.
+    pub(crate) ended: Nobody<P>,
+}
+
+/// Memory for a heap that nobody ever writes to.
+#[repr(transparent)]
+pub(crate) struct Nobody<P: Platform>(MaybeUninit<Heap<P>>);
+
+// SAFETY: the memory is only read (invariant 4 of `heap`).
+unsafe impl<P: Platform> Sync for Nobody<P> {}
+
+/// Where [`Heap::nobody`] lies in a root, for platforms whose thread-local word is initialised by the linker.
+pub const fn nobody_at<P: Platform>() -> usize {
+    core::mem::offset_of!(Root<P>, nobody)
+}

@@ -1,0 +1,161 @@
+//! A thread's heap: how a thread gets one, and what becomes of everything when the thread ends.
+//!
+//! At the end, the thread cache is flushed and every owned slab given up: to the pool, ABANDONED
+//! (other heaps adopt it then), or FULL. Then the heap itself goes on the stack of free heaps. Its
+//! next thread gets a new owner identity, so nothing that remembers the old one mistakes the new thread for it.
+//!
+//! A thread that allocates again after that (from a destructor that runs late) gets a heap again if it only gave its heap up
+//! ([`exit`]), and is a guest if it has ended ([`end`]; see `guest`).
+
+pub(crate) mod cache;
+pub(crate) mod guest;
+pub(crate) mod refill;
+pub(crate) mod tidy;
+
+use crate::boundary::fault::Fault;
+use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
+use crate::numbers::size_class;
+use crate::numbers::slot::OwnerId;
+use crate::pool::count;
+use crate::range::{Range, root};
+use crate::tables::heap::Heap;
+
+/// The running thread's heap, made now if it has none. `None` without memory, with too many threads, and for a thread that has
+/// ended.
+pub(crate) fn heap<P: Platform>() -> Option<&'static Heap<P>> {
+    let heap = P::thread_heap();
+    if heap == Heap::nobody() {
+        return adopt_heap();
+    }
+    (heap != Heap::ended()).then(|| as_ref(heap))
+}
+
+/// The running thread's heap, if it has one.
+pub(crate) fn existing_heap<P: Platform>() -> Option<&'static Heap<P>> {
+    let heap = P::thread_heap();
+    (heap != Heap::nobody() && heap != Heap::ended()).then(|| as_ref(heap))
+}
+
+#[inline(always)]
+pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
+    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table that has memory for ever and is
+    // valid when zeroed, and whose words only this thread touches; or nobody's heap, which is only read.
+    unsafe { &*heap }
+}
+
+#[cold]
+fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
+    let range = Range::<P>::get_or_reserve()?;
+    let index = free_heap(range)?;
+    let pointer = range.heap(index);
+    let heap = as_ref(pointer);
+    let step = if P::planted(Fault::IdentityReused) { 0 } else { 1 };
+    let generation = heap.generation.get().wrapping_add(step);
+    heap.generation.set(generation);
+    heap.id.set(OwnerId::new(index, generation).0);
+    heap.base.set(range.base());
+    heap.bytes.set(range.extent_bytes());
+    heap.class_map.set(range.class_map());
+    heap.range_word.set(range.word());
+    P::set_thread_heap(pointer);
+    Some(heap)
+}
+
+/// The range has grown since the heap looked at its length: the fast path of `free` knows the block at `address` from now on.
+pub(crate) fn catch_up<P: Platform>(heap: &Heap<P>, range: Range<P>, address: usize) {
+    if address.wrapping_sub(heap.base.get()) >= heap.bytes.get() {
+        heap.bytes.set(range.extent_bytes());
+    }
+}
+
+/// Heaps get memory by so many.
+const HEAPS_AT_ONCE: u32 = 4;
+
+/// The number of a heap that has no thread; the caller's now.
+fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
+    let used = root::<P>().free_heaps.pop(|index| {
+        // SAFETY: a heap that was used has memory for ever; the link is atomic.
+        unsafe { &(*range.heap(index)).stack_link }
+    });
+    if used.is_some() {
+        return used;
+    }
+    let used = &root::<P>().heaps_used;
+    let mut index = heaps_used::<P>();
+    while (index as usize) < range.heaps() {
+        let late = P::planted(Fault::HeapBeforeMemory);
+        if !late && !give_memory(range, index) {
+            return None;
+        }
+        // Release, or Acquire on failure: pairs with itself and with `heaps_used`: the heaps below the number have memory.
+        match used.compare_exchange_weak(index, index + 1, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => return (!late || give_memory(range, index)).then_some(index),
+            Err(seen) => index = seen,
+        }
+    }
+    None
+}
+
+/// Gives memory to heap `index`, and to a few behind it; or nothing, if somebody did that who got the first one of these.
+fn give_memory<P: Platform>(range: Range<P>, index: u32) -> bool {
+    if !index.is_multiple_of(HEAPS_AT_ONCE) {
+        return true;
+    }
+    let end = (index + HEAPS_AT_ONCE).min(range.heaps() as u32);
+    let (start, bytes) = range.heap_pages(index, end);
+    P::ensure(core::ptr::with_exposed_provenance_mut(start), bytes)
+}
+
+/// Heaps that were ever in use at the same time: they have the numbers below this, and memory.
+pub(crate) fn heaps_used<P: Platform>() -> u32 {
+    // Acquire: pairs with `free_heap`: they have memory.
+    root::<P>().heaps_used.load(Ordering::Acquire)
+}
+
+/// The thread ends: as [`exit`], and what it still frees after that it frees without a heap.
+pub(crate) fn end<P: Platform>() {
+    exit::<P>();
+    P::set_thread_heap(Heap::ended());
+}
+
+/// Gives everything up that the running thread's heap holds, and the heap.
+pub(crate) fn exit<P: Platform>() {
+    let Some(heap) = existing_heap::<P>() else { return };
+    let range = heap.range();
+    let index = heap.owner().heap().expect("a thread's heap has an identity");
+    let early = P::planted(Fault::HeapReusedEarly);
+    if early {
+        root::<P>().free_heaps.push(index, &heap.stack_link);
+    }
+    give_up_all(range, heap);
+    let late = P::planted(Fault::CountsAfterHeap);
+    if !late {
+        count::settle(heap);
+    }
+    heap.id.set(OwnerId::NOBODY.0);
+    if !P::planted(Fault::HeapAfterExit) {
+        P::set_thread_heap(Heap::nobody());
+    }
+    if !early {
+        root::<P>().free_heaps.push(index, &heap.stack_link);
+    }
+    if late {
+        count::settle(heap);
+    }
+}
+
+/// Flushes the thread cache and gives up every owned slab.
+pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
+    let classes = size_class::class_of(P::GEOMETRY.small_max);
+    for class in 1..=classes {
+        let strand = P::planted(Fault::CacheStrand)
+            || P::planted(Fault::FreeOnlyStrand) && heap.last(class).get() == 0;
+        if !strand {
+            // SAFETY: the heap is the running thread's.
+            unsafe { cache::flush(heap, class) };
+        }
+    }
+    for class in 1..=classes {
+        cache::give_up_class(range, heap, class, u32::MAX);
+    }
+}
