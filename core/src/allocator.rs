@@ -19,9 +19,11 @@ use crate::pool::large;
 use crate::pool::run::{self, Fresh};
 use crate::range::Range;
 use crate::range::budget;
+use crate::tables::bin::{BIN_SIZE, Bin, fine_bin_offset};
 use crate::tables::block;
 use crate::tables::class_map::ClassWord;
-use crate::tables::heap::{BIN_SIZE, Bin, Heap, fine_bin_offset};
+use crate::tables::heap::{self, Heap};
+use crate::tables::root;
 use crate::tables::superslab::Use;
 use crate::thread;
 use crate::thread::cache;
@@ -106,7 +108,7 @@ impl<P: Platform> Allocator<P> {
             }
         }
         tidy::count(heap);
-        Self::allocate_or_collect(heap.range(), Some(heap), size, align)
+        Self::allocate_or_collect(Range::of(heap), Some(heap), size, align)
     }
 
     fn allocate_or_collect(
@@ -188,7 +190,7 @@ impl<P: Platform> Allocator<P> {
     #[inline(always)]
     pub unsafe fn free_fast(block: *mut u8) -> bool {
         let pointer = P::thread_heap();
-        let heap = thread::as_ref(pointer);
+        let heap = heap::as_ref(pointer);
         let address = block.expose_provenance();
         let offset = address.wrapping_sub(heap.base.get());
         if offset < heap.bytes.get() {
@@ -210,7 +212,7 @@ impl<P: Platform> Allocator<P> {
     /// # Safety
     /// As [`Allocator::free`]; the fast path was tried right before.
     unsafe fn free_beside_reserve(address: usize) -> bool {
-        let heap = thread::as_ref(P::thread_heap());
+        let heap = heap::as_ref(P::thread_heap());
         let offset = address.wrapping_sub(heap.base.get());
         if offset >= heap.bytes.get() {
             return false;
@@ -236,7 +238,7 @@ impl<P: Platform> Allocator<P> {
         }
         // The range's own word, not a copy: a thread that frees before it allocates has none.
         let known = if P::planted(Fault::RegistryUninit) {
-            thread::existing_heap::<P>().map(|heap| heap.range())
+            heap::existing::<P>().map(|heap| Range::of(heap))
         } else {
             Range::get()
         };
@@ -405,7 +407,7 @@ impl<P: Platform> Allocator<P> {
     /// freed mappings that were kept.
     pub fn collect() {
         let Some(range) = Range::<P>::get() else { return };
-        if let Some(heap) = thread::existing_heap::<P>() {
+        if let Some(heap) = heap::existing::<P>() {
             thread::give_up_all(range, heap);
         }
         idle::collect(range);
@@ -431,6 +433,6 @@ impl<P: Platform> Allocator<P> {
 
     /// The number of heaps that were ever in use at the same time.
     pub fn heaps_used() -> u32 {
-        thread::heaps_used::<P>()
+        root::heaps_used::<P>()
     }
 }

@@ -10,8 +10,8 @@
 use std::{cell::Cell, fmt, marker::PhantomData};
 
 use hak_core::inspect;
-use hak_core::pool::count::Slots;
 use hak_core::range::Range;
+use hak_core::tables::counts::Slots;
 use hak_core::{Allocator, Atomic, Ordering};
 
 use crate::interpreter::{Side, deliver, run_operation};

@@ -9,15 +9,16 @@ use crate::boundary::platform::{Atomic, Gauge, Ordering, Plain, Platform};
 use crate::numbers::geometry::{Geometry, RETAINED_MAX};
 use crate::numbers::size_class::{self, CLASSES};
 use crate::numbers::slot::{OwnerId, SlabState, SlotWord};
-use crate::pool::count::{self, Slots};
+use crate::pool::count;
+use crate::range::Range;
 use crate::range::retained::{self, Run};
 use crate::range::units;
-use crate::range::{Range, root};
 use crate::tables::block;
-use crate::tables::heap::Heap;
+use crate::tables::counts::Slots;
+use crate::tables::heap::{self, Heap};
 use crate::tables::index_stack::IndexStack;
+use crate::tables::root::{self, root};
 use crate::tables::superslab::{SuperSlabWord, Use};
-use crate::thread;
 
 pub use crate::inspect::place::{Place, place};
 
@@ -198,7 +199,7 @@ pub fn remote<P: Platform>(range: Range<P>, index: u32) -> u32 {
 
 /// Heaps that were ever in use at the same time: they have the numbers below this.
 pub fn heaps_used<P: Platform>() -> u32 {
-    thread::heaps_used::<P>()
+    root::heaps_used::<P>()
 }
 
 /// Where heap `index` lies, which is below [`heaps_used`].
@@ -216,14 +217,14 @@ pub fn slots<P: Platform>() -> Slots {
     let all = count::in_root::<P>();
     Range::<P>::get().map_or(all, |range| {
         let counts =
-            (0..heaps_used::<P>()).map(|index| thread::as_ref(range.heap(index)).counts.peek());
+            (0..heaps_used::<P>()).map(|index| heap::as_ref(range.heap(index)).counts.peek());
         counts.fold(all, |sum, counts| sum + counts)
     })
 }
 
 /// Blocks of a class in the running thread's cache.
 pub fn cached_here<P: Platform>(class: u32) -> u32 {
-    thread::existing_heap::<P>().map_or(0, |heap| heap.cached(class))
+    heap::existing::<P>().map_or(0, |heap| heap.cached(class))
 }
 
 /// The owner identity of a heap; `None` if it has no thread.
@@ -231,7 +232,7 @@ pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
     if heap.is_null() || heap == Heap::nobody() || heap == Heap::ended() {
         return None;
     }
-    Some(thread::as_ref(heap).id.get()).filter(|id| *id != 0)
+    Some(heap::as_ref(heap).id.get()).filter(|id| *id != 0)
 }
 
 /// Whether a thread has this owner identity now.
@@ -287,7 +288,7 @@ pub fn caches<P: Platform>(
     visit: &mut dyn FnMut(usize, Home),
 ) -> Result<(), BrokenList> {
     for index in 0..heaps_used::<P>() {
-        let heap = thread::as_ref(range.heap(index));
+        let heap = heap::as_ref(range.heap(index));
         if heap.id.get() == 0 {
             continue;
         }
@@ -313,14 +314,14 @@ pub fn caches<P: Platform>(
 /// One of them is not.
 pub fn cache<P: Platform>(heap: *mut Heap<P>) -> Result<(), BrokenList> {
     let Some(owner) = heap_owner(heap) else { return Ok(()) };
-    let heap = crate::thread::as_ref(heap);
+    let heap = heap::as_ref(heap);
     let home = Home::Cache(OwnerId(owner).heap().unwrap_or(0));
     for class in 1..=classes::<P>() {
         let (first, reserve) = (heap.bin(class).cache.get(), heap.reserve(class).get());
         let in_reserve = heap.in_reserve(class);
         let cached = heap.cached(class) - in_reserve;
         for (first, expected) in [(first, cached), (reserve, in_reserve)] {
-            let found = walk::<P>(heap.range(), first, expected, home, &mut |_, _| {})?;
+            let found = walk::<P>(Range::of(heap), first, expected, home, &mut |_, _| {})?;
             if found != expected {
                 return Err(BrokenList { home, address: first });
             }
@@ -332,7 +333,7 @@ pub fn cache<P: Platform>(heap: *mut Heap<P>) -> Result<(), BrokenList> {
 /// The first heap that has no thread and has counted slots which it did not add to the common count.
 pub fn stranded_counts<P: Platform>(range: Range<P>) -> Option<u32> {
     (0..heaps_used::<P>()).find(|&index| {
-        let heap = crate::thread::as_ref(range.heap(index));
+        let heap = heap::as_ref(range.heap(index));
         heap.id.get() == 0 && heap.counts.peek() != Slots::default()
     })
 }

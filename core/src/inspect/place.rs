@@ -9,10 +9,10 @@ use crate::boundary::platform::Platform;
 use crate::numbers::geometry::RETAINED_MAX;
 use crate::numbers::size_class::CLASSES;
 use crate::range::Range;
-use crate::range::growth::PIECES;
-use crate::slabs::abandoned::Directory;
-use crate::tables::heap::{Bin, Heap};
-use crate::tables::root::Root;
+use crate::tables::bin::Bin;
+use crate::tables::heap::Heap;
+use crate::tables::root::PIECES;
+use crate::tables::root::{Directory, Root};
 use crate::tables::slab::{OWNER_LINE, Slab};
 use crate::tables::superslab::SuperSlab;
 

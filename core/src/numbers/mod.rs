@@ -3,9 +3,11 @@
 //! | File | What it is |
 //! |---|---|
 //! | [`geometry`] | the sizes and thresholds of one allocator |
+//! | `capacity` | how many blocks a thread cache holds, by their size |
 //! | [`size_class`] | from a size to its class and back |
 //! | [`slot`] | a slot word: state, generation and owner |
 
+pub(crate) mod capacity;
 pub mod geometry;
 pub mod size_class;
 pub mod slot;

@@ -34,9 +34,10 @@ use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::pool::idle;
 use crate::pool::large;
+use crate::range::Range;
 use crate::range::retained;
 use crate::range::units;
-use crate::range::{Range, root};
+use crate::tables::root::root;
 
 /// The time one interval after `now`; never 0.
 pub(crate) fn time_after<P: Platform>(now: u32) -> u32 {

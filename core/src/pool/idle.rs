@@ -22,11 +22,13 @@ use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::{OwnerId, SlabState, SlotWord};
 use crate::pool;
-use crate::pool::count::{self, Slots};
+use crate::pool::count;
 use crate::pool::decay;
+use crate::range::Range;
 use crate::range::budget;
 use crate::range::units;
-use crate::range::{Range, root};
+use crate::tables::counts::Slots;
+use crate::tables::root::root;
 use crate::tables::superslab::{SuperSlabWord, Use};
 
 /// So many slots were taken, of which so many had been idle.

@@ -25,10 +25,11 @@ pub(crate) mod run;
 use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::OwnerId;
+use crate::range::Range;
 use crate::range::budget;
 use crate::range::units;
-use crate::range::{Range, root};
 use crate::slabs::ownership::Owned;
+use crate::tables::root::root;
 use crate::tables::superslab::{SuperSlabWord, Use};
 
 /// A slot for a slab of `class`, owned by `me`. `None` if the system has no memory, or the range no unit.

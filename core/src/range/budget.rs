@@ -9,7 +9,7 @@ use core::ptr::with_exposed_provenance_mut;
 
 use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Atomic, Ordering, Platform};
-use crate::range::root;
+use crate::tables::root::root;
 
 /// Counts bytes that are about to be committed; `false` if that would exceed the limit, and nothing is counted then: what is
 /// refused to one thread takes no room from another.

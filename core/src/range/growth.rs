@@ -29,8 +29,9 @@ use core::ptr::with_exposed_provenance_mut as pointer;
 
 use crate::boundary::fault::{Fault, unless_planted};
 use crate::boundary::platform::{Atomic, Extension, Ordering, Platform};
+use crate::range::Range;
 use crate::range::units;
-use crate::range::{Range, root};
+use crate::tables::root::root;
 
 impl<P: Platform> Range<P> {
     /// The units that there are so far: below this number, all tables may be looked at.
@@ -105,9 +106,6 @@ struct Piece {
     /// The addresses of its part of the slab table are too.
     has_table: bool,
 }
-
-/// The most pieces that are noted at a time: one more is lost.
-pub(crate) const PIECES: usize = 4;
 
 const HAS_TABLE: u64 = 1 << 63;
 

@@ -25,13 +25,13 @@ pub(crate) mod units;
 use core::marker::PhantomData;
 use core::ptr::with_exposed_provenance;
 
-use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
 use crate::numbers::geometry::Geometry;
 use crate::numbers::size_class;
 use crate::tables::class_map::ClassWord;
 use crate::tables::heap::Heap;
 use crate::tables::remote_list;
-use crate::tables::root::Root;
+use crate::tables::root::root;
 use crate::tables::slab::Slab;
 use crate::tables::superslab::SuperSlab;
 
@@ -85,8 +85,9 @@ impl<P: Platform> Range<P> {
         self.base | self.units_shift as usize
     }
 
-    /// The range of a heap's copy.
-    pub(crate) fn of_copy(word: usize) -> Range<P> {
+    /// The range, from the copy of a heap that has a thread.
+    pub(crate) fn of(heap: &Heap<P>) -> Range<P> {
+        let word = heap.range_word.get();
         let units_shift = (word & SHIFT_MASK) as u32;
         Range { base: word & !SHIFT_MASK, units_shift, platform: PhantomData }
     }
@@ -329,10 +330,4 @@ impl<P: Platform> Range<P> {
         let offset = address.wrapping_sub(self.base);
         (offset < bytes).then_some((offset >> P::GEOMETRY.slab_shift) as u32)
     }
-}
-
-/// The platform's root.
-pub(crate) fn root<P: Platform>() -> &'static Root<P> {
-    // SAFETY: the platform's contract: one root, zeroed at first (which is valid), never moved. It has no plain words.
-    unsafe { P::root().as_ref() }
 }

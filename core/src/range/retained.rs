@@ -16,7 +16,7 @@
 use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::geometry::Geometry;
-use crate::range::root;
+use crate::tables::root::root;
 
 /// A run of units that was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

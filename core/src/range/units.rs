@@ -11,8 +11,9 @@
 
 use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::range::Range;
 use crate::range::growth;
-use crate::range::{Range, root};
+use crate::tables::root::root;
 
 /// Claims `count` neighbouring units, the first one's address a multiple of `align` units. If there is no such run, the range
 /// grows. `None` if it cannot. Several units are not had from the last part of the range ([`end_for`]).

@@ -16,18 +16,10 @@
 
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::OwnerId;
+use crate::range::Range;
 use crate::range::units;
-use crate::range::{Range, root};
 use crate::slabs::ownership::{self, Owned};
-
-/// What the root knows of the abandoned slabs of a class. Valid when zeroed.
-#[repr(C)]
-pub struct Directory<P: Platform> {
-    /// How many are listed.
-    pub(crate) count: P::AtomicU32,
-    /// The unit where a search begins. A hint.
-    pub(crate) unit: P::AtomicU32,
-}
+use crate::tables::root::{Directory, root};
 
 impl<P: Platform> Directory<P> {
     /// The next search begins at this unit.

@@ -8,7 +8,7 @@
 use core::ptr::with_exposed_provenance;
 
 use crate::boundary::platform::{Atomic, Ordering, Platform};
-use crate::tables::heap::BIN_SIZE;
+use crate::tables::bin::BIN_SIZE;
 
 /// The class of one slab, times [`BIN_SIZE`].
 #[repr(transparent)]

@@ -18,51 +18,11 @@
 //!    writes to them: they have no block to hand out, and take none.
 
 use crate::boundary::platform::{Plain, Platform};
+use crate::numbers::capacity::{list_capacity, stay_count};
 use crate::numbers::size_class::{self, CLASSES};
 use crate::numbers::slot::OwnerId;
-use crate::pool::count::Counts;
-use crate::range::Range;
-use crate::slabs::ownership::Owned;
-use crate::tables::block;
-
-/// What a heap has of one size class.
-#[repr(C)]
-pub struct Bin<P: Platform> {
-    /// The thread cache: the address of the block freed last, or 0.
-    pub(crate) cache: P::Plain<usize>,
-    /// How many more blocks this list of the thread cache takes.
-    pub(crate) room: P::Plain<u32>,
-    /// 2^32 divided by the block size, rounded up. See [`Bin::is_start`].
-    pub(crate) reciprocal: P::Plain<u32>,
-    /// What the product with the reciprocal is below where a block begins; 0 before the heap's first block of the class. See
-    /// [`Bin::is_start`].
-    pub(crate) bound: P::Plain<u32>,
-    /// The owned slabs: index + 1 of the first, or 0.
-    pub(crate) slabs: P::Plain<u32>,
-    /// The secret in seals (see `block`); 0 before the heap's first block of the class.
-    pub(crate) secret: P::Plain<usize>,
-}
-
-/// Bytes of a bin.
-pub(crate) const BIN_SIZE: usize = 32;
-
-/// For each size up to [`size_class::TABLE_MAX`]: where the bin lies in a heap. (A place for each 16 bytes would do, and take
-/// two instructions more.)
-const BIN_OFFSETS: [u16; size_class::TABLE_MAX + 1] = {
-    let mut offsets = [0; size_class::TABLE_MAX + 1];
-    let mut size = 0;
-    while size < offsets.len() {
-        offsets[size] = (size_class::class_of(size) as usize * BIN_SIZE) as u16;
-        size += 1;
-    }
-    offsets
-};
-
-/// Where the bin for blocks of at least `size` bytes lies in a heap. `size` is at most [`size_class::TABLE_MAX`].
-#[inline(always)]
-pub(crate) fn fine_bin_offset(size: usize) -> usize {
-    BIN_OFFSETS[size] as usize
-}
+use crate::tables::bin::Bin;
+use crate::tables::counts::Counts;
 
 /// One per thread that allocates. Zeroed memory is a heap without a thread.
 #[repr(C, align(128))]
@@ -102,63 +62,6 @@ pub struct Heap<P: Platform> {
     last: [P::Plain<u32>; CLASSES + 1],
 }
 
-/// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting the list is quick.
-pub(crate) const fn has_reserve<P: Platform>(block_size: usize) -> bool {
-    cache_capacity::<P>(block_size) >= P::GEOMETRY.reserve_blocks_min
-}
-
-/// How many blocks the list of a thread cache holds at most.
-pub(crate) const fn list_capacity<P: Platform>(block_size: usize) -> u32 {
-    let blocks = cache_capacity::<P>(block_size);
-    if has_reserve::<P>(block_size) { blocks / 2 } else { blocks }
-}
-
-/// How many blocks stay in the list when it was full.
-pub(crate) const fn stay_count<P: Platform>(block_size: usize) -> u32 {
-    let blocks = list_capacity::<P>(block_size);
-    if !has_reserve::<P>(block_size) {
-        blocks / 2
-    } else if blocks < 16 {
-        1
-    } else {
-        blocks / 8
-    }
-}
-
-/// How many blocks of a class a thread cache holds at most.
-const fn cache_capacity<P: Platform>(block_size: usize) -> u32 {
-    let blocks = P::GEOMETRY.cache_bytes / block_size;
-    if blocks < P::GEOMETRY.cache_blocks_min as usize {
-        P::GEOMETRY.cache_blocks_min
-    } else if blocks > P::GEOMETRY.cache_blocks_max as usize {
-        P::GEOMETRY.cache_blocks_max
-    } else {
-        blocks as u32
-    }
-}
-
-/// How many blocks of a class a refill takes at most; never more than the list holds.
-pub(crate) const fn refill_count<P: Platform>(block_size: usize) -> u32 {
-    let capacity = list_capacity::<P>(block_size);
-    let blocks = P::GEOMETRY.refill_bytes / block_size;
-    if blocks < 1 {
-        1
-    } else if blocks > capacity as usize {
-        capacity
-    } else {
-        blocks as u32
-    }
-}
-
-/// How many blocks a refill takes of a slab that has no more free ones: a list need not be cut then.
-pub(crate) const fn refill_most<P: Platform>(block_size: usize) -> u32 {
-    if has_reserve::<P>(block_size) {
-        list_capacity::<P>(block_size)
-    } else {
-        refill_count::<P>(block_size)
-    }
-}
-
 impl<P: Platform> Heap<P> {
     /// The heap of threads that have none: a heap in which there is nothing and which takes nothing.
     pub fn nobody() -> *mut Heap<P> {
@@ -175,11 +78,6 @@ impl<P: Platform> Heap<P> {
     /// The owner identity.
     pub(crate) fn owner(&self) -> OwnerId {
         OwnerId(self.id.get())
-    }
-
-    /// The range, from the heap's copy. For a heap that has a thread.
-    pub(crate) fn range(&self) -> Range<P> {
-        Range::of_copy(self.range_word.get())
     }
 
     /// The other half of the thread cache of `class`.
@@ -212,7 +110,7 @@ impl<P: Platform> Heap<P> {
 
     /// Blocks of `class` in the thread cache.
     pub(crate) fn cached(&self, class: u32) -> u32 {
-        let full = list_capacity::<P>(size_class::size_of(class));
+        let full = list_capacity(&P::GEOMETRY, size_class::size_of(class));
         let bin = self.bin(class);
         let first = match bin.room.get() {
             _ if bin.cache.get() == 0 => 0,
@@ -226,7 +124,7 @@ impl<P: Platform> Heap<P> {
     /// Of these, the ones in the reserve.
     pub(crate) fn in_reserve(&self, class: u32) -> u32 {
         let size = size_class::size_of(class);
-        let some = list_capacity::<P>(size) - stay_count::<P>(size);
+        let some = list_capacity(&P::GEOMETRY, size) - stay_count(&P::GEOMETRY, size);
         if self.reserve(class).get() == 0 { 0 } else { some }
     }
 
@@ -245,188 +143,15 @@ impl<P: Platform> Heap<P> {
     }
 }
 
-impl<P: Platform> Bin<P> {
-    /// The bin at an address.
-    ///
-    /// # Safety
-    /// It is the address of the running thread's heap plus an offset from [`fine_bin_offset`] or from the class map.
-    #[inline(always)]
-    pub(crate) unsafe fn at<'a>(address: usize) -> &'a Bin<P> {
-        const { assert!(size_of::<Bin<P>>() == BIN_SIZE && core::mem::offset_of!(Heap<P>, bins) == 0) };
-        // SAFETY: bins lie at the start of a heap, which is never unmapped, and only its thread touches them.
-        unsafe { &*core::ptr::with_exposed_provenance(address) }
-    }
-
-    /// Whether a block of this class can begin at this address, and the bin is in use.
-    ///
-    /// With M = 2^32 / size rounded up, n is a multiple of size exactly when n * M modulo 2^32 is less than M (Lemire, Kaser,
-    /// Kurz: Faster remainder by direct computation, 2019). The product is then n / size times what rounding up added to
-    /// size * M, so it grows with n, and a smaller bound than M leaves out the end of the slab, where no block fits. Exact for
-    /// n below 2^16 and sizes from 16 to 2^15, which a test below tries in full.
-    #[inline(always)]
-    pub(crate) fn is_start(&self, address: usize) -> bool {
-        let offset = address as u32 & (P::GEOMETRY.slab_size() - 1) as u32;
-        offset.wrapping_mul(self.reciprocal.get()) < self.bound.get()
-    }
+/// The running thread's heap, if it has one.
+pub(crate) fn existing<P: Platform>() -> Option<&'static Heap<P>> {
+    let heap = P::thread_heap();
+    (heap != Heap::nobody() && heap != Heap::ended()).then(|| as_ref(heap))
 }
 
-/// See [`Bin::is_start`].
-pub(crate) const fn reciprocal(block_size: usize) -> u32 {
-    (1u64 << 32).div_ceil(block_size as u64) as u32
-}
-
-/// One more than the product of [`Bin::is_start`] for the last block of a slab.
-const fn start_bound(block_size: usize, slab_size: usize) -> u32 {
-    let last = (slab_size / block_size - 1) * block_size;
-    (last as u32).wrapping_mul(reciprocal(block_size)) + 1
-}
-
-impl<P: Platform> Bin<P> {
-    /// Puts `room` right after [`Bin::push_cached`] took no block, and makes room for the first block of this class.
-    pub(crate) fn open(&self, class: u32) {
-        if self.room.get() == u32::MAX {
-            self.room.set(0);
-        }
-        if self.room.get() == 0 && self.cache.get() == 0 {
-            let size = size_class::size_of(class);
-            self.room.set(list_capacity::<P>(size));
-            self.reciprocal.set(reciprocal(size));
-            self.bound.set(start_bound(size, P::GEOMETRY.slab_size()));
-            self.secret.set(block::secret::<P>());
-        }
-    }
-
-    /// Whether [`Bin::push_cached`] has just found the list full, and nothing wrong with the block.
-    pub(crate) fn was_full(&self) -> bool {
-        self.room.get() == u32::MAX && self.cache.get() != 0
-    }
-
-    /// Takes the block that was freed last out of the thread cache. `None` if there is none, or if it was written to while it
-    /// was free, which the slow path then says: the list is not empty.
-    ///
-    /// # Safety
-    /// The bin is the running thread's.
-    #[inline(always)]
-    pub(crate) unsafe fn pop_cached(&self) -> Option<usize> {
-        let block = self.cache.get();
-        if block == 0 {
-            return None;
-        }
-        // SAFETY: blocks in a thread cache are the thread's alone.
-        let next = unsafe { block::unseal::<P>(block, self.secret.get())? };
-        self.cache.set(next);
-        self.room.set(self.room.get().wrapping_add(1));
-        Some(block)
-    }
-
-    /// Puts a freed block into the thread cache. `false` if the cache takes no more, or if the block may be free already,
-    /// which the slow path then finds out.
-    ///
-    /// # Safety
-    /// The bin is the running thread's, `block` is of its class, and the caller alone holds it.
-    #[inline(always)]
-    pub(crate) unsafe fn push_cached(&self, block: usize) -> bool {
-        // SAFETY: the caller's contract.
-        unsafe { !block::may_be_sealed::<P>(block) && self.push_judged(block) }
-    }
-
-    /// As [`Bin::push_cached`], for a block that is known not to be free.
-    ///
-    /// # Safety
-    /// As [`Bin::push_cached`].
-    #[inline(always)]
-    pub(crate) unsafe fn push_judged(&self, block: usize) -> bool {
-        // Written first and judged then: one instruction counts. `open` puts it right again.
-        let (left, full) = self.room.get().overflowing_sub(1);
-        self.room.set(left);
-        if full {
-            return false;
-        }
-        // SAFETY: the caller's contract.
-        unsafe { block::set_next::<P>(block, self.cache.get(), self.secret.get()) };
-        self.cache.set(block);
-        true
-    }
-
-    /// The first owned slab.
-    pub(crate) fn first(&self, range: Range<P>) -> Option<Owned<P>> {
-        // SAFETY: invariant 2 of the module.
-        self.slabs.get().checked_sub(1).map(|index| unsafe { Owned::assume(range, index) })
-    }
-
-    /// The owned slab behind this one.
-    pub(crate) fn after(&self, range: Range<P>, owned: Owned<P>) -> Option<Owned<P>> {
-        // SAFETY: invariant 2 of the module.
-        owned.slab.next.get().checked_sub(1).map(|index| unsafe { Owned::assume(range, index) })
-    }
-
-    /// Whether this owned slab is the only one of the class.
-    pub(crate) fn is_only(&self, owned: Owned<P>) -> bool {
-        self.slabs.get() == owned.index + 1 && owned.slab.next.get() == 0
-    }
-
-    /// Binds a slab as the one to refill from.
-    pub(crate) fn link_first(&self, range: Range<P>, owned: Owned<P>) {
-        let next = self.slabs.get();
-        owned.slab.next.set(next);
-        owned.slab.previous.set(0);
-        if let Some(index) = next.checked_sub(1) {
-            range.slab(index).previous.set(owned.index + 1);
-        }
-        self.slabs.set(owned.index + 1);
-    }
-
-    /// Binds a slab behind the one that is refilled from.
-    pub(crate) fn link_second(&self, range: Range<P>, owned: Owned<P>) {
-        let Some(first) = self.first(range) else { return self.link_first(range, owned) };
-        let next = first.slab.next.get();
-        owned.slab.next.set(next);
-        owned.slab.previous.set(first.index + 1);
-        first.slab.next.set(owned.index + 1);
-        if let Some(index) = next.checked_sub(1) {
-            range.slab(index).previous.set(owned.index + 1);
-        }
-    }
-
-    /// Takes a slab out of the list.
-    pub(crate) fn unlink(&self, range: Range<P>, owned: Owned<P>) {
-        let (next, previous) = (owned.slab.next.get(), owned.slab.previous.get());
-        match previous.checked_sub(1) {
-            Some(index) => range.slab(index).next.set(next),
-            None => self.slabs.set(next),
-        }
-        if let Some(index) = next.checked_sub(1) {
-            range.slab(index).previous.set(previous);
-        }
-        owned.slab.next.set(0);
-        owned.slab.previous.set(0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn where_a_block_begins_is_told_from_elsewhere() {
-        for class in 1..=CLASSES as u32 {
-            let size = size_class::size_of(class) as u32;
-            let reciprocal = reciprocal(size as usize);
-            for slab in [1u32 << 16, 1 << 8, 1 << 10].into_iter().filter(|slab| size * 2 <= *slab) {
-                let bound = start_bound(size as usize, slab as usize);
-                for offset in 0..slab {
-                    let is_start = offset.wrapping_mul(reciprocal) < bound;
-                    let begins = offset.is_multiple_of(size) && offset + size <= slab;
-                    assert_eq!(is_start, begins, "{offset} of {slab} in steps of {size}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn each_size_has_the_bin_of_its_class() {
-        for size in 0..=size_class::TABLE_MAX {
-            assert_eq!(fine_bin_offset(size), size_class::class_of(size) as usize * BIN_SIZE);
-        }
-    }
+#[inline(always)]
+pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
+    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table that has memory for ever and is
+    // valid when zeroed, and whose words only this thread touches; or nobody's heap, which is only read.
+    unsafe { &*heap }
 }

@@ -8,11 +8,15 @@
 //! | [`superslab`] | a SuperSlab's word: slot mask and use |
 //! | `class_map` | the class of each slab, dense, for `free` |
 //! | [`index_stack`] | a lock-free stack of descriptors |
+//! | `bin` | what a heap has of one size class; the fast paths |
+//! | [`counts`] | how many slots are in use, and how many idle |
 //! | [`heap`] | what one thread has: a bin for each size class |
 //! | [`root`] | the words from which everything else is found |
 
+pub(crate) mod bin;
 pub(crate) mod block;
 pub(crate) mod class_map;
+pub mod counts;
 pub mod heap;
 pub mod index_stack;
 pub mod remote_list;

@@ -2,12 +2,14 @@
 
 use core::mem::MaybeUninit;
 
-use crate::boundary::platform::Platform;
+use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::geometry::RETAINED_MAX;
 use crate::numbers::size_class::CLASSES;
-use crate::slabs::abandoned::Directory;
 use crate::tables::heap::Heap;
 use crate::tables::index_stack::IndexStack;
+
+/// The most pieces that are noted at a time: one more is lost.
+pub(crate) const PIECES: usize = 4;
 
 /// One per allocator, in the platform's static memory.
 #[repr(C, align(128))]
@@ -17,7 +19,7 @@ pub struct Root<P: Platform> {
     /// Units of the range that there are so far; see [`crate::range::growth`].
     pub(crate) extent: P::AtomicUsize,
     /// Pieces of the range whose growth was refused in the middle; 0 for none.
-    pub(crate) pieces: [P::AtomicU64; crate::range::growth::PIECES],
+    pub(crate) pieces: [P::AtomicU64; PIECES],
     /// Heaps whose thread has ended.
     pub(crate) free_heaps: IndexStack<P>,
     /// Heaps that were ever used; the ones above were not.
@@ -50,6 +52,15 @@ pub struct Root<P: Platform> {
     pub(crate) ended: Nobody<P>,
 }
 
+/// What the root knows of the abandoned slabs of a class. Valid when zeroed.
+#[repr(C)]
+pub struct Directory<P: Platform> {
+    /// How many are listed.
+    pub(crate) count: P::AtomicU32,
+    /// The unit where a search begins. A hint.
+    pub(crate) unit: P::AtomicU32,
+}
+
 /// Memory for a heap that nobody ever writes to.
 #[repr(transparent)]
 pub(crate) struct Nobody<P: Platform>(MaybeUninit<Heap<P>>);
@@ -60,4 +71,16 @@ unsafe impl<P: Platform> Sync for Nobody<P> {}
 /// Where [`Heap::nobody`] lies in a root, for platforms whose thread-local word is initialised by the linker.
 pub const fn nobody_at<P: Platform>() -> usize {
     core::mem::offset_of!(Root<P>, nobody)
+}
+
+/// The platform's root.
+pub(crate) fn root<P: Platform>() -> &'static Root<P> {
+    // SAFETY: the platform's contract: one root, zeroed at first (which is valid), never moved. It has no plain words.
+    unsafe { P::root().as_ref() }
+}
+
+/// Heaps that were ever in use at the same time: they have the numbers below this, and memory.
+pub(crate) fn heaps_used<P: Platform>() -> u32 {
+    // Acquire: pairs with `free_heap`: they have memory.
+    root::<P>().heaps_used.load(Ordering::Acquire)
 }

@@ -12,13 +12,14 @@
 
 use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Misuse, Plain, Platform};
+use crate::numbers::capacity::{has_reserve, list_capacity, stay_count};
 use crate::numbers::size_class;
 use crate::numbers::slot::OwnerId;
 use crate::pool;
 use crate::range::Range;
 use crate::slabs::ownership::{self, Owned};
 use crate::tables::block::{self, Chain};
-use crate::tables::heap::{Heap, has_reserve, list_capacity, stay_count};
+use crate::tables::heap::Heap;
 
 /// Makes room in the full list of the thread cache of `class`: a few blocks stay, the others become the reserve, and the
 /// reserve that there was goes back.
@@ -28,7 +29,7 @@ use crate::tables::heap::{Heap, has_reserve, list_capacity, stay_count};
 pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
     let (bin, reserve) = (heap.bin(class), heap.reserve(class));
     let size = size_class::size_of(class);
-    let stay = stay_count::<P>(size);
+    let stay = stay_count(&P::GEOMETRY, size);
     let mut last = bin.cache.get();
     // SAFETY: blocks in a thread cache are the thread's alone, and there are more than these.
     let rest = unsafe {
@@ -41,8 +42,8 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
         }
         rest
     };
-    bin.room.set(list_capacity::<P>(size) - stay);
-    let leaves = if has_reserve::<P>(size) {
+    bin.room.set(list_capacity(&P::GEOMETRY, size) - stay);
+    let leaves = if has_reserve(&P::GEOMETRY, size) {
         let older = reserve.get();
         reserve.set(rest);
         older
@@ -55,7 +56,7 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
     }
 }
 
-/// Right after [`Bin::push_cached`](crate::tables::heap::Bin::push_cached) found the thread cache of `class` full, and nothing else wrong: if there is no reserve, the
+/// Right after [`Bin::push_cached`](crate::tables::bin::Bin::push_cached) found the thread cache of `class` full, and nothing else wrong: if there is no reserve, the
 /// list becomes it, and the block the first one of a new list. Whether that was the case.
 ///
 /// # Safety
@@ -66,7 +67,7 @@ pub(crate) unsafe fn push_beside_reserve<P: Platform>(
     block: usize,
 ) -> bool {
     let bin = heap.bin(class);
-    let has_reserve = |class| has_reserve::<P>(size_class::size_of(class));
+    let has_reserve = |class| has_reserve(&P::GEOMETRY, size_class::size_of(class));
     // In this order: the bin of class 0, which stands for "no slab", was never full.
     if !bin.was_full() || !has_reserve(class) || heap.reserve(class).get() != 0 {
         return false;
@@ -88,7 +89,7 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
         return None;
     }
     bin.cache.set(reserve.get());
-    bin.room.set(stay_count::<P>(size_class::size_of(class)));
+    bin.room.set(stay_count(&P::GEOMETRY, size_class::size_of(class)));
     reserve.set(0);
     // SAFETY: the heap is the running thread's. If the first block is not as it was left, the list is not empty: refill says so.
     unsafe { bin.pop_cached() }
@@ -110,7 +111,7 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
         }
     }
     if lists != [0, 0] {
-        bin.room.set(list_capacity::<P>(size_class::size_of(class)));
+        bin.room.set(list_capacity(&P::GEOMETRY, size_class::size_of(class)));
     }
 }
 
@@ -119,7 +120,7 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
 /// # Safety
 /// `heap` is the running thread's, which alone holds the blocks; they are of `class`.
 unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
-    let range = heap.range();
+    let range = Range::of(heap);
     let bin = heap.bin(class);
     let begins = |block| bin.is_start(block);
     let bytes = heap.bytes.get();

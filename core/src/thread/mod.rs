@@ -10,6 +10,7 @@
 pub(crate) mod cache;
 pub(crate) mod guest;
 pub(crate) mod refill;
+mod slab_list;
 pub(crate) mod tidy;
 
 use crate::boundary::fault::Fault;
@@ -17,8 +18,9 @@ use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
 use crate::numbers::size_class;
 use crate::numbers::slot::OwnerId;
 use crate::pool::count;
-use crate::range::{Range, root};
-use crate::tables::heap::Heap;
+use crate::range::Range;
+use crate::tables::heap::{self, Heap};
+use crate::tables::root::{heaps_used, root};
 
 /// The running thread's heap, made now if it has none. `None` without memory, with too many threads, and for a thread that has
 /// ended.
@@ -27,20 +29,7 @@ pub(crate) fn heap<P: Platform>() -> Option<&'static Heap<P>> {
     if heap == Heap::nobody() {
         return adopt_heap();
     }
-    (heap != Heap::ended()).then(|| as_ref(heap))
-}
-
-/// The running thread's heap, if it has one.
-pub(crate) fn existing_heap<P: Platform>() -> Option<&'static Heap<P>> {
-    let heap = P::thread_heap();
-    (heap != Heap::nobody() && heap != Heap::ended()).then(|| as_ref(heap))
-}
-
-#[inline(always)]
-pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
-    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table that has memory for ever and is
-    // valid when zeroed, and whose words only this thread touches; or nobody's heap, which is only read.
-    unsafe { &*heap }
+    (heap != Heap::ended()).then(|| heap::as_ref(heap))
 }
 
 #[cold]
@@ -48,7 +37,7 @@ fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
     let range = Range::<P>::get_or_reserve()?;
     let index = free_heap(range)?;
     let pointer = range.heap(index);
-    let heap = as_ref(pointer);
+    let heap = heap::as_ref(pointer);
     let step = if P::planted(Fault::IdentityReused) { 0 } else { 1 };
     let generation = heap.generation.get().wrapping_add(step);
     heap.generation.set(generation);
@@ -106,12 +95,6 @@ fn give_memory<P: Platform>(range: Range<P>, index: u32) -> bool {
     P::ensure(core::ptr::with_exposed_provenance_mut(start), bytes)
 }
 
-/// Heaps that were ever in use at the same time: they have the numbers below this, and memory.
-pub(crate) fn heaps_used<P: Platform>() -> u32 {
-    // Acquire: pairs with `free_heap`: they have memory.
-    root::<P>().heaps_used.load(Ordering::Acquire)
-}
-
 /// The thread ends: as [`exit`], and what it still frees after that it frees without a heap.
 pub(crate) fn end<P: Platform>() {
     exit::<P>();
@@ -120,8 +103,8 @@ pub(crate) fn end<P: Platform>() {
 
 /// Gives everything up that the running thread's heap holds, and the heap.
 pub(crate) fn exit<P: Platform>() {
-    let Some(heap) = existing_heap::<P>() else { return };
-    let range = heap.range();
+    let Some(heap) = heap::existing::<P>() else { return };
+    let range = Range::of(heap);
     let index = heap.owner().heap().expect("a thread's heap has an identity");
     let early = P::planted(Fault::HeapReusedEarly);
     if early {

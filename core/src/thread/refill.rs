@@ -12,20 +12,22 @@
 
 use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Misuse, Plain, Platform};
+use crate::numbers::capacity::{list_capacity, refill_count, refill_most};
 use crate::numbers::size_class;
 use crate::pool;
 use crate::range::Range;
 use crate::slabs::abandoned;
 use crate::slabs::ownership::{self, Owned};
+use crate::tables::bin::Bin;
 use crate::tables::block::{self, List};
-use crate::tables::heap::{Bin, Heap, list_capacity, refill_count, refill_most};
+use crate::tables::heap::Heap;
 
 /// Fills the empty thread cache of `class` and returns one more block; `None` if there is no memory.
 ///
 /// # Safety
 /// `heap` is the running thread's.
 pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<usize> {
-    let range = heap.range();
+    let range = Range::of(heap);
     let bin = heap.bin(class);
     if bin.cache.get() != 0 {
         // The fast path did not take its first block: that was written to.
@@ -47,7 +49,7 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
 
 /// Hands out the first block of a list and puts the rest into the empty thread cache.
 fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
-    let capacity = list_capacity::<P>(size_class::size_of(class));
+    let capacity = list_capacity(&P::GEOMETRY, size_class::size_of(class));
     bin.open(class);
     // SAFETY: the blocks were popped by this thread and are its alone.
     let Some(rest) = (unsafe { block::unseal::<P>(list.first, bin.secret.get()) }) else {
@@ -67,7 +69,7 @@ fn from_own<P: Platform>(
     class: u32,
 ) -> Option<List> {
     let size = size_class::size_of(class);
-    let (count, most) = (refill_count::<P>(size), refill_most::<P>(size));
+    let (count, most) = (refill_count(&P::GEOMETRY, size), refill_most(&P::GEOMETRY, size));
     while let Some(owned) = bin.first(range) {
         if owned.slab.freelist.get() == 0 {
             owned.slab.drain();

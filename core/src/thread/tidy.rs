@@ -43,7 +43,7 @@ fn look<P: Platform>(heap: &Heap<P>) {
         return;
     }
     heap.tidy_due.set(decay::time_after::<P>(now));
-    decay::tick(heap.range(), P::GEOMETRY.slice_slots);
+    decay::tick(Range::of(heap), P::GEOMETRY.slice_slots);
     if due != 0 {
         heap.tidy_at.set(1);
         tidy(heap);
@@ -78,7 +78,7 @@ fn tidy<P: Platform>(heap: &Heap<P>) {
 
 /// Tidies one class, and gives up `most` slabs at most; how many it were.
 fn tidy_class<P: Platform>(heap: &Heap<P>, class: u32, most: u32) -> u32 {
-    let range = heap.range();
+    let range = Range::of(heap);
     let bin = heap.bin(class);
     let first = bin.cache.get();
     let seen = &heap.seen[class as usize];

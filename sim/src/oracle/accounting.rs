@@ -23,8 +23,8 @@ use std::ptr::without_provenance;
 use hak_core::inspect::{self, Home, SlabPicture, UnitPicture};
 use hak_core::numbers::size_class;
 use hak_core::numbers::slot::SlabState;
-use hak_core::pool::count::Slots;
 use hak_core::range::Range;
+use hak_core::tables::counts::Slots;
 use hak_core::tables::superslab::Use;
 use hak_core::{Allocator, Platform};
 

@@ -1,0 +1,68 @@
+//! How many blocks a thread cache holds, keeps and takes at once, by their size.
+//!
+//! ```text
+//! thread cache of a class = list (list_capacity) + reserve (as much again as leaves a full list), if it has one
+//! full list               ──► stay_count blocks stay, the others go to the reserve or back to their slabs
+//! empty list              ──► refill_count blocks come, or refill_most of a slab that has no more
+//! ```
+//!
+//! Invariant: 1 <= `refill_count` <= `refill_most` <= `list_capacity`, and `stay_count` < `list_capacity`.
+
+use crate::numbers::geometry::Geometry;
+
+/// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting the list is quick.
+pub(crate) const fn has_reserve(geometry: &Geometry, block_size: usize) -> bool {
+    cache_capacity(geometry, block_size) >= geometry.reserve_blocks_min
+}
+
+/// How many blocks the list of a thread cache holds at most.
+pub(crate) const fn list_capacity(geometry: &Geometry, block_size: usize) -> u32 {
+    let blocks = cache_capacity(geometry, block_size);
+    if has_reserve(geometry, block_size) { blocks / 2 } else { blocks }
+}
+
+/// How many blocks stay in the list when it was full.
+pub(crate) const fn stay_count(geometry: &Geometry, block_size: usize) -> u32 {
+    let blocks = list_capacity(geometry, block_size);
+    if !has_reserve(geometry, block_size) {
+        blocks / 2
+    } else if blocks < 16 {
+        1
+    } else {
+        blocks / 8
+    }
+}
+
+/// How many blocks of a class a thread cache holds at most.
+const fn cache_capacity(geometry: &Geometry, block_size: usize) -> u32 {
+    let blocks = geometry.cache_bytes / block_size;
+    if blocks < geometry.cache_blocks_min as usize {
+        geometry.cache_blocks_min
+    } else if blocks > geometry.cache_blocks_max as usize {
+        geometry.cache_blocks_max
+    } else {
+        blocks as u32
+    }
+}
+
+/// How many blocks of a class a refill takes at most; never more than the list holds.
+pub(crate) const fn refill_count(geometry: &Geometry, block_size: usize) -> u32 {
+    let capacity = list_capacity(geometry, block_size);
+    let blocks = geometry.refill_bytes / block_size;
+    if blocks < 1 {
+        1
+    } else if blocks > capacity as usize {
+        capacity
+    } else {
+        blocks as u32
+    }
+}
+
+/// How many blocks a refill takes of a slab that has no more free ones: a list need not be cut then.
+pub(crate) const fn refill_most(geometry: &Geometry, block_size: usize) -> u32 {
+    if has_reserve(geometry, block_size) {
+        list_capacity(geometry, block_size)
+    } else {
+        refill_count(geometry, block_size)
+    }
+}

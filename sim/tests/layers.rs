@@ -1,0 +1,74 @@
+//! The wings of the core: each sees only those that stand above it in the table of its `lib.rs`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Arrows that run up, and why they may.
+const UPWARDS: &[(&str, &str, &str)] = &[(
+    "core/src/boundary/platform.rs",
+    "tables",
+    "the platform keeps a thread's heap and the root",
+)];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The wings of a crate, in the order of the first table of its `lib.rs`.
+fn wings(folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string(folder.join("lib.rs")).expect("the crate's documentation");
+    let name = |line: &str| {
+        let cell = line.strip_prefix("//! | ")?.split(" |").next()?;
+        let name = cell.trim_matches(['[', ']', '`']);
+        folder.join(name).is_dir().then(|| name.to_owned())
+    };
+    text.lines().filter_map(name).collect()
+}
+
+/// The source files of a folder.
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter();
+    let paths = entries.map(|entry| entry.expect("a source folder").into_path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+}
+
+/// What stands behind `crate::` in a text, but for comments and for tests at the end of a file.
+fn seen(text: &str) -> Vec<String> {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code: Vec<&str> =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let is_name = |one: char| one.is_ascii_lowercase() || one == '_';
+    code.join("\n")
+        .split("crate::")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(|one| is_name(*one)).collect())
+        .collect()
+}
+
+/// Arrows of a crate that run up.
+fn upward(source: &str) -> Vec<(String, String)> {
+    let folder = repository().join(source);
+    let wings = wings(&folder);
+    assert!(wings.len() >= 8, "{source} has the wings {wings:?}");
+    let place = |name: &str| wings.iter().position(|wing| wing == name);
+    let mut found = Vec::new();
+    for file in files(&folder) {
+        let name = file.strip_prefix(&folder).expect("below it").to_string_lossy().into_owned();
+        let Some((wing, _)) = name.split_once('/') else { continue };
+        let own = place(wing).unwrap_or_else(|| panic!("{source}/lib.rs does not list {wing}"));
+        let text = fs::read_to_string(&file).expect("a source file");
+        let arrows =
+            seen(&text).into_iter().filter(|other| place(other).is_none_or(|other| other > own));
+        found.extend(arrows.map(|other| (format!("{source}/{name}"), other)));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+#[test]
+fn each_wing_of_the_core_sees_only_what_is_below_it() {
+    let expected: Vec<(String, String)> =
+        UPWARDS.iter().map(|(file, wing, _)| ((*file).to_owned(), (*wing).to_owned())).collect();
+    assert_eq!(upward("core/src"), expected);
+}
