@@ -3,9 +3,9 @@
 #![allow(missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hak_sim::explore::{Limit, Search, explore};
+use hak_sim::run::settings::{Settings, StrategyName};
 use hak_sim::scenario::SCENARIOS;
-use hak_sim::settings::{Settings, StrategyName};
+use hak_sim::search::explore::{Limit, Search, explore};
 
 const SCHEDULES: u64 = 200;
 

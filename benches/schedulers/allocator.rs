@@ -1,8 +1,8 @@
 //! The allocator's core in the simulator, with all oracles on: what `hak-sim explore` does with one job.
 
+use hak_sim::run::settings::{MemoryModel, Settings, StrategyName};
+use hak_sim::run::simulation::{Extras, Simulator};
 use hak_sim::scenario;
-use hak_sim::settings::{MemoryModel, Settings, StrategyName};
-use hak_sim::simulation::{Extras, Simulator};
 
 use crate::clock::Work;
 

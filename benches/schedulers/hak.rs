@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use hak_core::{Atomic, Plain};
-use hak_sim::prove::{self, Options, Proof};
 use hak_sim::runtime::strategy::Strategy;
 use hak_sim::runtime::{self, Body, End, Plan, Start, World, WorldConfig, user};
+use hak_sim::search::prove::{self, Options, Proof};
 
 use crate::clock::Work;
 use crate::models::{Memory, Model};
@@ -77,7 +77,7 @@ fn with_bodies<const SEARCHED: bool, R>(model: Model, lead: impl FnOnce(&[Body<'
 /// What runs so many schedules, and goes on with the next ones each time.
 pub(crate) fn runner(
     model: Model,
-    memory: runtime::Memory,
+    memory: runtime::MemoryModel,
     mut strategy: impl Strategy + 'static,
 ) -> Work {
     let mut world = World::new(&WorldConfig::TINY).expect("memory for a world");

@@ -15,10 +15,9 @@ mod shuttle;
 use std::time::Duration;
 
 use ::shuttle::scheduler::{PctScheduler, RandomScheduler};
-use hak_sim::prove::Verdict;
 use hak_sim::runtime::strategy::{Pct, Random};
-use hak_sim::runtime::{Memory, World, WorldConfig};
-use hak_sim::settings::MemoryModel;
+use hak_sim::runtime::{MemoryModel, World, WorldConfig};
+use hak_sim::search::prove::Verdict;
 
 use clock::{Lane, Spread, measure, timed};
 use models::Model;
@@ -69,9 +68,9 @@ const LANES: [&str; 7] = [
 fn lanes(model: Model) -> Vec<Lane> {
     let steps = model.steps();
     let work: [clock::Work; 7] = [
-        hak::runner(model, Memory::Sc, Random::new(42)),
-        hak::runner(model, Memory::Sc, Pct::new(42, DEPTH, steps)),
-        hak::runner(model, Memory::Weak, Random::new(42)),
+        hak::runner(model, MemoryModel::Sc, Random::new(42)),
+        hak::runner(model, MemoryModel::Sc, Pct::new(42, DEPTH, steps)),
+        hak::runner(model, MemoryModel::Weak, Random::new(42)),
         shuttle::runner(model, RandomScheduler::new_from_seed),
         shuttle::runner(model, |seed, count| PctScheduler::new_from_seed(seed, DEPTH, count)),
         loom::runner(model, None),

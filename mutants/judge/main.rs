@@ -5,8 +5,8 @@
 //! | `survey SCHEDULES` | for each search and scenario `reached SEARCH SCENARIO CHANGE:SCHEDULES ...`, then `done` |
 //! | `try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...` | `killed HOW`, `differs WHERE` or `survived` |
 //!
-//! Behind the first search stand the misuses and the promises, which no scenario has (`hak_sim::misuses`, `hak_sim::promises`).
-//! A change that survives all of it is held against the core as it is (`hak_sim::pinned`): one that is another policy is
+//! Behind the first search stand the misuses and the promises, which no scenario has (`hak_sim::search::misuses`, `hak_sim::search::promises`).
+//! A change that survives all of it is held against the core as it is (`hak_sim::search::pinned`): one that is another policy is
 //! answered by `differs SEARCH SCENARIO SCHEDULE`.
 //!
 //! A change may loop for ever without an access: a second thread ends the process then, with the code [`HANGS`].
@@ -17,11 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hak_core::mutation;
-use hak_sim::events::Events;
+use hak_sim::run::events::Events;
 use hak_sim::scenario::{SCENARIOS, Scenario};
-use hak_sim::settings::{GeometryName, MemoryModel, Settings, StrategyName};
-use hak_sim::simulation::{Extras, Simulator};
-use hak_sim::{misuses, pinned, promises};
+use hak_sim::run::settings::{GeometryName, MemoryModel, Settings, StrategyName};
+use hak_sim::run::simulation::{Extras, Simulator};
+use hak_sim::search::{misuses, pinned, promises};
 
 /// The exit code of a process in which a schedule does not end.
 const HANGS: i32 = 42;

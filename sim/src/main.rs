@@ -1,8 +1,8 @@
-//! `hak-sim`: the simulator's command. It runs on hak itself, but where hak is stressed: see `hak_sim::heap`.
+//! `hak-sim`: the simulator's command. It runs on hak itself, but where hak is stressed: see `hak_sim::stress::own_memory`.
 
 use std::process::ExitCode;
 
-use hak_sim::heap::CommandHeap;
+use hak_sim::stress::own_memory::CommandHeap;
 
 #[global_allocator]
 static GLOBAL: CommandHeap = CommandHeap;

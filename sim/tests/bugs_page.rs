@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use hak_core::Fault;
-use hak_sim::absent::ABSENT;
+use hak_sim::faults::not_plantable::ABSENT;
 use hak_sim::faults::{FAULTS, of_row, order};
 
 const PAGE: &str = include_str!("../../docs/BUGS.md");

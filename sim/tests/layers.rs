@@ -1,4 +1,5 @@
-//! The wings of the core: each sees only those that stand above it in the table of its `lib.rs`.
+//! The wings of the core and of the simulator: each sees only those that stand above it in the table of its `lib.rs`. And
+//! the crates: what ships sees the core alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,6 @@ fn seen(text: &str) -> Vec<String> {
 fn upward(source: &str) -> Vec<(String, String)> {
     let folder = repository().join(source);
     let wings = wings(&folder);
-    assert!(wings.len() >= 8, "{source} has the wings {wings:?}");
     let place = |name: &str| wings.iter().position(|wing| wing == name);
     let mut found = Vec::new();
     for file in files(&folder) {
@@ -70,5 +70,39 @@ fn upward(source: &str) -> Vec<(String, String)> {
 fn each_wing_of_the_core_sees_only_what_is_below_it() {
     let expected: Vec<(String, String)> =
         UPWARDS.iter().map(|(file, wing, _)| ((*file).to_owned(), (*wing).to_owned())).collect();
+    assert_eq!(wings(&repository().join("core/src")).len(), 8);
     assert_eq!(upward("core/src"), expected);
+}
+
+#[test]
+fn each_wing_of_the_simulator_sees_only_what_is_below_it() {
+    assert_eq!(wings(&repository().join("sim/src")).len(), 10);
+    assert_eq!(upward("sim/src"), []);
+}
+
+/// The crates that each crate's code may see.
+const CRATES: &[(&str, &[&str])] = &[
+    ("core", &[]),
+    ("native", &["hak-core"]),
+    ("preload", &["hak-core", "native"]),
+    ("traces", &[]),
+    ("replay", &["hak-traces"]),
+    ("sim", &["hak", "hak-core", "hak-replay", "hak-traces"]),
+    ("mutants", &[]),
+];
+
+#[test]
+fn each_crate_sees_only_what_is_below_it() {
+    for (name, expected) in CRATES {
+        let manifest = repository().join(name).join("Cargo.toml");
+        let manifest = fs::read_to_string(manifest).expect("a manifest");
+        let section = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+        let lines = section.split("\n[").next().unwrap_or_default().lines();
+        let mut ours: Vec<&str> = lines
+            .filter_map(|line| line.split(['.', ' ', '=']).next())
+            .filter(|one| one.starts_with("hak") || *one == "native")
+            .collect();
+        ours.sort_unstable();
+        assert_eq!(ours, *expected, "{name}");
+    }
 }

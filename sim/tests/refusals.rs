@@ -1,11 +1,11 @@
 //! Small programs whose system calls are refused, each in every way that a thousand schedules show.
 
-use hak_sim::events::Events;
 use hak_sim::program::Program;
+use hak_sim::run::events::Events;
+use hak_sim::run::settings::Settings;
+use hak_sim::run::simulation::{Extras, Simulator};
 use hak_sim::runtime::End;
 use hak_sim::scenario;
-use hak_sim::settings::Settings;
-use hak_sim::simulation::{Extras, Simulator};
 
 /// Runs a program of one thread; in how many schedules a call was refused.
 fn refused(notation: &str) -> usize {

@@ -1,10 +1,10 @@
 //! Runs under the weak memory model are recorded and replayed exactly, with every store that was read.
 
 use hak_replay::{ReplayError, record, replay};
+use hak_sim::run::settings::{MemoryModel, Settings, StrategyName};
+use hak_sim::run::simulation::{Extras, Guidable, Simulator};
 use hak_sim::runtime::Kind;
 use hak_sim::scenario::SCENARIOS;
-use hak_sim::settings::{MemoryModel, Settings, StrategyName};
-use hak_sim::simulation::{Extras, Guidable, Simulator};
 use hak_traces::{EVENT_READ_FROM, Outcome, Trace};
 
 fn kind_name(kind: u8) -> &'static str {

@@ -8,10 +8,10 @@ use std::fmt::Write;
 use hak_core::Geometry;
 use hak_sim::program::{Operation, Program, Written};
 use hak_sim::report;
+use hak_sim::run::settings::Settings;
+use hak_sim::run::simulation::{Extras, Report, Simulator};
+use hak_sim::run::turns::{Turn, Turns};
 use hak_sim::scenario;
-use hak_sim::settings::Settings;
-use hak_sim::simulation::{Extras, Report, Simulator};
-use hak_sim::turns::{Turn, Turns};
 
 /// Allocates a block of `size` bytes into a register.
 pub fn allocate(register: u8, size: u32) -> Operation {

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use hak_core::Fault;
 use hak_replay::replay;
 use hak_sim::report;
+use hak_sim::run::simulation::{Extras, Guidable, Simulator};
 use hak_sim::runtime::Kind;
-use hak_sim::simulation::{Extras, Guidable, Simulator};
 use hak_traces::Trace;
 
 fn corpus() -> PathBuf {

@@ -2,11 +2,12 @@
 
 use hak_core::Fault;
 use hak_replay::record;
-use hak_sim::explore::{Limit, Search, explore};
+use hak_sim::report::columns;
+use hak_sim::run::settings::{Settings, StrategyName};
+use hak_sim::run::simulation::{Extras, Guidable, Simulator};
 use hak_sim::runtime::Kind;
-use hak_sim::settings::{Settings, StrategyName};
-use hak_sim::simulation::{Extras, Guidable, Simulator};
-use hak_sim::{columns, report, scenario};
+use hak_sim::search::explore::{Limit, Search, explore};
+use hak_sim::{report, scenario};
 
 /// The first schedule that fails, as it is reported.
 fn failure(fault: Fault) -> String {

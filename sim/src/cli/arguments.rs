@@ -6,12 +6,12 @@ use clap::{Args, Parser, Subcommand};
 use hak_core::Fault;
 
 use super::Refusal;
-use crate::absent::ABSENT;
-use crate::events::{self, Events, Kill};
 use crate::faults;
-use crate::protocols::PROTOCOLS;
+use crate::faults::not_plantable::ABSENT;
+use crate::run::events::{self, Events, Kill};
+use crate::run::settings::{GeometryName, MemoryModel, Settings, StrategyName};
+use crate::scenario::protocols::PROTOCOLS;
 use crate::scenario::{self, SCENARIOS, Scenario};
-use crate::settings::{GeometryName, MemoryModel, Settings, StrategyName};
 use crate::stress::{Flaw, STAND_INS};
 
 /// Runs hak's allocator core under a deterministic, seeded scheduler: finds races, replays them.

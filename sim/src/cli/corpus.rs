@@ -16,14 +16,14 @@ use serde_json::json;
 
 use super::arguments::Corpus;
 use super::{Exit, Refusal, print, run};
-use crate::events::Events;
-use crate::explore::{Limit, Search, explore};
 use crate::faults;
+use crate::run::events::Events;
+use crate::run::settings::{GeometryName, Settings, StrategyName};
+use crate::run::simulation::{Extras, Guidable, Simulator};
 use crate::runtime::Kind;
 use crate::scenario::SCENARIOS;
-use crate::settings::{GeometryName, Settings, StrategyName};
-use crate::shrink::shrink;
-use crate::simulation::{Extras, Guidable, Simulator};
+use crate::search::explore::{Limit, Search, explore};
+use crate::search::shrink::shrink;
 
 /// What became of a fault's trace.
 enum Outcome {

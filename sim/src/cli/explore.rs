@@ -8,14 +8,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::arguments::{self, Explore};
 use super::explored::{Failure, text, value};
 use super::{Exit, Refusal, print, run};
-use crate::events::Events;
-use crate::explore::{Found, Limit, Options, Progress, Search, Totals, explore_with};
 use crate::faults;
 use crate::report::{counted, grouped};
+use crate::run::events::Events;
+use crate::run::settings::{Settings, StrategyName};
+use crate::run::simulation::Simulator;
 use crate::scenario::SCENARIOS;
-use crate::settings::{Settings, StrategyName};
-use crate::shrink::shrink;
-use crate::simulation::Simulator;
+use crate::search::explore::{Found, Limit, Options, Progress, Search, Totals, explore_with};
+use crate::search::shrink::shrink;
 
 const SCHEDULES: u64 = 20_000;
 

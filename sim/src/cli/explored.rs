@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::arguments::Explore;
 use super::explore::strategy;
 use super::run;
-use crate::explore::{Bound, ERROR_PERCENT, Found, Kind, Search, Totals};
 use crate::faults;
 use crate::report::{self, counted, folded, grouped};
-use crate::settings::MemoryModel;
-use crate::shrink::Shrunk;
-use crate::simulation::Report;
+use crate::run::settings::MemoryModel;
+use crate::run::simulation::Report;
+use crate::search::explore::{Bound, ERROR_PERCENT, Found, Kind, Search, Totals};
+use crate::search::shrink::Shrunk;
 
 /// The first violation, run again.
 pub(super) struct Failure {

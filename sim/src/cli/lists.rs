@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::arguments::{Faults, Plain};
 use super::{Exit, Refusal, measure, print};
-use crate::absent::{ABSENT, Absent};
-use crate::events::Events;
+use crate::faults::not_plantable::{ABSENT, Absent};
 use crate::faults::{self, FAULTS};
-use crate::protocols::PROTOCOLS;
 use crate::report::{counted, folded};
+use crate::run::events::Events;
+use crate::run::settings::MemoryModel;
+use crate::scenario::protocols::PROTOCOLS;
 use crate::scenario::{SCENARIOS, Scenario};
-use crate::settings::MemoryModel;
 
 /// What stands in front of the scenarios.
 const SCENARIOS_INTRODUCTION: &str = "Run one with --scenario NAME. The programs of the first ones are drawn from the \

@@ -12,12 +12,12 @@ use serde_json::json;
 
 use super::arguments::Faults;
 use super::{Exit, Refusal, print};
-use crate::events::Events;
-use crate::explore::{Limit, Search, explore};
 use crate::faults;
 use crate::report::{counted, grouped};
+use crate::run::events::Events;
+use crate::run::settings::{Settings, StrategyName};
 use crate::scenario::SCENARIOS;
-use crate::settings::{Settings, StrategyName};
+use crate::search::explore::{Limit, Search, explore};
 
 /// So many schedules may the median of a fault have.
 const MEDIAN_MAX: u64 = 2_000;

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::arguments::Mutants;
 use super::{Exit, Refusal, print};
-use crate::mutants::{Verdict, judge, mutants, name};
 use crate::report::grouped;
-use crate::simulation::Simulator;
+use crate::run::simulation::Simulator;
+use crate::search::mutants::{Verdict, judge, mutants, name};
 
 pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
     let schedules = options.schedules;

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 
 use super::arguments::{self, Prove};
 use super::{COMMIT, Exit, Refusal, print, run};
-use crate::events::{Events, Kill};
 use crate::faults;
-use crate::oracle::ORACLES;
-use crate::oracle::slabs::Counts;
-use crate::prove::{Options, Proof, Step, Verdict, Way};
+use crate::observe::ORACLES;
+use crate::observe::slabs::Counts;
 use crate::report::{self, grouped};
+use crate::run::events::{Events, Kill};
+use crate::run::script::{Step, Way};
+use crate::run::settings::{GeometryName, Settings, StrategyName};
+use crate::run::simulation::{Guidable, Report, Simulator};
 use crate::runtime::Allowance;
-use crate::settings::{GeometryName, Settings, StrategyName};
-use crate::simulation::{Guidable, Report, Simulator};
+use crate::search::prove::{Options, Proof, Verdict};
 
 /// What was proved, and what is said of it.
 struct Outcome {

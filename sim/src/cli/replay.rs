@@ -14,12 +14,12 @@ use serde_json::json;
 
 use super::arguments::{Diff, Replay, Show, Shrink};
 use super::{COMMIT, Exit, Refusal, print, run};
-use crate::columns;
+use crate::report::columns;
 use crate::report::{self, counted, folded, plain};
+use crate::run::settings::Settings;
+use crate::run::simulation::{Extras, Guidable, GuidedError, Simulator};
 use crate::runtime::{Kind, THREADS_MAX};
-use crate::settings::Settings;
-use crate::shrink;
-use crate::simulation::{Extras, Guidable, GuidedError, Simulator};
+use crate::search::shrink;
 
 fn read(file: &Path) -> Result<Trace, Refusal> {
     Trace::read(file).map_err(|error| match error {

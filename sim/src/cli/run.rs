@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::arguments::{self, Run};
 use super::{COMMIT, Exit, Refusal, print};
 use crate::report;
-use crate::settings::Settings;
-use crate::shrink::{Shrunk, shrink};
-use crate::simulation::{Extras, Guidable, GuidedError, Report, Simulator};
+use crate::run::settings::Settings;
+use crate::run::simulation::{Extras, Guidable, GuidedError, Report, Simulator};
+use crate::search::shrink::{Shrunk, shrink};
 
 pub(super) fn main(options: &Run) -> Result<Exit, Refusal> {
     let scenario = arguments::scenario(&options.scenario)?;

@@ -8,18 +8,19 @@ use serde_json::{Value, json};
 
 use super::arguments::{self, Stress};
 use super::{COMMIT, Exit, Refusal, print};
-use crate::heap::STRESS_CHILD;
 use crate::report::{counted, folded, grouped};
 use crate::scenario::SCENARIOS;
+use crate::stress::own_memory::STRESS_CHILD;
 use crate::stress::{
-    Ended, Finding, Flaw, Plan, SECONDS_MAX, STAND_INS, THREADS_MAX, Totals, child, oracle, watch,
+    Ended, Finding, Flaw, Plan, SECONDS_MAX, STAND_INS, THREADS_MAX, Totals, oracle,
+    stress_process, watch,
 };
 
 pub(super) fn main(options: &Stress) -> Result<Exit, Refusal> {
     let plan = plan(options)?;
     let name = STRESS_CHILD.to_str().expect("a name in ASCII");
     if std::env::var_os(name).is_some() {
-        child::main(&plan);
+        stress_process::main(&plan);
         return Ok(Exit::Passed);
     }
     let mut command = Command::new(std::env::current_exe()?);

@@ -4,7 +4,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Error};
 
 use super::arguments::Arguments;
-use crate::{events, scenario};
+use crate::run::events;
+use crate::scenario;
 
 /// What is wrong with the command line of this process.
 pub(super) fn sentence(error: &Error) -> String {

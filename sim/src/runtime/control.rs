@@ -11,7 +11,7 @@
 
 use super::access::{Access, Kind, THREADS_MAX, ThreadId, ThreadSet};
 use super::digest::Digest;
-use super::director::Allowance;
+use super::stepwise::scripted_answers::Allowance;
 use super::world::Start;
 
 /// So often all threads may spin in vain.

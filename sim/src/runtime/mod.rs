@@ -12,13 +12,14 @@
 //! | file | what |
 //! |---|---|
 //! | `access`, `violation`, `chooser`, `observer` | the nouns, and the two interfaces |
+//! | `names` | geometries and memory models |
 //! | `world`, `fiber`, `control`, `engine` | a run, its stacks, the scheduler's state, one step |
 //! | `arena`, `pages`, `shadow`, `clock`, `blocks` | memory, what of it exists, who touched it, and when |
 //! | `checks`, `plain`, `system`, `memory` | the oracles, the kinds of access |
 //! | `weak` | the weak memory model: which earlier store a load reads |
 //! | `platform`, `user` | what the code under test calls, and what scenarios call |
 //! | `strategy` | choosers |
-//! | `stage`, `director`, `snapshot`, `state_hash`, `order_hash`, `history`, `footprint` | what an exhaustive search needs: one step at a time, and back |
+//! | `stepwise` | what an exhaustive search needs: one step at a time, and back |
 //!
 //! The same plan, bodies and chooser give the same steps everywhere: there are no clocks, addresses or hash orders in
 //! a run, and digests are taken over offsets.
@@ -33,23 +34,18 @@ mod clock;
 mod control;
 mod current;
 mod digest;
-mod director;
 mod engine;
 mod fiber;
-mod footprint;
-mod history;
 mod memory;
+mod names;
 mod observer;
-mod order_hash;
 mod pages;
 mod panics;
 mod plain;
 mod platform;
 mod shadow;
 mod site;
-mod snapshot;
-mod stage;
-mod state_hash;
+mod stepwise;
 pub mod strategy;
 mod system;
 #[cfg(test)]
@@ -65,15 +61,16 @@ pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern, Written};
 pub use chooser::{Choice, ChoicePoint, Chooser};
 pub use control::OPERATION_KINDS_MAX;
 pub use digest::Digest;
-pub use director::{Allowance, Answers};
-pub use footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};
+pub use names::{GeometryName, MemoryModel};
 pub use observer::{Observer, Verdict, WorldView};
-pub use order_hash::{AllOfUse, Moment, Trail, Uses};
 pub use platform::{
     CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Wide, Word, WorldGeometry,
 };
-pub use stage::{Stage, StepEnd, Stepped, Terms};
+pub use stepwise::footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};
+pub use stepwise::order_hash::{AllOfUse, Moment, Trail, Uses};
+pub use stepwise::scripted_answers::{Allowance, Answers};
+pub use stepwise::stage::{Stage, StepEnd, Stepped, Terms};
 pub use violation::{Finding, OtherAccess, Violation, oracle};
-pub use weak::{Memory, STORES_MAX};
+pub use weak::STORES_MAX;
 pub use weakening::Weakening;
 pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};

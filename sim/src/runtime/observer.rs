@@ -7,7 +7,7 @@ use super::access::{Access, ThreadId};
 use super::blocks::Block;
 use super::digest::Digest;
 use super::engine::Engine;
-use super::footprint::Manner;
+use super::stepwise::footprint::Manner;
 use super::violation::Finding;
 
 /// What an observer says.

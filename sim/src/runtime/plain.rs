@@ -7,7 +7,7 @@ use std::panic::Location;
 use super::access::{Access, Kind};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
-use super::footprint::Manner;
+use super::stepwise::footprint::Manner;
 use super::violation::{Finding, oracle};
 
 /// Checks a read or write of a plain word, which the caller then does; if the write is to be shown to the observer,

@@ -11,7 +11,7 @@ use std::panic::Location;
 use super::access::{Access, Kind};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt, turn};
-use super::footprint::Manner;
+use super::stepwise::footprint::Manner;
 
 /// What a system call is told beside a range.
 #[derive(Clone, Copy)]

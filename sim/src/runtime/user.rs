@@ -12,9 +12,9 @@ use super::access::{Access, Kind};
 use super::blocks::{Pattern, Written};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
-use super::footprint::Manner;
 use super::platform::{SimAtomic, SimPlain};
 use super::shadow::GRANULE_SHIFT;
+use super::stepwise::footprint::Manner;
 use super::violation::{Finding, oracle};
 
 /// The running thread begins its next operation.

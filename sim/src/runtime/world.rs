@@ -20,14 +20,15 @@ use super::current;
 use super::digest::Digest;
 use super::engine::{Engine, borrow};
 use super::fiber::{self, Fiber, Stacks};
-use super::footprint::Footprint;
-use super::history::Histories;
+use super::names::MemoryModel;
 use super::observer::Observer;
 use super::pages::Pages;
 use super::panics;
 use super::shadow::Shadow;
+use super::stepwise::footprint::Footprint;
+use super::stepwise::history::Histories;
 use super::violation::Violation;
-use super::weak::{Memory, Weak};
+use super::weak::Weak;
 use super::weakening::Weakening;
 
 /// The measures of a world.
@@ -104,12 +105,18 @@ pub struct Plan {
     /// A run of more steps makes no progress.
     pub steps_max: u64,
     /// Which stores a load may read.
-    pub memory: Memory,
+    pub memory: MemoryModel,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { plant: None, weakening: None, stops: None, steps_max: 1_000_000, memory: Memory::Sc }
+        Plan {
+            plant: None,
+            weakening: None,
+            stops: None,
+            steps_max: 1_000_000,
+            memory: MemoryModel::Sc,
+        }
     }
 }
 

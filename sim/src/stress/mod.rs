@@ -1,9 +1,9 @@
 //! The scenarios on real threads: the same programs, the same interpreter, hak as it ships.
 //!
 //! ```text
-//! hak-sim stress          watch ── starts, bounds in time, tells how it ended
+//! hak-sim stress     supervisor ── starts, bounds in time, tells how it ended
 //!                           │ process
-//!                         child ── round after round until the time is up
+//!                stress_process ── round after round until the time is up
 //!                           │
 //!                         rounds ── a program from (seed, round); threads; at rest: audit, free, collect, audit
 //!                           │ thread
@@ -18,14 +18,15 @@
 //!
 //! Everything that the harness needs lies apart from the memory of the allocator: it could not trust it otherwise.
 
-pub(crate) mod child;
-mod held;
+mod filled_block;
+pub mod own_memory;
 mod rounds;
 mod shadow;
 mod stand_in;
+pub(crate) mod stress_process;
 mod subject;
+mod supervisor;
 mod totals;
-mod watch;
 mod worker;
 
 use std::time::Duration;
@@ -33,8 +34,8 @@ use std::time::Duration;
 use crate::scenario::Scenario;
 
 pub use stand_in::{Flaw, STAND_INS};
+pub use supervisor::{Ended, watch};
 pub use totals::Totals;
-pub use watch::{Ended, watch};
 
 /// Threads of a program, at most.
 pub const THREADS_MAX: usize = 64;
@@ -87,7 +88,7 @@ pub mod oracle {
     /// The allocator knows its blocks for its own.
     pub const OWNS: &str = "owns";
     /// At rest each block is in one place, counts agree, and memory has gone back.
-    pub const ACCOUNTING: &str = crate::oracle::accounting::ACCOUNTING;
+    pub const ACCOUNTING: &str = crate::observe::accounting::ACCOUNTING;
     /// The allocator accuses nobody who is innocent.
     pub const MISUSE: &str = "misuse";
     /// No assertion fails.

@@ -11,12 +11,12 @@ use std::sync::Barrier;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use super::held::Held;
+use super::filled_block::Held;
 use super::shadow::Shadow;
 use super::subject::Subject;
 use super::totals::Totals;
 use super::worker::{Stage, Worker};
-use super::{Finding, Plan, child, oracle};
+use super::{Finding, Plan, oracle, stress_process};
 use crate::program::Operation;
 use crate::scenario::{Scenario, Sizes};
 
@@ -82,7 +82,7 @@ pub(super) fn run<S: Subject>(plan: &Plan, subject: &S) -> Result<Totals, Findin
     let mut audited = begin;
     loop {
         let round = plan.round.unwrap_or(totals.rounds);
-        child::tell_round(round);
+        stress_process::tell_round(round);
         let audit = audited.elapsed() >= AUDIT_EVERY || totals.rounds == 0;
         totals.add(&run_round(plan, round, subject, &shadow, end, audit)?);
         if audit {
@@ -97,9 +97,9 @@ pub(super) fn run<S: Subject>(plan: &Plan, subject: &S) -> Result<Totals, Findin
     audit_at_rest(subject, &[], true)?;
     totals.audits += 1;
     totals.elapsed = begin.elapsed().as_micros() as u64;
-    totals.peak_resident = child::peak_resident().unwrap_or(0);
+    totals.peak_resident = stress_process::peak_resident().unwrap_or(0);
     if let Some((start, bytes)) = subject.memory() {
-        totals.left_resident = child::resident_in(start, bytes).unwrap_or(0);
+        totals.left_resident = stress_process::resident_in(start, bytes).unwrap_or(0);
     }
     if totals.left_resident > LEFT_MAX {
         let left = totals.left_resident;
@@ -244,7 +244,7 @@ fn spawn<'scope, T: Send + 'scope>(
 ) -> ScopedJoinHandle<'scope, T> {
     match Builder::new().stack_size(STACK).spawn_scoped(scope, body) {
         Ok(handle) => handle,
-        Err(error) => child::refuse(&format!(
+        Err(error) => stress_process::refuse(&format!(
             "the system starts no more threads ({error}): use fewer with --threads"
         )),
     }

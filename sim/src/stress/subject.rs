@@ -4,7 +4,7 @@ use hak::{Hak, Native};
 use hak_core::range::Range;
 use hak_core::{Allocator, Platform};
 
-use crate::oracle::accounting;
+use crate::observe::accounting;
 
 /// An allocator for all threads. Its blocks begin at multiples of 16 at least.
 pub(super) trait Subject: Sync {

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use hak::Native;
 use hak_core::Platform;
 
-use super::held::Held;
+use super::filled_block::Held;
 use super::rounds::Shape;
 use super::shadow::{GRANULE, Shadow};
 use super::subject::Subject;
 use super::totals::Totals;
-use super::{Finding, child, oracle};
-use crate::interpreter::{Side, deliver, free_held, run_operation};
+use super::{Finding, oracle, stress_process};
+use crate::program::interpreter::{Side, deliver, free_held, run_operation};
 use crate::program::{MAILBOXES, Operation, REGISTERS, Written};
 
 /// What all threads of a round share.
@@ -210,7 +210,7 @@ enum Contents {
 /// A broken rule ends the process: nothing that happens after it could be relied on.
 fn or_end(result: Result<(), Finding>) {
     if let Err(finding) = result {
-        child::end_with(&finding);
+        stress_process::end_with(&finding);
     }
 }
 

@@ -1,8 +1,8 @@
 //! `hak-sim scenarios` and `hak-sim faults`: everything that there is, with where it comes from.
 
 use hak_core::Fault;
-use hak_sim::protocols::PROTOCOLS;
 use hak_sim::scenario::SCENARIOS;
+use hak_sim::scenario::protocols::PROTOCOLS;
 use serde_json::Value;
 
 use crate::support::Folder;

@@ -1,6 +1,6 @@
 //! The main job: one schedule under a seed.
 
-use hak_sim::oracle::ORACLES;
+use hak_sim::observe::ORACLES;
 use hak_sim::scenario::SCENARIOS;
 
 use crate::support::Folder;

@@ -1,9 +1,9 @@
 //! Planted faults: each is found, explained, reproduced by the printed command, and replayed from its trace.
 
 use hak_core::Fault;
-use hak_sim::explore::{Limit, Search, explore};
+use hak_sim::run::settings::{Settings, StrategyName};
 use hak_sim::scenario::{SCENARIOS, Scenario};
-use hak_sim::settings::{Settings, StrategyName};
+use hak_sim::search::explore::{Limit, Search, explore};
 use hak_traces::{Outcome, Trace};
 use serde_json::Value;
 

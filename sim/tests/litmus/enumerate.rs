@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use hak_sim::runtime::{
-    Access, Body, Choice, ChoicePoint, Chooser, End, Kind, Memory, Plan, Start, ThreadId, World,
-    WorldConfig,
+    Access, Body, Choice, ChoicePoint, Chooser, End, Kind, MemoryModel, Plan, Start, ThreadId,
+    World, WorldConfig,
 };
 
 use crate::Registers;
@@ -74,7 +74,7 @@ impl Chooser for Walk {
 
 /// The outcomes of all runs: what the registers hold when every thread has ended.
 pub(crate) fn outcomes(
-    memory: Memory,
+    memory: MemoryModel,
     spurious: bool,
     threads: &[&dyn Fn(&Registers)],
     registers_used: usize,

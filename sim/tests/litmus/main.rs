@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 
 use hak_core::{Atomic, Ordering, Platform};
 use hak_sim::runtime::user::{UserWord, atomic_word, plain_word};
-use hak_sim::runtime::{Memory, Sim, SimAtomic, SimPlain, Tiny};
+use hak_sim::runtime::{MemoryModel, Sim, SimAtomic, SimPlain, Tiny};
 
 pub(crate) use hak_core::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
@@ -105,7 +105,7 @@ impl<'a> Litmus<'a> {
         self
     }
 
-    fn outcomes(&self, memory: Memory) -> BTreeSet<String> {
+    fn outcomes(&self, memory: MemoryModel) -> BTreeSet<String> {
         let mut threads = self.threads.clone();
         threads.push(self.finally);
         enumerate::outcomes(memory, self.spurious, &threads, self.registers)
@@ -114,7 +114,7 @@ impl<'a> Litmus<'a> {
     /// Checks the outcomes under both models.
     #[track_caller]
     pub(crate) fn expect(&self, sequential: &str, weak: &str) {
-        for (memory, expected) in [(Memory::Sc, sequential), (Memory::Weak, weak)] {
+        for (memory, expected) in [(MemoryModel::Sc, sequential), (MemoryModel::Weak, weak)] {
             let expected: BTreeSet<String> =
                 expected.split_whitespace().map(str::to_owned).collect();
             let found = self.outcomes(memory);

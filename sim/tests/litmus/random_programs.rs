@@ -87,7 +87,7 @@ fn reached(program: &Program) -> BTreeSet<String> {
             registers.put(register + index, word(index).load(Relaxed));
         }
     };
-    Litmus::new(register + WORDS, &threads).finally(&finally).outcomes(Memory::Weak)
+    Litmus::new(register + WORDS, &threads).finally(&finally).outcomes(MemoryModel::Weak)
 }
 
 fn allowed_by_language(program: &Program) -> BTreeSet<String> {

@@ -74,7 +74,7 @@ fn z6_u_is_left_out() {
         registers.put(2, X.load(SeqCst));
     };
     let test = Litmus::new(3, &[&first, &second, &third]);
-    let found = test.outcomes(Memory::Weak);
+    let found = test.outcomes(MemoryModel::Weak);
     assert!(!found.contains("130"), "{found:?}");
     assert!(found.contains("131") && found.contains("120") && found.contains("340"), "{found:?}");
 }

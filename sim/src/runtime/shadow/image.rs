@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::access::{THREADS_MAX, ThreadId};
-use super::super::order_hash::Trail;
+use super::super::stepwise::order_hash::Trail;
 use super::record::Record;
 use super::{Cell, Shadow};
 

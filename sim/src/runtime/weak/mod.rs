@@ -57,25 +57,16 @@ mod view;
 use std::io;
 
 use super::buffer::Buffer;
+use super::names::MemoryModel;
 use super::shadow::RECORDS_MAX;
 use history::History;
 pub use history::STORES_MAX;
 pub(crate) use view::{Fences, FencesImage};
 
-/// Which stores a load may read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Memory {
-    /// Sequential consistency: the newest one.
-    #[default]
-    Sc,
-    /// C11 and C++20: every one that the rules of the language allow.
-    Weak,
-}
-
 /// The histories of a page's words, by the numbers of their records.
 pub(crate) type HistoriesImage = Box<[(u32, History)]>;
 
-/// The state of the weak model in a world. Without a run under [`Memory::Weak`] it has no tables.
+/// The state of the weak model in a world. Without a run under [`MemoryModel::Weak`] it has no tables.
 pub(crate) struct Weak {
     /// Whether the present run is under the weak model.
     pub(crate) on: bool,
@@ -91,8 +82,8 @@ impl Weak {
     }
 
     /// Begins a run.
-    pub(crate) fn begin(&mut self, memory: Memory) -> io::Result<()> {
-        self.on = memory == Memory::Weak;
+    pub(crate) fn begin(&mut self, memory: MemoryModel) -> io::Result<()> {
+        self.on = memory == MemoryModel::Weak;
         if self.on && self.histories.is_none() {
             self.histories = Some(Buffer::new(RECORDS_MAX)?);
             self.fences.provide()?;

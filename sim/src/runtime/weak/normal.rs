@@ -23,7 +23,7 @@
 use super::super::access::{THREADS_MAX, ThreadSet};
 use super::super::clock::VectorClock;
 use super::super::engine::Engine;
-use super::super::order_hash::{
+use super::super::stepwise::order_hash::{
     Collected, Moment, Trail, Uses, Word, all_clocks, lower, needed, own,
 };
 use super::history::{History, NOT_TOUCHED, Store};

@@ -10,9 +10,9 @@
 use super::super::access::{Access, Kind, Ordering, ThreadId};
 use super::super::current;
 use super::super::engine::{Engine, Trouble};
-use super::super::footprint::Manner;
 use super::super::memory::{Operation, Outcome};
 use super::super::shadow::GRANULE_SHIFT;
+use super::super::stepwise::footprint::Manner;
 use super::super::world::Start;
 use super::history::{STORES_MAX, Store};
 

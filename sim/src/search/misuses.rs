@@ -1,0 +1,260 @@
+//! Misuses that are noticed, each in the simulated world: what docs/ARCHITECTURE.md says about them is true.
+//!
+//! No search: the programs of scenarios are correct. Each misuse is one thread that does something right, and then one thing wrong: the
+//! world's oracle for misuse has to end the run, with the right words. Beside them stand a few right things that a careless check would
+//! accuse.
+
+use std::io;
+use std::marker::PhantomData;
+use std::ptr::with_exposed_provenance_mut;
+
+use hak_core::{Allocator, Misuse, Plain};
+
+use crate::run::settings::GeometryName;
+use crate::run::simulation::prepared;
+use crate::runtime::strategy::Random;
+use crate::runtime::{
+    Body, Plan, Production, Sim, Start, Tiny, Wide, World, WorldGeometry, oracle, user,
+};
+
+/// A kind of block, with its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Least,
+    Small,
+    Run,
+    LongRun,
+    Mapping,
+    LongMapping,
+}
+
+const SHAPES: [Shape; 6] =
+    [Shape::Least, Shape::Small, Shape::Run, Shape::LongRun, Shape::Mapping, Shape::LongMapping];
+
+impl Shape {
+    fn size<G: WorldGeometry>(self) -> usize {
+        let geometry = G::GEOMETRY;
+        match self {
+            Shape::Least => 16,
+            Shape::Small => geometry.small_max,
+            Shape::Run => geometry.small_max + 1,
+            Shape::LongRun => geometry.run_max(),
+            Shape::Mapping => geometry.run_max() + 1,
+            Shape::LongMapping => geometry.unit_size() * 2 + 1,
+        }
+    }
+}
+
+/// What is asked of the allocator about a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Free,
+    Measure,
+    Reallocate,
+}
+
+const QUESTIONS: [Question; 3] = [Question::Free, Question::Measure, Question::Reallocate];
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deed {
+    /// A pointer into a block, so many bytes from its start.
+    Interior(Shape, usize, Question),
+    /// A block that was freed; this many blocks like it were freed after it.
+    Freed(Shape, usize, Question),
+    /// A block that was freed, and memory went back to the system.
+    Gone(Shape),
+    /// A pointer to elsewhere: so many bytes from where units begin.
+    Foreign(isize, Question),
+    /// An address that nobody has, before anything was allocated.
+    ForeignFirst(Question),
+    /// Null is freed: first of all, and when there is a heap.
+    Null,
+    /// Each thread frees what another one allocated, of this shape.
+    Remote(Shape),
+}
+
+/// A deed, and what the allocator says to it.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    deed: Deed,
+    said: Option<Misuse>,
+}
+
+fn cases<G: WorldGeometry>() -> Vec<Case> {
+    let geometry = G::GEOMETRY;
+    let mut cases = Vec::new();
+    let mut add = |deed, said| cases.push(Case { deed, said });
+    for shape in SHAPES {
+        let size = shape.size::<G>();
+        for question in QUESTIONS {
+            for inside in [8, 16, (size / 2) & !7, geometry.slab_size(), geometry.unit_size()] {
+                if inside < size && !(shape == Shape::Least && inside > 8) {
+                    add(Deed::Interior(shape, inside, question), Some(Misuse::InteriorPointer));
+                }
+            }
+            for others in [0, 1, 7, 23] {
+                let small = matches!(shape, Shape::Least | Shape::Small);
+                if small || others == 0 {
+                    add(Deed::Freed(shape, others, question), Some(Misuse::DoubleFree));
+                }
+            }
+        }
+        add(Deed::Remote(shape), None);
+    }
+    for shape in [Shape::Run, Shape::LongRun, Shape::Mapping, Shape::LongMapping] {
+        add(Deed::Gone(shape), Some(Misuse::DoubleFree));
+    }
+    let end = (geometry.units_max * geometry.unit_size()) as isize;
+    for question in QUESTIONS {
+        for place in [-16, end, end + 16, isize::MAX & !15] {
+            add(Deed::Foreign(place, question), Some(Misuse::ForeignPointer));
+        }
+        add(Deed::ForeignFirst(question), Some(Misuse::ForeignPointer));
+    }
+    add(Deed::Null, None);
+    cases
+}
+
+fn pointer(address: usize) -> *mut u8 {
+    with_exposed_provenance_mut(address)
+}
+
+/// The deeds, in the simulated world.
+struct Doer<G>(PhantomData<G>);
+
+impl<G: WorldGeometry> Doer<G> {
+    fn allocate(shape: Shape) -> usize {
+        let size = shape.size::<G>();
+        let block = Allocator::<Sim<G>>::allocate(size, 16);
+        assert!(!block.is_null(), "there is memory");
+        user::received(block, size, 16);
+        block.expose_provenance()
+    }
+
+    fn free(address: usize) {
+        user::returning(pointer(address));
+        // SAFETY: a live block that nobody else holds.
+        unsafe { Allocator::<Sim<G>>::free(pointer(address)) };
+    }
+
+    fn ask(question: Question, address: usize) {
+        let block = pointer(address);
+        // SAFETY: none: this is the misuse, and the world ends with it or says that it was not noticed.
+        unsafe {
+            match question {
+                Question::Free => Allocator::<Sim<G>>::free(block),
+                Question::Measure => {
+                    Allocator::<Sim<G>>::usable_size(block);
+                }
+                Question::Reallocate => {
+                    Allocator::<Sim<G>>::reallocate(block, G::GEOMETRY.slab_size(), 16);
+                }
+            }
+        }
+    }
+
+    fn first(deed: Deed) {
+        match deed {
+            Deed::Interior(shape, inside, question) => {
+                let block = Self::allocate(shape);
+                Self::ask(question, block + inside);
+            }
+            Deed::Freed(shape, others, question) => {
+                let block = Self::allocate(shape);
+                let others: Vec<usize> = (0..others).map(|_| Self::allocate(shape)).collect();
+                Self::free(block);
+                others.into_iter().for_each(Self::free);
+                Self::ask(question, block);
+            }
+            Deed::Gone(shape) => {
+                // The slabs beside it stay in use, so that its SuperSlab does.
+                let other = Self::allocate(Shape::Least);
+                let block = Self::allocate(shape);
+                Self::free(block);
+                Allocator::<Sim<G>>::collect();
+                Self::ask(Question::Free, block);
+                Self::free(other);
+            }
+            Deed::Foreign(place, question) => {
+                let block = Self::allocate(Shape::Least);
+                let base = hak_core::range::Range::<Sim<G>>::get().expect("a range").base();
+                Self::ask(question, base.wrapping_add_signed(place));
+                Self::free(block);
+            }
+            Deed::ForeignFirst(question) => Self::ask(question, 0x7000),
+            Deed::Null => {
+                // SAFETY: null is no block, and may be freed.
+                unsafe { Allocator::<Sim<G>>::free(pointer(0)) };
+                let block = Self::allocate(Shape::Least);
+                // SAFETY: as above.
+                unsafe { Allocator::<Sim<G>>::free(pointer(0)) };
+                Self::free(block);
+            }
+            Deed::Remote(shape) => {
+                user::plain_word(0).set(Self::allocate(shape) as u64);
+            }
+        }
+        Allocator::<Sim<G>>::thread_exit();
+    }
+
+    fn second(deed: Deed) {
+        if let Deed::Remote(_) = deed {
+            Self::free(user::plain_word(0).get() as usize);
+        }
+        Allocator::<Sim<G>>::thread_exit();
+    }
+}
+
+fn unnoticed_in<G: WorldGeometry>(world: &mut World) -> Option<String> {
+    cases::<G>().into_iter().find_map(|case| {
+        let first = || Doer::<G>::first(case.deed);
+        let second = || Doer::<G>::second(case.deed);
+        let bodies = [
+            Body { start: Start::AtOnce, run: &first },
+            Body { start: Start::Joining(0), run: &second },
+        ];
+        let plan = Plan { steps_max: 200_000, ..Plan::default() };
+        let run = world.run(&plan, &bodies, &mut Random::new(42), &mut ());
+        let violation = run.violation();
+        let is_right = match (case.said, violation) {
+            (None, None) => true,
+            (Some(what), Some(violation)) => {
+                let says = format!("the allocator says {} ", what.name());
+                violation.oracle == oracle::MISUSE && violation.message.starts_with(&says)
+            }
+            _ => false,
+        };
+        let found = violation.map_or("nothing".to_owned(), ToString::to_string);
+        (!is_right)
+            .then(|| format!("{:?}: {:?} is right, and {found} was said", case.deed, case.said))
+    })
+}
+
+/// Does each misuse, and what is none; the first that is not answered as it has to be.
+///
+/// # Errors
+/// The system has no memory for the simulated world.
+pub fn unnoticed(geometry: GeometryName) -> io::Result<Option<String>> {
+    let mut world = None;
+    Ok(match geometry {
+        GeometryName::Tiny => unnoticed_in::<Tiny>(prepared::<Tiny>(&mut world, 4 << 20)?),
+        GeometryName::Wide => unnoticed_in::<Wide>(prepared::<Wide>(&mut world, 4 << 20)?),
+        GeometryName::Production => {
+            unnoticed_in::<Production>(prepared::<Production>(&mut world, 2 << 30)?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_misuse_is_noticed_and_nothing_else_is() {
+        for geometry in [GeometryName::Tiny, GeometryName::Wide, GeometryName::Production] {
+            let answer = unnoticed(geometry).expect("memory for a world");
+            assert_eq!(answer, None, "{}", geometry.name());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Many runs: sampled, all of a small program, the smallest that fails, and whether what is taken away is noticed.
+//!
+//! | File | What it is |
+//! |---|---|
+//! | [`explore`] | schedules drawn from a seed |
+//! | [`prove`] | all schedules of a small program |
+//! | [`shrink`] | the smallest run that fails in the same way |
+//! | [`mutants`] | orderings made weaker and checks dropped |
+//! | [`misuses`], [`promises`] | wrong calls, and what is promised beside being right |
+//! | [`pinned`] | what runs come to when operations go one after the other |
+
+pub mod explore;
+pub mod misuses;
+pub mod mutants;
+pub mod pinned;
+pub mod promises;
+pub mod prove;
+pub mod shrink;

@@ -1,0 +1,510 @@
+//! What is promised beside being right: what an operation costs, and that memory is used again and given back. Small programs in the simulated
+//! world, one thread after the other, each with an assertion or a bound: what was measured, and a fifth more for paths that are not the fastest.
+//!
+//! - *Costs.* Steps (accesses to shared words, and system calls) of a round, once it is warm. A fast path that is not taken is right, too.
+//! - *Memory.* What one thread leaves another one finds; what is kept or idle is given back before null is said; a limit is obeyed, and what just fits is
+//!   had; behind everything, nothing is committed.
+//! - *Threads that stop.* A thread that stops for ever in a slice of decay does not keep idle memory from going back.
+//! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in turn: what was begun is taken back.
+
+use std::io;
+use std::marker::PhantomData;
+use std::ptr::with_exposed_provenance_mut;
+
+use hak_core::{Allocator, Fault, Plain};
+
+use crate::program;
+use crate::run::settings::GeometryName;
+use crate::run::simulation::prepared;
+use crate::runtime::{
+    Access, Body, Choice, ChoicePoint, Chooser, Kind, Plan, Production, Run, Sim, Start, ThreadId,
+    Tiny, Wide, World, WorldGeometry, user,
+};
+
+/// Goes on with the first thread, and refuses one system call: not one that takes memory away, which then stays for a while.
+struct InOrder {
+    calls: u32,
+    refused: Option<u32>,
+}
+
+impl InOrder {
+    fn new(refused: Option<u32>) -> InOrder {
+        InOrder { calls: 0, refused }
+    }
+}
+
+impl Chooser for InOrder {
+    fn begin(&mut self, _threads: usize) {}
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        Choice::Run(point.runnable.first())
+    }
+
+    fn system_call_fails(&mut self, _thread: ThreadId, access: &Access) -> bool {
+        if matches!(access.kind, Kind::Decommit | Kind::Reset) {
+            return false;
+        }
+        self.calls += 1;
+        self.refused == Some(self.calls - 1)
+    }
+
+    fn read_from(&mut self, _thread: ThreadId, _access: &Access, _candidates: usize) -> usize {
+        0
+    }
+
+    fn spurious_failure(&mut self, _thread: ThreadId, _access: &Access) -> bool {
+        false
+    }
+}
+
+/// What a thread of these programs does.
+struct Does<G>(PhantomData<G>);
+
+/// A block, with its size. Address 0 for none.
+type Held = (usize, usize);
+
+impl<G: WorldGeometry> Does<G> {
+    /// A block, or nothing.
+    fn ask(size: usize, align: usize) -> Held {
+        let block = Allocator::<Sim<G>>::allocate(size, align);
+        if !block.is_null() {
+            user::received(block, size, align);
+        }
+        (block.expose_provenance(), size)
+    }
+
+    fn free((address, _): Held) {
+        if address != 0 {
+            let block = with_exposed_provenance_mut(address);
+            user::returning(block);
+            // SAFETY: a live block that nobody else holds.
+            unsafe { Allocator::<Sim<G>>::free(block) };
+        }
+    }
+
+    fn grow(held: Held, size: usize) -> Held {
+        if held.0 == 0 {
+            return held;
+        }
+        let old = with_exposed_provenance_mut(held.0);
+        let pattern = user::returning_for(old, size);
+        // SAFETY: a live block that nobody else holds.
+        let new = unsafe { Allocator::<Sim<G>>::reallocate(old, size, 16) };
+        if new.is_null() {
+            user::received_with_prefix(old, pattern.bytes(), 16, &pattern.whole(), pattern.bytes());
+            return held;
+        }
+        user::received_with_prefix(new, size, 16, &pattern, size.min(pattern.bytes()));
+        (new.expose_provenance(), size)
+    }
+
+    /// Leaves a block to others.
+    fn leave(place: usize, held: Held) {
+        user::plain_word(place).set(held.0 as u64);
+    }
+
+    /// Frees all blocks that were left.
+    fn take_all() {
+        let count = G::GEOMETRY.unit_size() / G::GEOMETRY.small_max;
+        for place in 0..count {
+            Self::free((user::plain_word(place).get() as usize, G::GEOMETRY.small_max));
+        }
+    }
+
+    /// None of these requests was refused, as long as the system refused nothing.
+    fn expect(refuses: bool, requests: &[Held]) {
+        if !refuses {
+            let refused = requests.iter().filter(|held| held.0 == 0).count();
+            assert!(refused == 0, "{refused} requests were refused");
+        }
+    }
+
+    fn end() {
+        Allocator::<Sim<G>>::thread_exit();
+    }
+
+    /// Everything was freed: nothing may be committed after this.
+    fn finish() {
+        Allocator::<Sim<G>>::collect();
+        Allocator::<Sim<G>>::thread_exit();
+        Allocator::<Sim<G>>::collect();
+        let left = Allocator::<Sim<G>>::committed();
+        assert!(left == 0, "{left} bytes are committed, and no block is left");
+    }
+
+    /// As many blocks of `size` as fit into so many SuperSlabs, roughly.
+    fn fill(superslabs: usize, size: usize) -> Vec<Held> {
+        let count = superslabs * G::GEOMETRY.unit_size() / size;
+        (0..count).map(|_| Self::ask(size, 16)).collect()
+    }
+}
+
+/// Runs threads one after the other; each begins when the first one has ended, in their order.
+fn run(world: &mut World, bodies: &[&dyn Fn()], refused: Option<u32>) -> (Run, u32) {
+    let bodies: Vec<Body<'_>> = bodies
+        .iter()
+        .enumerate()
+        .map(|(thread, &run)| Body {
+            start: if thread == 0 { Start::AtOnce } else { Start::Joining(thread - 1) },
+            run,
+        })
+        .collect();
+    let plan = Plan { steps_max: 2_000_000, ..Plan::default() };
+    let mut chooser = InOrder::new(refused);
+    let run = world.run(&plan, &bodies, &mut chooser, &mut ());
+    (run, chooser.calls)
+}
+
+/// A round, by name, and how many steps a hundred of them may have in the tiny and in the production geometry.
+type Cost<G> = (&'static str, fn(PhantomData<G>), [u64; 2]);
+
+fn costs<G: WorldGeometry>() -> [Cost<G>; 9] {
+    [
+        ("a pair of the least size", |_| Does::<G>::free(Does::<G>::ask(16, 16)), [100, 100]),
+        ("a pair of another size", |_| Does::<G>::free(Does::<G>::ask(48, 1)), [100, 100]),
+        (
+            "a pair of the largest small size",
+            |_| Does::<G>::free(Does::<G>::ask(G::GEOMETRY.small_max, 16)),
+            [100, 100],
+        ),
+        ("a pair with an alignment", |_| Does::<G>::free(Does::<G>::ask(40, 64)), [100, 100]),
+        (
+            "as many blocks as a thread cache holds, and back",
+            |_| {
+                let blocks = G::GEOMETRY.cache_bytes / 16;
+                let blocks = blocks.min(G::GEOMETRY.cache_blocks_max as usize);
+                let held: Vec<Held> = (0..blocks).map(|_| Does::<G>::ask(16, 16)).collect();
+                held.into_iter().for_each(Does::<G>::free);
+            },
+            [1_300, 32_000],
+        ),
+        (
+            "a run",
+            |_| Does::<G>::free(Does::<G>::ask(G::GEOMETRY.small_max + 1, 16)),
+            [2_800, 2_800],
+        ),
+        (
+            "the longest run",
+            |_| Does::<G>::free(Does::<G>::ask(G::GEOMETRY.run_max(), 16)),
+            [2_800, 2_800],
+        ),
+        (
+            "a mapping",
+            |_| Does::<G>::free(Does::<G>::ask(G::GEOMETRY.run_max() + 1, 16)),
+            [3_200, 3_200],
+        ),
+        (
+            "a block that grows a little",
+            |_| {
+                let held = Does::<G>::ask(40, 16);
+                Does::<G>::free(Does::<G>::grow(held, 44));
+            },
+            [480, 480],
+        ),
+    ]
+}
+
+/// Steps of a hundred warm rounds.
+fn cost<G: WorldGeometry>(world: &mut World, round: fn(PhantomData<G>)) -> Result<u64, String> {
+    let mut steps = |rounds: u32| {
+        let body = || {
+            (0..rounds).for_each(|_| round(PhantomData));
+            Does::<G>::end();
+        };
+        let (run, _) = run(world, &[&body], None);
+        run.violation().map_or(Ok(run.steps), |violation| Err(violation.to_string()))
+    };
+    Ok(steps(110)? - steps(10)?)
+}
+
+/// A program, by name: what its threads do, one after the other, by number, and whether a system call is refused; and how many there are.
+type Program<G> = (&'static str, fn(PhantomData<G>, usize, bool), usize);
+
+fn programs<G: WorldGeometry>() -> Vec<Program<G>> {
+    vec![
+        (
+            "blocks of every kind come and go",
+            |_, thread, _| {
+                if thread == 0 {
+                    let geometry = G::GEOMETRY;
+                    let sizes = [
+                        16,
+                        geometry.small_max,
+                        geometry.small_max + 1,
+                        geometry.run_max(),
+                        geometry.run_max() + 1,
+                        geometry.unit_size() + 1,
+                        geometry.relocate_min + 1,
+                    ];
+                    let held: Vec<Held> =
+                        sizes.iter().map(|&size| Does::<G>::ask(size, 16)).collect();
+                    held.into_iter().for_each(Does::<G>::free);
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
+            "mappings grow, in place, by moving, and again out of what is kept",
+            |_, thread, _| {
+                if thread == 0 {
+                    let size = (G::GEOMETRY.run_max() + 1).max(G::GEOMETRY.relocate_min);
+                    let (one, other) = (Does::<G>::ask(size, 16), Does::<G>::ask(size, 16));
+                    let one = Does::<G>::grow(one, size + G::GEOMETRY.unit_size());
+                    let other = Does::<G>::grow(other, size + G::GEOMETRY.page_size);
+                    Does::<G>::free(one);
+                    let kept = Does::<G>::ask(size, 16);
+                    let kept = Does::<G>::grow(kept, size + 2 * G::GEOMETRY.unit_size());
+                    let less = Does::<G>::grow(other, size);
+                    Does::<G>::free(kept);
+                    Does::<G>::free(less);
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
+            "blocks that a thread leaves behind are found by the next one",
+            |_, thread, _| match thread {
+                0 => {
+                    // Every other block is freed, so that each slab is abandoned with free blocks.
+                    let held = Does::<G>::fill(2, G::GEOMETRY.small_max);
+                    for (number, held) in held.into_iter().enumerate() {
+                        if number % 2 == 0 {
+                            Does::<G>::free(held);
+                        } else {
+                            Does::<G>::leave(number / 2, held);
+                        }
+                    }
+                    Does::<G>::end();
+                }
+                1 => {
+                    let before = Allocator::<Sim<G>>::committed();
+                    let count = G::GEOMETRY.unit_size() / G::GEOMETRY.small_max / 2;
+                    let held: Vec<Held> =
+                        (0..count).map(|_| Does::<G>::ask(G::GEOMETRY.small_max, 16)).collect();
+                    let more = Allocator::<Sim<G>>::committed() - before;
+                    assert!(more == 0, "{more} bytes more, although blocks are free");
+                    held.into_iter().for_each(Does::<G>::free);
+                    Does::<G>::end();
+                }
+                _ => {
+                    Does::<G>::take_all();
+                    Does::<G>::finish();
+                }
+            },
+            3,
+        ),
+        (
+            "a slab that was left far away is found at once",
+            |_, thread, _| match thread {
+                // In the production geometry that is as much memory as all other programs together have.
+                _ if G::GEOMETRY.unit_size() > 1 << 16 => Does::<G>::end(),
+                0 => {
+                    // More SuperSlabs than a search looks at; the last one alone has a free block.
+                    let superslabs = G::GEOMETRY.abandoned_probes as usize + 3;
+                    let mut held = Does::<G>::fill(superslabs, G::GEOMETRY.slab_size() / 2);
+                    let last = held.pop().expect("there are many");
+                    Does::<G>::free(last);
+                    Does::<G>::end();
+                }
+                1 => {
+                    let before = Allocator::<Sim<G>>::committed();
+                    let held = Does::<G>::ask(G::GEOMETRY.slab_size() / 2, 16);
+                    let more = Allocator::<Sim<G>>::committed() - before;
+                    assert!(more == 0, "{more} bytes more, although a block is free");
+                    Does::<G>::free(held);
+                    Does::<G>::end();
+                }
+                _ => Does::<G>::end(),
+            },
+            2,
+        ),
+        (
+            "a block that shrinks gives memory back",
+            |_, thread, refuses| {
+                if thread == 0 {
+                    let unit = G::GEOMETRY.unit_size();
+                    for from in [G::GEOMETRY.run_max(), 3 * unit] {
+                        for to in [16, G::GEOMETRY.small_max + 1, unit] {
+                            let held = Does::<G>::grow(Does::<G>::ask(from, 16), to.min(from));
+                            Allocator::<Sim<G>>::collect();
+                            let left = Allocator::<Sim<G>>::committed();
+                            assert!(refuses || left <= unit, "{left} bytes for {to}");
+                            Does::<G>::free(held);
+                        }
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
+            "what is kept or idle is given back before a limit says no",
+            |_, thread, refuses| {
+                if thread == 0 {
+                    let geometry = G::GEOMETRY;
+                    let unit = geometry.unit_size();
+                    // Kept: a mapping. Idle: the slots of a SuperSlab.
+                    let (kept, run) =
+                        (Does::<G>::ask(unit, 16), Does::<G>::ask(geometry.run_max(), 16));
+                    Does::<G>::free(kept);
+                    Does::<G>::free(run);
+                    user::limits();
+                    let limit = 2 * unit;
+                    Allocator::<Sim<G>>::set_limit(limit);
+                    let first = Does::<G>::ask(2 * unit, 16);
+                    assert!(Allocator::<Sim<G>>::committed() <= limit, "the limit is obeyed");
+                    let second = Does::<G>::ask(16, 16);
+                    assert!(first.0 == 0 || second.0 == 0, "there is no room beside it");
+                    assert!(Allocator::<Sim<G>>::committed() <= limit, "the limit is obeyed");
+                    Does::<G>::free(first);
+                    Does::<G>::free(second);
+                    let third = Does::<G>::ask(geometry.run_max(), 16);
+                    let fourth = Does::<G>::ask(unit, 16);
+                    Does::<G>::free(third);
+                    Does::<G>::free(fourth);
+                    Does::<G>::expect(refuses, &[first, third, fourth]);
+                    Allocator::<Sim<G>>::set_limit(0);
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
+            "a thread without a heap frees",
+            |_, thread, _| {
+                if thread == 0 {
+                    let held = Does::<G>::fill(1, G::GEOMETRY.small_max);
+                    Allocator::<Sim<G>>::thread_end();
+                    held.into_iter().for_each(Does::<G>::free);
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+    ]
+}
+
+fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> Option<String> {
+    for (name, round, most) in costs::<G>() {
+        match cost::<G>(world, round) {
+            Ok(steps) if steps <= most[column] => {}
+            Ok(steps) => {
+                return Some(format!(
+                    "{name}: {steps} steps for a hundred, and {} are the most",
+                    most[column]
+                ));
+            }
+            Err(violation) => return Some(format!("{name}: {violation}")),
+        }
+    }
+    for (name, program, threads) in programs::<G>() {
+        let run = |world: &mut World, refused: Option<u32>| {
+            let bodies: Vec<Box<dyn Fn()>> = (0..threads)
+                .map(|thread| {
+                    Box::new(move || program(PhantomData, thread, refused.is_some()))
+                        as Box<dyn Fn()>
+                })
+                .collect();
+            let bodies: Vec<&dyn Fn()> = bodies.iter().map(|body| &**body).collect();
+            run(world, &bodies, refused)
+        };
+        let (_, calls) = run(world, None);
+        for refused in std::iter::once(None).chain((0..calls).map(Some)) {
+            let (run, _) = run(world, refused);
+            if let Some(violation) = run.violation() {
+                return Some(format!("{name}, call {refused:?} refused: {violation}"));
+            }
+        }
+    }
+    held_up_by_a_stopped_thread::<G>(world, None)
+}
+
+/// A thread stops for ever inside `tick`, in front of each of its steps in turn: what lies idle goes back all the same when
+/// another one ticks.
+fn held_up_by_a_stopped_thread<G: WorldGeometry>(
+    world: &mut World,
+    plant: Option<Fault>,
+) -> Option<String> {
+    let leaves = || {
+        let sizes = [G::GEOMETRY.small_max + 1, G::GEOMETRY.unit_size() + 1];
+        let held: Vec<Held> =
+            [sizes, sizes].concat().into_iter().map(|size| Does::<G>::ask(size, 16)).collect();
+        held.into_iter().for_each(Does::<G>::free);
+        Does::<G>::end();
+    };
+    let ticks = || {
+        // The first round marks, the second gives back, the third finds nothing.
+        for _ in 0..3 {
+            Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1);
+            Allocator::<Sim<G>>::tick();
+        }
+    };
+    let goes_on = program::goes_back::<G>;
+    let bodies = [
+        Body { start: Start::AtOnce, run: &leaves },
+        Body { start: Start::Joining(0), run: &ticks },
+        Body { start: Start::AfterAll, run: &goes_on },
+    ];
+    for steps in 1.. {
+        let stops = Some((1, steps));
+        let plan = Plan { plant, steps_max: 2_000_000, stops, ..Plan::default() };
+        let run = world.run(&plan, &bodies, &mut InOrder::new(None), &mut ());
+        if let Some(violation) = run.violation() {
+            return Some(format!(
+                "a thread that ticks stops for ever behind step {steps}: {violation}"
+            ));
+        }
+        if !run.stopped {
+            // It makes fewer steps.
+            break;
+        }
+    }
+    None
+}
+
+/// Looks at each promise; the first that does not hold.
+///
+/// # Errors
+/// The system has no memory for the simulated world.
+pub fn broken(geometry: GeometryName) -> io::Result<Option<String>> {
+    let mut world = None;
+    Ok(match geometry {
+        GeometryName::Tiny => broken_in::<Tiny>(prepared::<Tiny>(&mut world, 4 << 20)?, 0),
+        GeometryName::Wide => broken_in::<Wide>(prepared::<Wide>(&mut world, 4 << 20)?, 0),
+        GeometryName::Production => {
+            broken_in::<Production>(prepared::<Production>(&mut world, 2 << 30)?, 1)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_promise_holds() {
+        for geometry in [GeometryName::Tiny, GeometryName::Wide, GeometryName::Production] {
+            let answer = broken(geometry).expect("memory for a world");
+            assert_eq!(answer, None, "{}", geometry.name());
+        }
+    }
+
+    #[test]
+    fn a_stopped_thread_that_holds_decay_up_is_noticed() {
+        let mut world = None;
+        let world = prepared::<Tiny>(&mut world, 4 << 20).expect("memory for a world");
+        let broken = held_up_by_a_stopped_thread::<Tiny>(world, Some(Fault::SliceOwnedForEver));
+        assert!(broken.is_some_and(|message| message.contains("rounds of decay")));
+    }
+}

@@ -1,0 +1,50 @@
+//! All schedules of a scenario's program, in the world of its geometry.
+
+use std::io;
+
+use super::{Options, Proof, search};
+use crate::observe::slabs::{Counts, SlabObserver};
+use crate::run::settings::{GeometryName, Settings};
+use crate::run::simulation::{Simulator, prepared, with_bodies};
+use crate::runtime::{Production, Tiny, Wide, World, WorldGeometry};
+
+impl Simulator {
+    /// Searches all schedules of these settings; also how often each step of the lifecycle was seen, over all paths.
+    ///
+    /// # Errors
+    /// The system has no memory for the simulated world.
+    pub fn prove(
+        &mut self,
+        settings: &Settings,
+        options: &Options,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> io::Result<(Proof, Counts)> {
+        match settings.geometry {
+            GeometryName::Tiny => {
+                let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
+                Ok(prove_in::<Tiny>(world, settings, options, progress))
+            }
+            GeometryName::Wide => {
+                let world = prepared::<Wide>(&mut self.wide, 4 << 20)?;
+                Ok(prove_in::<Wide>(world, settings, options, progress))
+            }
+            GeometryName::Production => {
+                let world = prepared::<Production>(&mut self.production, 2 << 30)?;
+                Ok(prove_in::<Production>(world, settings, options, progress))
+            }
+        }
+    }
+}
+
+fn prove_in<G: WorldGeometry>(
+    world: &mut World,
+    settings: &Settings,
+    options: &Options,
+    progress: &mut dyn FnMut(u64, u64),
+) -> (Proof, Counts) {
+    let mut slabs = SlabObserver::<G>::new(false, false);
+    let proof = with_bodies::<G, _>(settings, |plan, bodies| {
+        search(world, plan, bodies, &mut slabs, options, progress)
+    });
+    (proof, slabs.counts())
+}
