@@ -138,7 +138,7 @@ fn record(
         let settings = SCENARIOS.iter().map(|scenario| Settings {
             plant: Some(fault),
             strategy: StrategyName::Portfolio,
-            events: Events::DRAWN.with(faults::events(Some(fault))),
+            events: Events::DRAWN.with(Events::showing(Some(fault))),
             memory: faults::memory(Some(fault)),
             geometry,
             ..Settings::new(scenario, options.seed)

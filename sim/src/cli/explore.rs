@@ -8,7 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::arguments::{self, Explore};
 use super::explored::{Failure, text, value};
 use super::{Exit, Refusal, print, run};
-use crate::faults;
 use crate::report::{counted, grouped};
 use crate::run::events::Events;
 use crate::run::settings::{Settings, StrategyName};
@@ -72,7 +71,7 @@ pub(super) fn strategy(options: &Explore) -> (StrategyName, Events) {
     match options.strategy {
         Some((strategy, events)) => (strategy, events.with(flags)),
         None if flags == Events::NONE && !options.events.kill_each() => {
-            let shown = faults::events(options.common.plant);
+            let shown = Events::showing(options.common.plant);
             (StrategyName::Portfolio, Events::DRAWN.with(shown))
         }
         None => (StrategyName::Portfolio, flags),

@@ -87,7 +87,7 @@ impl Row {
                 if faults::memory(Some(row.fault)) == MemoryModel::Weak {
                     found += "; only under weak memory, which is its default";
                 }
-                if faults::events(Some(row.fault)) != Events::NONE {
+                if Events::showing(Some(row.fault)) != Events::NONE {
                     found +=
                         "; only if a thread stops for ever, as in a search with default settings";
                 }

@@ -94,7 +94,7 @@ fn until_found(options: &Faults, fault: Fault, seed: u64) -> Result<Option<u64>,
     let settings = SCENARIOS.iter().map(|scenario| Settings {
         plant: Some(fault),
         strategy: StrategyName::Portfolio,
-        events: Events::DRAWN.with(faults::events(Some(fault))),
+        events: Events::DRAWN.with(Events::showing(Some(fault))),
         memory: faults::memory(Some(fault)),
         geometry: faults::geometry(Some(fault)),
         ..Settings::new(scenario, seed)

@@ -10,7 +10,6 @@ pub mod not_plantable;
 
 use hak_core::Fault;
 
-use crate::run::events::{Events, Kill};
 use crate::runtime::{GeometryName, MemoryModel};
 
 /// A row of the list.
@@ -516,12 +515,10 @@ pub fn geometry(plant: Option<Fault>) -> GeometryName {
     }
 }
 
-/// What has to happen beside the interleaving so that a fault shows, in every schedule of a search that was not asked for events.
-pub fn events(plant: Option<Fault>) -> Events {
-    match plant {
-        Some(fault) if STOPPED.contains(&fault) => Events { kill: Kill::Drawn, ..Events::NONE },
-        _ => Events::NONE,
-    }
+/// Whether a fault shows only if a thread stops for ever: then one does, in every schedule of a search that was not asked for
+/// events.
+pub fn needs_stop(fault: Fault) -> bool {
+    STOPPED.contains(&fault)
 }
 
 /// The memory model that shows a fault, or a run without one, unless another was asked for.
@@ -547,6 +544,7 @@ mod tests {
     use super::*;
     use crate::faults::not_plantable::ABSENT;
     use crate::observe::ORACLES;
+    use crate::run::events::Events;
     use crate::run::settings::{Settings, StrategyName};
     use crate::run::simulation::{Extras, Simulator};
     use crate::scenario::SCENARIOS;
@@ -624,7 +622,7 @@ mod tests {
             plant,
             strategy: StrategyName::Portfolio,
             memory: memory(plant),
-            events: events(plant),
+            events: Events::showing(plant),
             geometry: geometry(plant),
             ..Settings::new(scenario, 42)
         });

@@ -13,6 +13,9 @@
 
 use std::fmt;
 
+use hak_core::Fault;
+
+use crate::faults;
 use crate::program::Program;
 use crate::run::settings::{Settings, StrategyName};
 use crate::run::strategies::thread_steps;
@@ -47,6 +50,16 @@ pub enum Kill {
 }
 
 impl Events {
+    /// What has to happen so that a planted fault shows.
+    pub fn showing(plant: Option<Fault>) -> Events {
+        match plant {
+            Some(fault) if faults::needs_stop(fault) => {
+                Events { kill: Kill::Drawn, ..Events::NONE }
+            }
+            _ => Events::NONE,
+        }
+    }
+
     /// None of them.
     pub const NONE: Events =
         Events { drawn: false, failures: false, spurious: false, exit: false, kill: Kill::Nobody };

@@ -336,7 +336,7 @@ mod tests {
             let settings = SCENARIOS.iter().map(|scenario| Settings {
                 plant: Some(row.fault),
                 memory: faults::memory(Some(row.fault)),
-                events: faults::events(Some(row.fault)),
+                events: Events::showing(Some(row.fault)),
                 geometry: faults::geometry(Some(row.fault)),
                 strategy: StrategyName::Portfolio,
                 ..Settings::new(scenario, 42)
