@@ -159,6 +159,8 @@ pub enum Fault {
     KeptBytesNotLowered,
     /// B1: a thread adds what its heap counted after it gave the heap up.
     CountsAfterHeap,
+    /// B1: every heap counts as much for itself as the first one may.
+    ShareOfTheFirst,
     /// B2: the last of several slices does not ask for another round.
     SliceForgets,
     /// B2: a slice that is under way keeps others out for ever, although its thread has stopped.
@@ -245,6 +247,7 @@ impl Fault {
         Fault::IdleBoundOff,
         Fault::KeptBytesNotLowered,
         Fault::CountsAfterHeap,
+        Fault::ShareOfTheFirst,
         Fault::SliceForgets,
         Fault::SliceOwnedForEver,
         Fault::RoundGivesNothing,
@@ -326,6 +329,7 @@ impl Fault {
             Fault::IdleBoundOff => "idle-bound-off",
             Fault::KeptBytesNotLowered => "kept-bytes-not-lowered",
             Fault::CountsAfterHeap => "counts-after-heap",
+            Fault::ShareOfTheFirst => "share-of-the-first",
             Fault::SliceForgets => "slice-forgets",
             Fault::SliceOwnedForEver => "slice-owned-for-ever",
             Fault::RoundGivesNothing => "round-gives-nothing",

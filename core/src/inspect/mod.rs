@@ -227,6 +227,13 @@ pub fn cached_here<P: Platform>(class: u32) -> u32 {
     heap::existing::<P>().map_or(0, |heap| heap.cached(class))
 }
 
+/// The number of this heap, and what it has counted and not added to the common count; `None` if it has no thread. To be called
+/// for the running thread's heap, or at rest.
+pub fn counted<P: Platform>(heap: *mut Heap<P>) -> Option<(u32, Slots)> {
+    let owner = OwnerId(heap_owner(heap)?);
+    Some((owner.heap()?, heap::as_ref(heap).counts.peek()))
+}
+
 /// The owner identity of a heap; `None` if it has no thread.
 pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
     if heap.is_null() || heap == Heap::nobody() || heap == Heap::ended() {

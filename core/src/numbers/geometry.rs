@@ -52,9 +52,10 @@ pub struct Geometry {
     pub refill_bytes: usize,
     /// So many slots may lie idle (free, with pages that were touched) before some go back to the system at once.
     pub idle_slots_max: i32,
-    /// A heap adds what it counts of slots to the common count when it is more than this,
+    /// The first heaps add what they count of slots to the common count when it is more than this, the others sooner: see
+    /// [`Geometry::count_share`].
     pub count_batch: u32,
-    /// or than its share of this: so much at most is counted by all heaps together and not known to the others.
+    /// So much at most is counted by all heaps together, however many there are, and not known to the others.
     pub count_hidden_max: u32,
     /// Slots whose memory goes back in one call, at most, if the program did not ask for more: a longer round of decay
     /// goes on in later calls.
@@ -170,6 +171,7 @@ impl Geometry {
         assert!(self.cache_blocks_min >= 2 && self.cache_blocks_min <= self.cache_blocks_max);
         assert!(self.run_slabs_max >= 1 && self.run_slabs_max <= self.slabs_per_superslab);
         assert!(self.retained_max <= RETAINED_MAX);
+        assert!(self.count_batch >= 1 && self.count_hidden_max / 2 >= self.count_batch);
         self
     }
 
@@ -198,11 +200,44 @@ impl Geometry {
         if self.slabs_per_superslab == 32 { u32::MAX } else { (1 << self.slabs_per_superslab) - 1 }
     }
 
+    /// So many slots at most a heap counts before it adds them to the common count, by the heap's number: half as many for each
+    /// further row of so many heaps, and none in the end. All shares together are less than `count_hidden_max`: in a row of R
+    /// heaps they are R times batch, then half of that, and so on, and 2 R times batch is at most that number.
+    pub const fn count_share(&self, heap: u32) -> u32 {
+        let row = self.count_hidden_max / (2 * self.count_batch);
+        match self.count_batch.checked_shr(heap / row) {
+            Some(share) => share,
+            None => 0,
+        }
+    }
+
     /// `bytes` rounded up to whole pages; `None` on overflow.
     pub const fn round_to_pages(&self, bytes: usize) -> Option<usize> {
         match bytes.checked_add(self.page_size - 1) {
             Some(sum) => Some(sum & !(self.page_size - 1)),
             None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_heaps_hide_is_bounded_however_many_there_are() {
+        for (geometry, all) in
+            [(Geometry::PRODUCTION, 248), (Geometry::TINY, 3), (Geometry::WIDE, 3)]
+        {
+            let mut sum = 0;
+            for heap in 0..1 << 16 {
+                let share = geometry.count_share(heap);
+                assert!(heap == 0 || share <= geometry.count_share(heap - 1), "heap {heap}");
+                sum += share;
+                assert!(sum <= geometry.count_hidden_max, "{} heaps hide {sum}", heap + 1);
+            }
+            assert_eq!(geometry.count_share(0), geometry.count_batch);
+            assert_eq!(sum, all);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! How many slots are in use, and how many lie idle: what `idle` decides by.
 //!
 //! Every run and every slab that is handed out or comes back changes these numbers. If it were one word, all threads would
-//! wait for it in turn. So each heap adds up what its thread does, and adds it to the root's word when it is more than a few
-//! (`Geometry::count_batch`), and when the thread ends. The more heaps there are, the less each keeps for itself, down to nothing:
-//! the root's word is never off by more than a bound for all of them together (`Geometry::count_hidden_max`, and what was kept when
-//! there were fewer). The sum of all is exact at rest.
+//! wait for it in turn. So each heap adds up what its thread does, and adds it to the root's word when it is more than its share,
+//! and when the thread ends. The share follows from the heap's number alone (`Geometry::count_share`): a few slots for the first
+//! heaps, nothing for those with high numbers. So the root's word is never off by more than a constant for all heaps together
+//! (`Geometry::count_hidden_max`), however many there are and in whatever order they came. The numbers of heaps whose threads have
+//! ended are used again first, so that few threads have low numbers. The sum of all is exact at rest.
 //!
 //! Invariant: the root's word and the words of all heaps that have a thread, added up, are the slots of SuperSlabs that are taken
 //! out of the slot mask, and of the others those whose pages were touched; but for what threads are in the middle of.
@@ -13,20 +14,25 @@ use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::tables::counts::Slots;
 use crate::tables::heap::{self, Heap};
-use crate::tables::root::{self, root};
+use crate::tables::root::root;
 
 /// Counts.
 pub(crate) fn add<P: Platform>(change: Slots) {
     let Some(heap) = heap::existing::<P>() else { return add_to_root::<P>(change) };
     let sum = heap.counts.get() + change;
     let most = sum.used.unsigned_abs().max(sum.idle.unsigned_abs());
-    let share = P::GEOMETRY.count_hidden_max;
-    if most > P::GEOMETRY.count_batch || most.saturating_mul(root::heaps_used::<P>()) > share {
+    if most > share(heap) {
         heap.counts.set(Slots::default());
         add_to_root::<P>(sum);
     } else {
         heap.counts.set(sum);
     }
+}
+
+/// So many slots at most the heap keeps for itself.
+fn share<P: Platform>(heap: &Heap<P>) -> u32 {
+    let index = if P::planted(Fault::ShareOfTheFirst) { Some(0) } else { heap.owner().heap() };
+    index.map_or(0, |index| P::GEOMETRY.count_share(index))
 }
 
 /// The thread of this heap ends: what it counted is added to the root's word.

@@ -467,6 +467,12 @@ pub const FAULTS: &[Row] = &[
         oracles: &["data-race"],
     },
     Row {
+        fault: Fault::ShareOfTheFirst,
+        origin: "B1",
+        about: "every heap counts as many slots for itself as the first one may: together they hide more than a constant",
+        oracles: &["accounting"],
+    },
+    Row {
         fault: Fault::SliceForgets,
         origin: "B2",
         about: "the last of several slices of a round does not ask for another one",

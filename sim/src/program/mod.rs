@@ -226,6 +226,7 @@ pub fn run_thread<G: WorldGeometry>(operations: &[Operation], thread: usize) {
         }
         run_operation(&mut Simulated::<G>(thread, PhantomData), operation);
         check_pause(operation, user::operation_ends(operation.kind()));
+        check_share::<G>();
     }
     user::operation();
     user::at_rest();
@@ -252,6 +253,19 @@ fn check_pause(operation: &Operation, steps: u32) {
     };
     if steps > most {
         user::fail(PAUSE, format!("{operation} took {steps} steps of its thread"));
+    }
+}
+
+/// The running thread's heap has not counted more for itself than its share of what may be hidden from others.
+fn check_share<G: WorldGeometry>() {
+    let heap = <Sim<G> as hak_core::Platform>::thread_heap();
+    let Some((heap, counted)) = user::peek(|| inspect::counted(heap)) else { return };
+    let most = G::GEOMETRY.count_share(heap);
+    if counted.used.unsigned_abs().max(counted.idle.unsigned_abs()) > most {
+        user::fail(
+            ACCOUNTING,
+            format!("heap {heap} hides {counted:?} from others: {most} are its share"),
+        );
     }
 }
 
@@ -531,17 +545,19 @@ fn check_pages<G: WorldGeometry>() -> Result<(), String> {
     Err(format!("{counted} bytes are counted as committed, {found} are"))
 }
 
-/// No more slots lie idle than may.
+/// No more slots lie idle than may: the bound, and what the thread that gave the last one back did not know of the others.
 fn check_idle<G: WorldGeometry>() -> Result<(), String> {
     let Slots { used, idle } = inspect::slots::<Sim<G>>();
-    let most = G::GEOMETRY.idle_slots_max.max(used / 8) + idle_slack::<G>();
+    let hidden = hidden::<G>();
+    let most = G::GEOMETRY.idle_slots_max.max((used + hidden) / 8) + hidden;
     if idle <= most {
         return Ok(());
     }
     Err(format!("{idle} slots lie idle, of which {most} may"))
 }
 
-/// What threads do not know of each other: each counts so many slots for itself.
-fn idle_slack<G: WorldGeometry>() -> i32 {
-    (inspect::heaps_used::<Sim<G>>() * G::GEOMETRY.count_batch) as i32
+/// What heaps do not know of each other: each counts so many slots for itself.
+fn hidden<G: WorldGeometry>() -> i32 {
+    let heaps = 0..inspect::heaps_used::<Sim<G>>();
+    heaps.map(|heap| G::GEOMETRY.count_share(heap)).sum::<u32>() as i32
 }
