@@ -30,7 +30,7 @@ pub mod tables;
 mod thread;
 
 pub use allocator::Allocator;
-pub use boundary::fault::Fault;
+pub use boundary::fault::{Fault, Needs, Takes};
 pub use boundary::platform::{Atomic, Extension, Gauge, Misuse, Ordering, Plain, Platform};
 pub use numbers::geometry::Geometry;
 pub use tables::heap::Heap;

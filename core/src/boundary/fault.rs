@@ -13,333 +13,271 @@ pub(crate) fn unless_planted<P: Platform>(fault: Fault, order: Ordering) -> Orde
     if P::planted(fault) { Ordering::Relaxed } else { order }
 }
 
-/// A bug that can be planted at run time, in the simulator only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Fault {
-    /// S1: refill drains the remote list of a slab that it does not own.
-    UnownedDrain,
-    /// S2: the remote list is drained first and the owner claimed afterwards.
-    DrainBeforeClaim,
-    /// S4: a slab is found with one size of a SuperSlab and given back with another.
-    LgMismatch,
-    /// S5: a free asks its thread's copy of the registry, which a thread that never allocated does not have.
-    RegistryUninit,
-    /// S6: blocks that were flushed to their slabs stay in the thread cache too.
-    FrontCacheBypass,
-    /// S6: a slab that goes to the pool keeps its class in the class map.
-    ClassLeftBehind,
-    /// S8: the pool does not grow beyond its first SuperSlab.
-    SlabExhaustion,
-    /// S9: a slot is taken that was seen free, without looking whether its SuperSlab was retired meanwhile.
-    StaleSlot,
-    /// S10: a SuperSlab that was seen wholly free is retired, without looking whether a slot was claimed meanwhile.
-    StaleClaim,
-    /// S12: only one bit of the owner identity is compared.
-    OwnerAlias,
-    /// H2: a batch that leaves the freelist is not counted.
-    ActiveUnderflow,
-    /// H3: a pointer's slab is guessed, without looking whether the pointer lies in the range.
-    GuessUnmapped,
-    /// H4: a remote free that loses its exchange is not tried again.
-    DropOnMiss,
-    /// H5: blocks in a thread cache are not counted, so that their SuperSlab is retired.
-    RetireWhileCached,
-    /// H9: a thread ends with blocks in its cache.
-    CacheStrand,
-    /// D1: a SuperSlab's word is exchanged with relaxed ordering.
-    StaleBitmap,
-    /// D2: the tag of a stack of descriptors does not change.
-    StackAba,
-    /// D3: a released slab's remote list is not looked at again.
-    ReleaseWithoutLook,
-    /// D3: whoever frees remotely does not look whether the slab was released meanwhile.
-    PushWithoutLook,
-    /// D4: a flag is changed with a load and a store, while the rest of its word changes.
-    FlagLost,
-    /// D4: decay marks a kept mapping with a store, while its entry changes.
-    AgedWithoutExchange,
-    /// D5: a heap that is used again keeps its owner identity.
-    IdentityReused,
-    /// D6: a piece of the range is published before its tables have memory.
-    PublishBeforeReady,
-    /// D6: how far the range has grown is read with relaxed ordering.
-    InitHalfSeen,
-    /// D6: a heap is counted as used before it has memory.
-    HeapBeforeMemory,
-    /// D7: a thread that has ended goes on with its old heap.
-    HeapAfterExit,
-    /// D8: a slab is claimed by a store, not by an exchange.
-    ClaimWithoutExchange,
-    /// D10: a thread that only freed ends with blocks in its cache.
-    FreeOnlyStrand,
-    /// D10: a thread ends with counts of slots that nobody knows of then.
-    CountStrand,
-    /// D10: a thread without a heap keeps the slab that it took a block of.
-    GuestKeepsSlab,
-    /// D11: a slot is offered before its slab is ready for it.
-    OfferBeforeReady,
-    /// D11: slots are offered before their pages were purged.
-    OfferBeforePurge,
-    /// D12: a SuperSlab's memory is taken away before the SuperSlab is closed.
-    UnmapBeforeRetire,
-    /// D16: a remote list is taken with relaxed ordering.
-    DrainWithoutAcquire,
-    /// D17: a heap keeps a slab in its list that it gave to the pool.
-    SlabUsedAfterPurge,
-    /// D17: a run grows into slots that were seen free, without looking whether they were taken meanwhile.
-    GrownOnOldLook,
-    /// D20: the look at a released slab's remote list is no part of the total order.
-    MissedWakeUp,
-    /// D20: a round of decay is taken for made after it, not before: what becomes idle meanwhile waits for none.
-    RoundMissed,
-    /// D21: whether a SuperSlab is listed is seen before the exchange that lists it.
-    ListedTwice,
-    /// D21: pages are purged whose slots were seen free, and not taken.
-    PurgeWithoutTaking,
-    /// D23: a SuperSlab is opened before it has memory.
-    OpenBeforeReady,
-    /// D23: a mapping's units are free for others before its memory was taken away.
-    ReleaseBeforeUnmap,
-    /// D23: a mapping is in the table of kept ones before its block was closed.
-    KeptBeforeClosed,
-    /// D23: the units of a mapping are free for others before its pages were moved away.
-    OfferBeforeMove,
-    /// D24: units are given back with a load and a store of the unit map.
-    MapUpdateLost,
-    /// D24: touched slots are noted with a load and a store.
-    TouchLost,
-    /// D24: a kept mapping is taken by a store, not by an exchange.
-    KeptWithoutExchange,
-    /// D27: a slab that comes back to a heap while its thread ends is not given up again.
-    ReopenedAtExit,
-    /// D29: a heap is free for the next thread before its slabs were given up.
-    HeapReusedEarly,
-    /// D30: after a failed commit the unit stays claimed.
-    CommitFailureLeak,
-    /// D30: after a failed commit of its end a kept mapping stays claimed.
-    ReuseFailureLeak,
-    /// D30: after a failed commit the units stay claimed that a mapping was to grow into.
-    GrowthFailureLeak,
-    /// D30: after a refused move the units stay claimed that a mapping's pages were to be moved to.
-    MoveFailureLeak,
-    /// D30: memory that the system did not take back is forgotten.
-    LeftoverForgotten,
-    /// D30: a SuperSlab whose memory the system did not take back is not opened again.
-    RefusedRetirement,
-    /// D30: pages that the system refused to reset are taken for fresh.
-    RefusedResetTrusted,
-    /// D30: a block is taken to be as it was whose end the system did not wholly take back.
-    RefusedShrink,
-    /// D30: a claim of units that fails in its second word of the map keeps those of the first.
-    RollbackForgotten,
-    /// R1: an abandoned slab is listed after it was released.
-    ListedAfterRelease,
-    /// R1: a slab's class is looked at before its slot word, so that a slab is adopted that got another class meanwhile.
-    ClassSeenFirst,
-    /// A1: seals stay in memory that becomes blocks of another size, or a run.
-    SealsLeftBehind,
-    /// A2: a block that is freed straight to its slab gets a link, and no seal.
-    UnsealedPush,
-    /// A2: a refilled thread cache takes one block more than it has room for.
-    RoomOffByOne,
-    /// A3: after memory went back there is no further attempt to allocate.
-    NoSecondAttempt,
-    /// A3: no memory for a run is said to be there before every SuperSlab was looked at.
-    RunsLookedForShortly,
-    /// A4: the bytes of a decommit stay counted.
-    DecommitUncounted,
-    /// A4: the bytes of a commit that the system refuses stay counted.
-    RefusedCommitCounted,
-    /// A4: what a moved mapping is longer by is not counted.
-    MoveUncounted,
-    /// B1: nothing is ever taken for too much idle memory.
-    IdleBoundOff,
-    /// B1: a kept mapping that is taken stays counted as kept.
-    KeptBytesNotLowered,
-    /// B1: a thread adds what its heap counted after it gave the heap up.
-    CountsAfterHeap,
-    /// B1: every heap counts as much for itself as the first one may.
-    ShareOfTheFirst,
-    /// B2: the last of several slices does not ask for another round.
-    SliceForgets,
-    /// B2: a slice that is under way keeps others out for ever, although its thread has stopped.
-    SliceOwnedForEver,
-    /// B3: a round of decay finds what is old and gives nothing of it back.
-    RoundGivesNothing,
-    /// B3: the next round of decay is 49 days ahead.
-    NextRoundLate,
-    /// C4: a slab is taken to have one block more than fit.
-    OneBlockTooMany,
+/// What is known of a fault. It is for people, and for whoever chooses a search: no oracle reads it.
+pub struct Row {
+    /// The name on the command line and in traces.
+    pub name: &'static str,
+    /// Its row in the list of known bugs, `docs/BUGS.md`.
+    pub origin: &'static str,
+    /// What it takes away.
+    pub takes: Takes,
+    /// What a run needs besides, so that it shows.
+    pub needs: Needs,
+    /// The oracles that are the first to find it, in one search or another; a run that goes on may break other rules.
+    pub oracles: &'static [&'static str],
+    /// What is wrong while it is planted, in one sentence.
+    pub about: &'static str,
+}
+
+/// What a fault takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// A line, its place or its ordering.
+    Line,
+    /// A check, a comparison or an exchange's condition.
+    Check,
+}
+
+/// What a run needs so that a fault shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing but the right interleaving.
+    Nothing,
+    /// Some word has to be read stale.
+    WeakMemory,
+    /// A thread has to stop for ever.
+    StoppedThread,
+    /// The map of units has to have more than one word.
+    WideMap,
+}
+
+macro_rules! faults {
+    ($(
+        $fault:ident, $name:literal, $origin:ident, $takes:ident, $needs:ident,
+        [$($oracle:literal),+], $about:literal;
+    )+) => {
+        /// A bug that can be planted at run time, in the simulator only.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Fault {
+            $(
+                #[doc = concat!(stringify!($origin), ": ", $about, ".")]
+                $fault,
+            )+
+        }
+
+        impl Fault {
+            /// Every fault, in the order of the list of known bugs.
+            pub const ALL: &'static [Fault] = &[$(Fault::$fault),+];
+        }
+
+        /// One for each fault, in the same order.
+        const ROWS: &[Row] = &[$(
+            Row {
+                name: $name,
+                origin: stringify!($origin),
+                takes: Takes::$takes,
+                needs: Needs::$needs,
+                oracles: &[$($oracle),+],
+                about: $about,
+            },
+        )+];
+    };
 }
 
 impl Fault {
-    /// Every fault, in the order of the acceptance list.
-    pub const ALL: &'static [Fault] = &[
-        Fault::UnownedDrain,
-        Fault::DrainBeforeClaim,
-        Fault::LgMismatch,
-        Fault::RegistryUninit,
-        Fault::FrontCacheBypass,
-        Fault::ClassLeftBehind,
-        Fault::SlabExhaustion,
-        Fault::StaleSlot,
-        Fault::StaleClaim,
-        Fault::OwnerAlias,
-        Fault::ActiveUnderflow,
-        Fault::GuessUnmapped,
-        Fault::DropOnMiss,
-        Fault::RetireWhileCached,
-        Fault::CacheStrand,
-        Fault::StaleBitmap,
-        Fault::StackAba,
-        Fault::ReleaseWithoutLook,
-        Fault::PushWithoutLook,
-        Fault::FlagLost,
-        Fault::AgedWithoutExchange,
-        Fault::IdentityReused,
-        Fault::PublishBeforeReady,
-        Fault::InitHalfSeen,
-        Fault::HeapBeforeMemory,
-        Fault::HeapAfterExit,
-        Fault::ClaimWithoutExchange,
-        Fault::FreeOnlyStrand,
-        Fault::CountStrand,
-        Fault::GuestKeepsSlab,
-        Fault::OfferBeforeReady,
-        Fault::OfferBeforePurge,
-        Fault::UnmapBeforeRetire,
-        Fault::DrainWithoutAcquire,
-        Fault::SlabUsedAfterPurge,
-        Fault::GrownOnOldLook,
-        Fault::MissedWakeUp,
-        Fault::RoundMissed,
-        Fault::ListedTwice,
-        Fault::PurgeWithoutTaking,
-        Fault::OpenBeforeReady,
-        Fault::ReleaseBeforeUnmap,
-        Fault::KeptBeforeClosed,
-        Fault::OfferBeforeMove,
-        Fault::MapUpdateLost,
-        Fault::TouchLost,
-        Fault::KeptWithoutExchange,
-        Fault::ReopenedAtExit,
-        Fault::HeapReusedEarly,
-        Fault::CommitFailureLeak,
-        Fault::ReuseFailureLeak,
-        Fault::GrowthFailureLeak,
-        Fault::MoveFailureLeak,
-        Fault::LeftoverForgotten,
-        Fault::RefusedRetirement,
-        Fault::RefusedResetTrusted,
-        Fault::RefusedShrink,
-        Fault::RollbackForgotten,
-        Fault::ListedAfterRelease,
-        Fault::ClassSeenFirst,
-        Fault::SealsLeftBehind,
-        Fault::UnsealedPush,
-        Fault::RoomOffByOne,
-        Fault::NoSecondAttempt,
-        Fault::RunsLookedForShortly,
-        Fault::DecommitUncounted,
-        Fault::RefusedCommitCounted,
-        Fault::MoveUncounted,
-        Fault::IdleBoundOff,
-        Fault::KeptBytesNotLowered,
-        Fault::CountsAfterHeap,
-        Fault::ShareOfTheFirst,
-        Fault::SliceForgets,
-        Fault::SliceOwnedForEver,
-        Fault::RoundGivesNothing,
-        Fault::NextRoundLate,
-        Fault::OneBlockTooMany,
-    ];
+    /// What is known of it.
+    pub const fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
 
     /// The name on the command line and in traces.
     pub const fn name(self) -> &'static str {
-        match self {
-            Fault::UnownedDrain => "unowned-drain",
-            Fault::DrainBeforeClaim => "drain-before-claim",
-            Fault::LgMismatch => "lg-mismatch",
-            Fault::RegistryUninit => "registry-uninit",
-            Fault::FrontCacheBypass => "front-cache-bypass",
-            Fault::ClassLeftBehind => "class-left-behind",
-            Fault::SlabExhaustion => "slab-exhaustion",
-            Fault::StaleSlot => "stale-slot",
-            Fault::StaleClaim => "stale-claim",
-            Fault::OwnerAlias => "owner-alias",
-            Fault::ActiveUnderflow => "active-underflow",
-            Fault::GuessUnmapped => "guess-unmapped",
-            Fault::DropOnMiss => "drop-on-miss",
-            Fault::RetireWhileCached => "retire-while-cached",
-            Fault::CacheStrand => "cache-strand",
-            Fault::StaleBitmap => "stale-bitmap",
-            Fault::StackAba => "stack-aba",
-            Fault::ReleaseWithoutLook => "release-without-look",
-            Fault::PushWithoutLook => "push-without-look",
-            Fault::FlagLost => "flag-lost",
-            Fault::AgedWithoutExchange => "aged-without-exchange",
-            Fault::IdentityReused => "identity-reused",
-            Fault::PublishBeforeReady => "publish-before-ready",
-            Fault::InitHalfSeen => "init-half-seen",
-            Fault::HeapBeforeMemory => "heap-before-memory",
-            Fault::HeapAfterExit => "heap-after-exit",
-            Fault::ClaimWithoutExchange => "claim-without-exchange",
-            Fault::FreeOnlyStrand => "free-only-strand",
-            Fault::CountStrand => "count-strand",
-            Fault::GuestKeepsSlab => "guest-keeps-slab",
-            Fault::OfferBeforeReady => "offer-before-ready",
-            Fault::OfferBeforePurge => "offer-before-purge",
-            Fault::UnmapBeforeRetire => "unmap-before-retire",
-            Fault::DrainWithoutAcquire => "drain-without-acquire",
-            Fault::SlabUsedAfterPurge => "slab-used-after-purge",
-            Fault::GrownOnOldLook => "grown-on-old-look",
-            Fault::MissedWakeUp => "missed-wake-up",
-            Fault::RoundMissed => "round-missed",
-            Fault::ListedTwice => "listed-twice",
-            Fault::PurgeWithoutTaking => "purge-without-taking",
-            Fault::OpenBeforeReady => "open-before-ready",
-            Fault::ReleaseBeforeUnmap => "release-before-unmap",
-            Fault::KeptBeforeClosed => "kept-before-closed",
-            Fault::OfferBeforeMove => "offer-before-move",
-            Fault::MapUpdateLost => "map-update-lost",
-            Fault::TouchLost => "touch-lost",
-            Fault::KeptWithoutExchange => "kept-without-exchange",
-            Fault::ReopenedAtExit => "reopened-at-exit",
-            Fault::HeapReusedEarly => "heap-reused-early",
-            Fault::CommitFailureLeak => "commit-failure-leak",
-            Fault::ReuseFailureLeak => "reuse-failure-leak",
-            Fault::GrowthFailureLeak => "growth-failure-leak",
-            Fault::MoveFailureLeak => "move-failure-leak",
-            Fault::LeftoverForgotten => "leftover-forgotten",
-            Fault::RefusedRetirement => "refused-retirement",
-            Fault::RefusedResetTrusted => "refused-reset-trusted",
-            Fault::RefusedShrink => "refused-shrink",
-            Fault::RollbackForgotten => "rollback-forgotten",
-            Fault::ListedAfterRelease => "listed-after-release",
-            Fault::ClassSeenFirst => "class-seen-first",
-            Fault::SealsLeftBehind => "seals-left-behind",
-            Fault::UnsealedPush => "unsealed-push",
-            Fault::RoomOffByOne => "room-off-by-one",
-            Fault::NoSecondAttempt => "no-second-attempt",
-            Fault::RunsLookedForShortly => "runs-looked-for-shortly",
-            Fault::DecommitUncounted => "decommit-uncounted",
-            Fault::RefusedCommitCounted => "refused-commit-counted",
-            Fault::MoveUncounted => "move-uncounted",
-            Fault::IdleBoundOff => "idle-bound-off",
-            Fault::KeptBytesNotLowered => "kept-bytes-not-lowered",
-            Fault::CountsAfterHeap => "counts-after-heap",
-            Fault::ShareOfTheFirst => "share-of-the-first",
-            Fault::SliceForgets => "slice-forgets",
-            Fault::SliceOwnedForEver => "slice-owned-for-ever",
-            Fault::RoundGivesNothing => "round-gives-nothing",
-            Fault::NextRoundLate => "next-round-late",
-            Fault::OneBlockTooMany => "one-block-too-many",
-        }
+        self.row().name
     }
 
     /// The fault of that name.
     pub fn from_name(name: &str) -> Option<Fault> {
         Fault::ALL.iter().copied().find(|fault| fault.name() == name)
     }
+}
+
+// Fault, name, origin, what it takes, what it needs, oracles, sentence.
+faults! {
+    UnownedDrain, "unowned-drain", S1, Line, Nothing, ["owner-only"],
+        "refill drains the remote lists of the slabs around it without owning them";
+    DrainBeforeClaim, "drain-before-claim", S2, Line, Nothing, ["owner-only"],
+        "a slab's remote list is drained first and the slab claimed afterwards";
+    LgMismatch, "lg-mismatch", S4, Line, Nothing,
+        ["released-memory", "accounting", "live-block", "data-race"],
+        "a slab is found with one size of a SuperSlab and given back with another";
+    RegistryUninit, "registry-uninit", S5, Line, Nothing, ["misuse"],
+        "the promise that any thread may free is broken: a free asks its thread's heap for the \
+         range, and a thread that never allocated has no heap";
+    FrontCacheBypass, "front-cache-bypass", S6, Line, Nothing,
+        ["live-block", "assertion", "data-race", "misuse", "progress"],
+        "blocks that went back to their slabs stay in the thread cache too";
+    ClassLeftBehind, "class-left-behind", S6, Line, Nothing, ["accounting"],
+        "a slab that goes to the pool keeps its class in the class map";
+    SlabExhaustion, "slab-exhaustion", S8, Line, Nothing, ["out-of-memory"],
+        "the pool does not grow beyond its first SuperSlab";
+    StaleSlot, "stale-slot", S9, Check, Nothing, ["transition", "accounting", "data-race"],
+        "a slot is taken that was seen free, though its SuperSlab was retired meanwhile";
+    StaleClaim, "stale-claim", S10, Check, Nothing, ["transition"],
+        "a SuperSlab is retired that was seen wholly free, though a slot of it was claimed \
+         meanwhile";
+    OwnerAlias, "owner-alias", S12, Check, Nothing, ["owner-only"],
+        "only one bit of the owner identity is compared";
+    ActiveUnderflow, "active-underflow", H2, Line, Nothing,
+        ["foreign-access", "accounting", "assertion", "misuse", "live-block"],
+        "a batch that leaves the freelist is not counted";
+    GuessUnmapped, "guess-unmapped", H3, Check, Nothing, ["accounting"],
+        "a pointer's slab is guessed, wherever the pointer leads";
+    DropOnMiss, "drop-on-miss", H4, Line, Nothing, ["accounting"],
+        "a remote free that loses its exchange is not tried again";
+    RetireWhileCached, "retire-while-cached", H5, Line, Nothing,
+        ["misuse", "live-block", "assertion"],
+        "blocks in a thread cache are not counted, and their SuperSlab is retired";
+    CacheStrand, "cache-strand", H9, Line, Nothing, ["accounting", "misuse"],
+        "a thread ends with blocks in its cache";
+    StaleBitmap, "stale-bitmap", D1, Line, Nothing, ["data-race"],
+        "the word of a SuperSlab's slot mask is exchanged with relaxed ordering";
+    StackAba, "stack-aba", D2, Check, Nothing, ["data-race"],
+        "the tag of the stacks of descriptors does not change";
+    ReleaseWithoutLook, "release-without-look", D3, Check, Nothing, ["accounting"],
+        "a released slab's remote list is not looked at again";
+    PushWithoutLook, "push-without-look", D3, Check, Nothing, ["accounting"],
+        "who frees remotely does not look whether the slab was released meanwhile";
+    FlagLost, "flag-lost", D4, Check, Nothing, ["accounting", "data-race"],
+        "a flag is changed by load and store while the rest of its word changes";
+    AgedWithoutExchange, "aged-without-exchange", D4, Check, Nothing,
+        ["overlap", "accounting", "page-state", "released-memory", "data-race", "misuse",
+        "live-block", "transition", "double-hand-out"],
+        "a kept mapping is marked as old by a store, though it may be taken meanwhile";
+    IdentityReused, "identity-reused", D5, Line, Nothing, ["transition"],
+        "the promise that an owner identity has one life is broken: the next thread of a heap \
+         gets that of the last one";
+    PublishBeforeReady, "publish-before-ready", D6, Line, Nothing, ["data-race", "released-memory"],
+        "a piece of the range is published before its tables have memory";
+    InitHalfSeen, "init-half-seen", D6, Line, Nothing, ["data-race"],
+        "the word that says how far the range has grown is read with relaxed ordering";
+    HeapBeforeMemory, "heap-before-memory", D6, Line, Nothing, ["released-memory"],
+        "a heap is counted as used before it has memory";
+    HeapAfterExit, "heap-after-exit", D7, Line, Nothing, ["transition", "assertion"],
+        "a thread that has ended goes on with its old heap";
+    ClaimWithoutExchange, "claim-without-exchange", D8, Check, Nothing, ["transition", "data-race"],
+        "a slab is claimed by a store, not by an exchange";
+    FreeOnlyStrand, "free-only-strand", D10, Line, Nothing, ["accounting"],
+        "a thread that only freed ends with blocks in its cache";
+    CountStrand, "count-strand", D10, Line, Nothing, ["accounting"],
+        "a thread ends with counts of slots in its heap: from then on more or less is taken to \
+         be idle than is";
+    GuestKeepsSlab, "guest-keeps-slab", D10, Line, Nothing, ["accounting"],
+        "a thread without a heap keeps the slab that it took a block of";
+    OfferBeforeReady, "offer-before-ready", D11, Line, Nothing, ["transition", "data-race"],
+        "a slot is offered before its slab is ready for the next owner";
+    OfferBeforePurge, "offer-before-purge", D11, Line, Nothing, ["data-race"],
+        "slots are offered again before their pages were purged";
+    UnmapBeforeRetire, "unmap-before-retire", D12, Line, Nothing,
+        ["accounting", "released-memory", "page-state", "live-block", "data-race"],
+        "a SuperSlab's memory is taken away before the SuperSlab is closed";
+    DrainWithoutAcquire, "drain-without-acquire", D16, Line, Nothing, ["data-race"],
+        "a remote list is taken with relaxed ordering";
+    SlabUsedAfterPurge, "slab-used-after-purge", D17, Line, Nothing, ["owner-only"],
+        "a slab that was given to the pool stays in its heap's list";
+    GrownOnOldLook, "grown-on-old-look", D17, Check, Nothing,
+        ["overlap", "data-race", "live-block", "double-hand-out"],
+        "a run grows into slots that were seen free, though they were taken meanwhile";
+    MissedWakeUp, "missed-wake-up", D20, Line, WeakMemory, ["accounting"],
+        "the look at a released slab's remote list is relaxed: releaser and remote free may \
+         miss each other";
+    RoundMissed, "round-missed", D20, Line, Nothing, ["accounting"],
+        "a round of decay is noted as made at its end, not at its beginning: what becomes idle \
+         meanwhile has no round to come";
+    ListedTwice, "listed-twice", D21, Check, Nothing, ["accounting", "progress"],
+        "whether a SuperSlab is listed is decided by an earlier look, though others list it too";
+    PurgeWithoutTaking, "purge-without-taking", D21, Check, Nothing, ["data-race", "live-block"],
+        "pages of slots are purged that were seen free and not taken";
+    OpenBeforeReady, "open-before-ready", D23, Line, Nothing, ["data-race"],
+        "a SuperSlab is opened before it has memory";
+    ReleaseBeforeUnmap, "release-before-unmap", D23, Line, Nothing, ["data-race", "page-state"],
+        "a mapping's units are free for others before its memory was taken away";
+    KeptBeforeClosed, "kept-before-closed", D23, Line, Nothing, ["misuse", "accounting"],
+        "a freed mapping is there for others before its block was closed";
+    OfferBeforeMove, "offer-before-move", D23, Line, Nothing, ["page-state", "data-race"],
+        "a mapping's units are free for others before its pages were moved away";
+    MapUpdateLost, "map-update-lost", D24, Line, Nothing, ["data-race", "page-state", "accounting"],
+        "a unit is given back by a load and a store of the unit map, while others claim";
+    TouchLost, "touch-lost", D24, Line, Nothing, ["content", "accounting"],
+        "which slots were touched is noted by a load and a store, while others touch theirs";
+    KeptWithoutExchange, "kept-without-exchange", D24, Check, Nothing,
+        ["double-hand-out", "data-race", "live-block", "page-state", "released-memory"],
+        "a kept mapping is taken by a store, not by an exchange";
+    ReopenedAtExit, "reopened-at-exit", D27, Check, Nothing, ["accounting"],
+        "a slab that a late free brings back while its thread ends is not given up again";
+    HeapReusedEarly, "heap-reused-early", D29, Line, Nothing, ["data-race"],
+        "a heap is free for the next thread before its slabs were given up";
+    CommitFailureLeak, "commit-failure-leak", D30, Line, Nothing, ["accounting"],
+        "after a failed commit the unit stays claimed";
+    ReuseFailureLeak, "reuse-failure-leak", D30, Line, Nothing, ["accounting"],
+        "a kept mapping that the system refuses to make longer is lost";
+    GrowthFailureLeak, "growth-failure-leak", D30, Line, Nothing, ["accounting"],
+        "a mapping that cannot grow keeps the units that it was to grow into";
+    MoveFailureLeak, "move-failure-leak", D30, Line, Nothing, ["accounting"],
+        "a mapping whose pages the system refuses to move keeps the units that they were to be \
+         moved to";
+    LeftoverForgotten, "leftover-forgotten", D30, Line, Nothing, ["accounting", "page-state"],
+        "memory of a mapping that the system did not take back is forgotten";
+    RefusedRetirement, "refused-retirement", D30, Line, Nothing, ["accounting"],
+        "a SuperSlab whose memory the system did not take back is not opened again";
+    RefusedResetTrusted, "refused-reset-trusted", D30, Line, Nothing, ["content"],
+        "pages that the system refused to reset are taken for fresh";
+    RefusedShrink, "refused-shrink", D30, Line, Nothing, ["content"],
+        "a block whose end the system did not wholly take back is taken to be as it was";
+    RollbackForgotten, "rollback-forgotten", D30, Line, WideMap, ["accounting"],
+        "a claim of units that fails in its second word of the map keeps those of the first";
+    ListedAfterRelease, "listed-after-release", R1, Line, Nothing, ["accounting", "out-of-memory"],
+        "an abandoned slab is listed after it was released, when others may have claimed it";
+    ClassSeenFirst, "class-seen-first", R1, Line, Nothing, ["assertion"],
+        "a slab's class is looked at before its slot word: it is adopted for a class that it \
+         had before";
+    SealsLeftBehind, "seals-left-behind", A1, Line, Nothing, ["secret"],
+        "seals of free blocks stay in memory that becomes blocks of another size, or a run: the \
+         program can read the secret off them";
+    UnsealedPush, "unsealed-push", A2, Line, Nothing, ["misuse"],
+        "a block that is freed straight to its slab gets a link, and no seal: it is not known \
+         to be free";
+    RoomOffByOne, "room-off-by-one", A2, Line, Nothing, ["accounting"],
+        "a refilled thread cache has one block more of room than it should";
+    NoSecondAttempt, "no-second-attempt", A3, Line, Nothing, ["out-of-memory"],
+        "after memory went back to the system, there is no further attempt to allocate";
+    RunsLookedForShortly, "runs-looked-for-shortly", A3, Line, Nothing, ["out-of-memory"],
+        "a run is refused before every SuperSlab was looked at";
+    DecommitUncounted, "decommit-uncounted", A4, Line, Nothing, ["accounting"],
+        "the bytes of a decommit are not taken off what is counted as committed";
+    RefusedCommitCounted, "refused-commit-counted", A4, Line, Nothing, ["accounting"],
+        "the bytes of a commit that the system refuses stay counted";
+    MoveUncounted, "move-uncounted", A4, Line, Nothing, ["accounting"],
+        "what a moved mapping is longer by is not counted";
+    IdleBoundOff, "idle-bound-off", B1, Line, Nothing, ["accounting"],
+        "however much lies idle, it is not taken for too much";
+    KeptBytesNotLowered, "kept-bytes-not-lowered", B1, Line, Nothing, ["accounting"],
+        "the bytes of a kept mapping that is taken stay counted as kept";
+    CountsAfterHeap, "counts-after-heap", B1, Line, Nothing, ["data-race"],
+        "a thread that ends adds what its heap counted after the heap was given up, when \
+         another may have it";
+    ShareOfTheFirst, "share-of-the-first", B1, Line, Nothing, ["accounting"],
+        "every heap counts as many slots for itself as the first one may: together they hide more \
+         than a constant";
+    SliceForgets, "slice-forgets", B2, Line, Nothing, ["accounting"],
+        "the last of several slices of a round does not ask for another one";
+    SliceOwnedForEver, "slice-owned-for-ever", B2, Line, StoppedThread, ["accounting"],
+        "a slice of decay keeps others out for ever, although its thread has stopped in the \
+         middle of it";
+    RoundGivesNothing, "round-gives-nothing", B3, Line, Nothing, ["accounting"],
+        "a round of decay marks and finds what is old, and gives none of it back";
+    NextRoundLate, "next-round-late", B3, Line, Nothing, ["accounting"],
+        "the next round of decay is due in 49 days";
+    OneBlockTooMany, "one-block-too-many", C4, Line, Nothing, ["misuse"],
+        "the blocks of a slab are rounded up, so that its last one does not fit";
 }

@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
+use hak_core::Fault;
 use serde_json::json;
 
 use super::arguments::{Faults, Plain};
 use super::{Exit, Refusal, measure, print};
+use crate::faults;
 use crate::faults::not_plantable::{ABSENT, Absent};
-use crate::faults::{self, FAULTS};
 use crate::report::{counted, folded};
 use crate::run::events::Events;
 use crate::run::settings::MemoryModel;
@@ -67,14 +68,14 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
 
 /// A row of the acceptance list.
 enum Row {
-    Planted(&'static faults::Row),
+    Planted(Fault),
     Absent(&'static Absent),
 }
 
 impl Row {
     fn origin(&self) -> &'static str {
         match self {
-            Row::Planted(row) => row.origin,
+            Row::Planted(fault) => fault.row().origin,
             Row::Absent(row) => row.origin,
         }
     }
@@ -82,16 +83,17 @@ impl Row {
     /// The name to plant, the sentence, and what follows it.
     fn texts(&self) -> (&'static str, &'static str, String) {
         match self {
-            Row::Planted(row) => {
+            Row::Planted(fault) => {
+                let row = fault.row();
                 let mut found = format!("found by {}", row.oracles.join(", "));
-                if faults::memory(Some(row.fault)) == MemoryModel::Weak {
+                if faults::memory(Some(*fault)) == MemoryModel::Weak {
                     found += "; only under weak memory, which is its default";
                 }
-                if Events::showing(Some(row.fault)) != Events::NONE {
+                if Events::showing(Some(*fault)) != Events::NONE {
                     found +=
                         "; only if a thread stops for ever, as in a search with default settings";
                 }
-                (row.fault.name(), row.about, found)
+                (row.name, row.about, found)
             }
             Row::Absent(row) => ("-", row.about, format!("no counterpart: {}", row.why)),
         }
@@ -100,7 +102,7 @@ impl Row {
 
 /// The whole acceptance list, in its order.
 fn rows() -> Vec<Row> {
-    let planted = FAULTS.iter().map(Row::Planted);
+    let planted = Fault::ALL.iter().copied().map(Row::Planted);
     let mut rows: Vec<Row> = planted.chain(ABSENT.iter().map(Row::Absent)).collect();
     rows.sort_by_key(|row| faults::order(row.origin()));
     rows
@@ -115,7 +117,7 @@ pub(super) fn faults(options: &Faults) -> Result<Exit, Refusal> {
         || {
             let mut text = folded(FAULTS_INTRODUCTION, 0, 0) + "\n\n";
             let rows = rows();
-            let names = 2 + longest(FAULTS.iter().map(|row| row.fault.name()));
+            let names = 2 + longest(Fault::ALL.iter().map(|fault| fault.name()));
             let indent = names + 2 + longest(rows.iter().map(Row::origin));
             let origins = indent - names;
             for row in &rows {
@@ -129,12 +131,12 @@ pub(super) fn faults(options: &Faults) -> Result<Exit, Refusal> {
         || {
             json!({
                 "outcome": "passed",
-                "faults": FAULTS.iter().map(|row| json!({
-                    "name": row.fault.name(),
-                    "origin": row.origin,
-                    "about": row.about,
-                    "oracles": row.oracles,
-                    "memory": faults::memory(Some(row.fault)).name(),
+                "faults": Fault::ALL.iter().map(|fault| json!({
+                    "name": fault.name(),
+                    "origin": fault.row().origin,
+                    "about": fault.row().about,
+                    "oracles": fault.row().oracles,
+                    "memory": faults::memory(Some(*fault)).name(),
                 })).collect::<Vec<_>>(),
                 "absent": ABSENT.iter().map(|row| json!({
                     "origin": row.origin,

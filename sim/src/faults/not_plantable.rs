@@ -1,7 +1,7 @@
 //! The rows of the acceptance list that nothing can be planted for, and why: the core is built so that there is no line
 //! to take away, and no promise to break.
 //!
-//! Together with [`FAULTS`](crate::faults::FAULTS) they are the whole list: a row is in exactly one of the two.
+//! Together with those of [`Fault::ALL`](hak_core::Fault::ALL) they are the whole list: a row is in exactly one of the two.
 
 /// A row without a planted fault.
 pub struct Absent {

@@ -52,12 +52,8 @@ pub enum Kill {
 impl Events {
     /// What has to happen so that a planted fault shows.
     pub fn showing(plant: Option<Fault>) -> Events {
-        match plant {
-            Some(fault) if faults::needs_stop(fault) => {
-                Events { kill: Kill::Drawn, ..Events::NONE }
-            }
-            _ => Events::NONE,
-        }
+        let kill = if faults::needs_stop(plant) { Kill::Drawn } else { Kill::Nobody };
+        Events { kill, ..Events::NONE }
     }
 
     /// None of them.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use hak_core::Fault;
+use hak_core::{Fault, Takes};
 
 use crate::run::settings::{MemoryModel, Settings, StrategyName};
 use crate::run::simulation::{Extras, Simulator};
@@ -40,23 +40,9 @@ pub struct Verdict {
 }
 
 /// The planted faults that drop a check, a comparison or an exchange's condition.
-pub const CHECKS: &[Fault] = &[
-    Fault::StaleSlot,
-    Fault::StaleClaim,
-    Fault::OwnerAlias,
-    Fault::GuessUnmapped,
-    Fault::StackAba,
-    Fault::ReleaseWithoutLook,
-    Fault::PushWithoutLook,
-    Fault::FlagLost,
-    Fault::AgedWithoutExchange,
-    Fault::ClaimWithoutExchange,
-    Fault::GrownOnOldLook,
-    Fault::ListedTwice,
-    Fault::PurgeWithoutTaking,
-    Fault::KeptWithoutExchange,
-    Fault::ReopenedAtExit,
-];
+pub fn checks() -> impl Iterator<Item = Fault> {
+    Fault::ALL.iter().copied().filter(|fault| fault.row().takes == Takes::Check)
+}
 
 /// Schedules in which orderings are met.
 const SURVEY: u64 = 600;
@@ -100,7 +86,7 @@ pub fn mutants(simulator: &mut Simulator) -> io::Result<Vec<Change>> {
             changes.push(Change::Order { kind, from, weakening });
         }
     }
-    changes.extend(CHECKS.iter().map(|&fault| Change::Check(fault)));
+    changes.extend(checks().map(Change::Check));
     Ok(changes)
 }
 

@@ -296,7 +296,7 @@ mod tests {
     use hak_core::Fault;
 
     use super::*;
-    use crate::faults::{self, FAULTS};
+    use crate::faults;
     use crate::run::settings::StrategyName;
     use crate::run::simulation::Guidable;
     use crate::scenario::SCENARIOS;
@@ -332,12 +332,12 @@ mod tests {
 
     #[test]
     fn each_planted_fault_shrinks_to_a_few_operations_and_switches() {
-        for row in FAULTS {
+        for &fault in Fault::ALL {
             let settings = SCENARIOS.iter().map(|scenario| Settings {
-                plant: Some(row.fault),
-                memory: faults::memory(Some(row.fault)),
-                events: Events::showing(Some(row.fault)),
-                geometry: faults::geometry(Some(row.fault)),
+                plant: Some(fault),
+                memory: faults::memory(Some(fault)),
+                events: Events::showing(Some(fault)),
+                geometry: faults::geometry(Some(fault)),
                 strategy: StrategyName::Portfolio,
                 ..Settings::new(scenario, 42)
             });
@@ -360,7 +360,7 @@ mod tests {
             let shrunk = shrink(&mut simulator, &trace).expect("memory").expect("it fails");
             let again = shrink(&mut simulator, &trace).expect("memory").expect("it fails");
             assert_eq!(shrunk.trace, again.trace, "the same twice");
-            let name = row.fault.name();
+            let name = fault.name();
             println!(
                 "{name}: {:?} operations, {} steps, {:?} switches, {} runs: {}",
                 shrunk.operations,
