@@ -1,30 +1,42 @@
-//! What the README shows of `hak-sim` is what `hak-sim` prints.
+//! What the README and `docs/` show of `hak-sim` is what `hak-sim` prints.
 //!
-//! Every `console` block is read: a line `$ cargo run --release -- ARGUMENTS` is run, in one folder and in their order, and
-//! what stands behind it in the block is compared. A line `...` stands for any number of lines. Lines that depend on the
-//! commit or on the machine's speed are compared without these.
+//! Every `console` block of the pages below is read: a line `$ cargo run --release -- ARGUMENTS` is
+//! run, in one folder for each page and in their order, and what stands behind it in the block is
+//! compared. A line `...` stands for any number of lines. Lines that depend on the commit or on the
+//! machine's speed are compared without these.
 //!
-//! After a change of the core, `README=update cargo test -p hak-sim --test command readme` writes what is printed now.
+//! After a change of the core, `README=update cargo test -p hak-sim --test command readme` writes
+//! what is printed now. Of what is shown in part, it finds lines again of which only numbers and
+//! places changed; others are a person's to choose.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::support::Folder;
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const COMMAND: &str = "$ cargo run --release -- ";
 
-/// A command of the README, and the lines that stand behind it.
+/// The pages, with how many outputs each shows at least.
+const PAGES: &[(&str, usize)] = &[("README.md", 1), ("docs/COMMANDS.md", 3), ("docs/BUGS.md", 0)];
+
+/// A command of a page, and the lines that stand behind it.
 struct Shown {
     arguments: String,
-    /// The lines of the file that the output stands in, from the first one to behind the last one.
-    lines: std::ops::Range<usize>,
+    /// The lines of the page that the output stands in.
+    lines: Range<usize>,
 }
 
-fn shown(readme: &[&str]) -> Vec<Shown> {
+fn read(page: &str) -> String {
+    let path = Path::new(ROOT).join(page);
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{page}: {error}"))
+}
+
+fn shown(page: &[&str]) -> Vec<Shown> {
     let mut all: Vec<Shown> = Vec::new();
     let (mut in_block, mut open) = (false, false);
-    for (number, line) in readme.iter().enumerate() {
+    for (number, line) in page.iter().enumerate() {
         if line.starts_with("```") {
             in_block = *line == "```console";
             open = false;
@@ -55,65 +67,130 @@ fn settled(line: &str) -> String {
     }
 }
 
-/// Whether the printed lines are the shown ones; where not, the first line that differs.
-fn difference<'a>(shown: &[&'a str], printed: &[&'a str]) -> Option<(&'a str, &'a str)> {
-    let (mut printed, mut skipping) = (printed, false);
+/// The line without its numbers: each word with a digit is one like the other.
+fn blurred(line: &str) -> String {
+    let words = line.split_whitespace();
+    let blurred =
+        words.map(|word| if word.contains(|c: char| c.is_ascii_digit()) { "#" } else { word });
+    blurred.collect::<Vec<_>>().join(" ")
+}
+
+/// The printed lines that the shown ones stand for; where there are none, the first line that
+/// differs, and what is printed there. `same` says whether a shown line stands for a printed one.
+fn matched<'a>(
+    shown: &[&'a str],
+    printed: &[&'a str],
+    same: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<&'a str>, (&'a str, &'a str)> {
+    const END: &str = "(the end)";
+    let (mut rest, mut skipping, mut found) = (printed, false, Vec::new());
     for &line in shown {
         if line == "..." {
             skipping = true;
+            found.push(line);
             continue;
         }
-        let same = |found: &&str| settled(found) == settled(line);
-        let at = if skipping {
-            printed.iter().position(same)
-        } else {
-            printed.first().filter(|found| same(found)).map(|_| 0)
+        let at = match skipping {
+            true => rest.iter().position(|printed| same(line, printed)),
+            false => rest.first().filter(|printed| same(line, printed)).map(|_| 0),
         };
-        let Some(at) = at else { return Some((line, printed.first().unwrap_or(&"(the end)"))) };
-        printed = &printed[at + 1..];
+        let Some(at) = at else { return Err((line, rest.first().unwrap_or(&END))) };
+        found.push(rest[at]);
+        rest = &rest[at + 1..];
         skipping = false;
     }
-    match printed.first() {
-        Some(line) if !skipping => Some(("(the end)", line)),
-        _ => None,
+    match rest.first() {
+        Some(line) if !skipping => Err((END, line)),
+        _ => Ok(found),
     }
 }
 
-#[test]
-fn the_readme_shows_what_is_printed() {
-    let text = fs::read_to_string(README).expect("the README");
-    let readme: Vec<&str> = text.lines().collect();
+/// The first line that differs, and what is printed there.
+fn difference<'a>(shown: &[&'a str], printed: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    matched(shown, printed, |shown, printed| settled(shown) == settled(printed)).err()
+}
+
+/// What the page is to show instead: everything, or the parts that it shows today.
+fn anew<'a>(shown: &[&'a str], printed: &[&'a str]) -> Option<Vec<&'a str>> {
+    if !shown.contains(&"...") {
+        return Some(printed.to_vec());
+    }
+    matched(shown, printed, |shown, printed| blurred(shown) == blurred(printed)).ok()
+}
+
+/// Compares a page with what is printed; one text for each output that differs.
+fn wrong_outputs(page: &str, at_least: usize, update: bool) -> Vec<String> {
+    let text = read(page);
+    let lines: Vec<&str> = text.lines().collect();
     let folder = Folder::new();
-    let (mut wrong, mut compared) = (Vec::new(), 0);
-    let mut new: Vec<String> = readme.iter().map(|&line| line.to_owned()).collect();
-    // From the last one to the first one the places stay right; the commands need their order, so they run first.
-    let all = shown(&readme);
+    let all = shown(&lines);
     let printed: Vec<String> = all
         .iter()
-        .map(|shown| match shown.lines.is_empty() {
-            true => String::new(),
-            false => folder.run(&shown.arguments).stdout,
+        .map(|shown| {
+            let ended = folder.run(&shown.arguments);
+            assert_ne!(ended.code, 2, "{page}: {}: {}", shown.arguments, ended.stderr);
+            ended.stdout
         })
         .collect();
-    for (shown, printed) in
-        all.iter().zip(&printed).rev().filter(|(shown, _)| !shown.lines.is_empty())
-    {
+    let (mut wrong, mut compared, mut new) = (Vec::new(), 0, lines.clone());
+    // From the last one to the first one, so that places stay right.
+    for (one, printed) in all.iter().zip(&printed).rev().filter(|(one, _)| !one.lines.is_empty()) {
         compared += 1;
-        let lines: Vec<&str> = printed.lines().collect();
-        if let Some((expected, found)) = difference(&readme[shown.lines.clone()], &lines) {
-            wrong.push(format!("{}\n  shown   {expected}\n  printed {found}", shown.arguments));
-            // What is shown in part stays: a line that is wrong there is a person's to choose.
-            if !readme[shown.lines.clone()].contains(&"...") {
-                new.splice(shown.lines.clone(), lines.iter().map(|&line| line.to_owned()));
+        let (shown, printed) = (&lines[one.lines.clone()], printed.lines().collect::<Vec<_>>());
+        if let Some((expected, found)) = difference(shown, &printed) {
+            let arguments = &one.arguments;
+            wrong.push(format!("{page}: {arguments}\n  shown   {expected}\n  printed {found}"));
+            if let Some(printed) = anew(shown, &printed) {
+                new.splice(one.lines.clone(), printed);
             }
         }
     }
-    assert!(compared >= 3, "the README has no outputs any more, or this test does not find them");
-    if std::env::var_os("README").is_some_and(|wanted| wanted == "update") {
-        let new = new.join("\n") + "\n";
-        fs::write(Path::new(README), new).expect("the README can be written");
+    assert!(compared >= at_least, "{page} has no outputs any more, or this test misses them");
+    if update {
+        fs::write(Path::new(ROOT).join(page), new.join("\n") + "\n").expect("it can be written");
     }
+    wrong
+}
+
+#[test]
+fn the_readme_and_the_pages_show_what_is_printed() {
+    let update = std::env::var_os("README").is_some_and(|wanted| wanted == "update");
+    let outputs = |&(page, at_least): &(&str, usize)| wrong_outputs(page, at_least, update);
+    let wrong: Vec<String> = PAGES.iter().flat_map(outputs).collect();
     assert!(wrong.is_empty(), "not what is printed:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_readme_is_short_and_names_the_two_commands_first() {
+    let readme = read("README.md");
+    let lines: Vec<&str> = readme.lines().collect();
+    assert!(
+        lines.len() < 150,
+        "{} lines: move something to the page that it belongs to",
+        lines.len()
+    );
+    for command in ["$ cargo run --release -- --seed 42 ", "$ cargo test --workspace "] {
+        let at = lines.iter().position(|line| line.starts_with(command));
+        assert!(at.is_some_and(|at| at < 20), "{command}");
+    }
+}
+
+/// A `rust` block that begins with the path of a file shows lines of that file.
+#[test]
+fn the_lines_of_the_core_that_the_readme_shows_are_there() {
+    let readme = read("README.md");
+    let blocks = readme.split("\n```rust\n// ").skip(1);
+    let shown: Vec<&str> = blocks.map(|block| block.split("\n```").next().unwrap()).collect();
+    assert!(!shown.is_empty(), "the README shows no line of the core any more");
+    for block in shown {
+        let (head, lines) = block.split_once('\n').expect("lines behind the file's name");
+        let file = head.split(',').next().unwrap();
+        let source = read(file);
+        for line in lines.lines() {
+            let is_there = source.lines().any(|source| source.trim().contains(line.trim()));
+            assert!(is_there, "{file} has no line {line:?}");
+        }
+    }
 }
 
 #[test]
@@ -133,4 +210,13 @@ fn a_line_that_differs_is_noticed() {
         difference(&["x s with 1 jobs: 10 schedules/s"], &[other]),
         Some(("x s with 1 jobs: 10 schedules/s", other))
     );
+}
+
+#[test]
+fn what_is_shown_in_part_is_found_again_if_only_numbers_and_places_changed() {
+    let printed = ["a", " 57 | load  at slab.rs:80 |", "b", "c"];
+    assert_eq!(anew(&["a", "c"], &printed), Some(printed.to_vec()));
+    let shown = ["...", " 9 | load      at slab.rs:212 |", "..."];
+    assert_eq!(anew(&shown, &printed), Some(vec!["...", printed[1], "..."]));
+    assert_eq!(anew(&["...", " 9 | store at slab.rs:212 |", "..."], &printed), None);
 }
