@@ -16,47 +16,91 @@ use native::{Hak, Stats, Text, Totals};
 
 use crate::crash;
 
-/// A variable that is on or off.
-struct Switch {
+/// A variable: everything that hak does with it stands in its row of [`VARIABLES`].
+struct Variable {
     name: &'static str,
     what: &'static str,
-    on: AtomicBool,
+    takes: Takes,
 }
 
-impl Switch {
-    const fn new(name: &'static str, what: &'static str) -> Switch {
-        Switch { name, what, on: AtomicBool::new(false) }
-    }
+/// What the value of a variable is, and what happens with it.
+enum Takes {
+    /// 1 turns it on; 0 and nothing turn it off.
+    Switch(Switch),
+    /// A number of bytes, which the function gets at once.
+    Bytes(fn(usize)),
+}
 
+struct Switch {
+    on: AtomicBool,
+    /// Called if it is on, in the order of the table, once all variables are read.
+    at_start: fn(Environment),
+    /// Called if it is on, in the opposite order: what it says when the process ends.
+    at_end: Option<fn(&mut LastWords)>,
+}
+
+/// A list of C strings that ends in null, or null itself: what the constructor was called with.
+type Environment = *mut *const c_char;
+
+/// It fits: there are as many numbers as size classes.
+type LastWords = Text<16384>;
+
+const fn switch(at_start: fn(Environment), at_end: Option<fn(&mut LastWords)>) -> Takes {
+    Takes::Switch(Switch { on: AtomicBool::new(false), at_start, at_end })
+}
+
+/// The variables. `docs/INSTALL.md` shows what `HAK_HELP` prints of them.
+static VARIABLES: [Variable; 6] = [
+    Variable {
+        name: HELP,
+        what: "lists these variables, on standard error",
+        takes: switch(|_| help(), None),
+    },
+    Variable {
+        name: "HAK_VERBOSE",
+        what: "says when hak starts and ends, and which HAK_* variables it does not know",
+        takes: switch(verbose, Some(verbose_end)),
+    },
+    Variable {
+        name: "HAK_STATS",
+        what: "prints what is in use when the process ends, as JSON, on standard error",
+        takes: switch(|_| keep_last_words(), Some(stats)),
+    },
+    Variable {
+        name: "HAK_BACKGROUND",
+        what: "gives idle memory back also while the program does nothing, from a thread of its own",
+        takes: switch(|_| background(), None),
+    },
+    Variable {
+        name: "HAK_CRASH_REPORT",
+        what: "prints a line on SIGSEGV, SIGBUS and SIGABRT, unless the program has a handler of its own",
+        takes: switch(|_| crash::install(), None),
+    },
+    Variable {
+        name: "HAK_LIMIT",
+        what: "limits the memory that is had from the system, as in 512M (K, M, G, T)",
+        takes: Takes::Bytes(Hak::set_limit),
+    },
+];
+
+/// This one is taken out of the environment, so that children do not print the list again.
+const HELP: &str = "HAK_HELP";
+
+impl Switch {
     fn is_on(&self) -> bool {
         // Relaxed: written by the constructor only.
         self.on.load(Ordering::Relaxed)
     }
 }
 
-static HELP: Switch = Switch::new("HAK_HELP", "lists these variables, on standard error");
-static VERBOSE: Switch = Switch::new(
-    "HAK_VERBOSE",
-    "says when hak starts and ends, and which HAK_* variables it does not know",
-);
-static STATS: Switch = Switch::new(
-    "HAK_STATS",
-    "prints what is in use when the process ends, as JSON, on standard error",
-);
-static BACKGROUND: Switch = Switch::new(
-    "HAK_BACKGROUND",
-    "gives idle memory back also while the program does nothing, from a thread of its own",
-);
-static CRASH_REPORT: Switch = Switch::new(
-    "HAK_CRASH_REPORT",
-    "prints a line on SIGSEGV, SIGBUS and SIGABRT, unless the program has a handler of its own",
-);
-
-/// The variable that is a number of bytes, and what it does.
-const LIMIT: (&str, &str) =
-    ("HAK_LIMIT", "limits the memory that is had from the system, as in 512M (K, M, G, T)");
-
-static SWITCHES: [&Switch; 5] = [&HELP, &VERBOSE, &STATS, &BACKGROUND, &CRASH_REPORT];
+/// The switches that are on.
+fn switches() -> impl DoubleEndedIterator<Item = &'static Switch> {
+    let switches = VARIABLES.iter().filter_map(|variable| match &variable.takes {
+        Takes::Switch(switch) => Some(switch),
+        Takes::Bytes(_) => None,
+    });
+    switches.filter(|switch| switch.is_on())
+}
 
 /// Where the last words go: a copy of standard error, because many programs close that before they end. -1 without.
 static LAST_WORDS: AtomicI32 = AtomicI32::new(-1);
@@ -73,11 +117,7 @@ static START: extern "C" fn(c_int, *const *const c_char, *mut *const c_char) = s
 #[unsafe(link_section = ".fini_array")]
 static END: extern "C" fn() = end;
 
-extern "C" fn start(
-    _count: c_int,
-    _arguments: *const *const c_char,
-    environment: *mut *const c_char,
-) {
+extern "C" fn start(_count: c_int, _arguments: *const *const c_char, environment: Environment) {
     // SAFETY: no precondition.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
@@ -85,28 +125,35 @@ extern "C" fn start(
     // SAFETY: the C library calls constructors with the environment, a list that ends in null, while there is one
     // thread.
     unsafe { read(environment) };
-    if HELP.is_on() {
-        help();
-    }
-    if CRASH_REPORT.is_on() {
-        crash::install();
-    }
-    if BACKGROUND.is_on() && !Hak::start_background() {
-        let text = format_args!("hak: HAK_BACKGROUND stays off: no thread could be made");
-        Text::line(text).print();
-    }
-    if VERBOSE.is_on() {
-        // SAFETY: no precondition.
-        let process = unsafe { libc::getpid() };
-        let version = env!("CARGO_PKG_VERSION");
-        Text::line(format_args!("hak: version {version} serves process {process}")).print();
-    }
-    if STATS.is_on() || VERBOSE.is_on() {
-        keep_last_words();
+    for switch in switches() {
+        (switch.at_start)(environment);
     }
 }
 
+fn background() {
+    if !Hak::start_background() {
+        let text = format_args!("hak: HAK_BACKGROUND stays off: no thread could be made");
+        Text::line(text).print();
+    }
+}
+
+fn verbose(environment: Environment) {
+    for entry in unknown(environment) {
+        let name = printable(entry.split(|&byte| byte == b'=').next().unwrap_or_default());
+        let text = format_args!("hak: {name} is no variable of hak; HAK_HELP=1 lists them");
+        Text::line(text).print();
+    }
+    // SAFETY: no precondition.
+    let process = unsafe { libc::getpid() };
+    let version = env!("CARGO_PKG_VERSION");
+    Text::line(format_args!("hak: version {version} serves process {process}")).print();
+    keep_last_words();
+}
+
 fn keep_last_words() {
+    if LAST_WORDS.load(Ordering::Relaxed) >= 0 {
+        return;
+    }
     // A number far up, where no program looks for one, if the limit is not lower.
     for number in [900, 200, 10] {
         // SAFETY: no precondition.
@@ -132,11 +179,11 @@ fn identity(file: c_int) -> u64 {
     }
 }
 
-/// Sets the switches. `HAK_HELP` is taken out of the environment, so that children do not print the list again.
+/// Sets what is set. `HAK_HELP` is taken out of the environment, so that children do not print the list again.
 ///
 /// # Safety
 /// `environment` is null or a list of C strings that ends in null, and nobody else uses it now.
-unsafe fn read(environment: *mut *const c_char) {
+unsafe fn read(environment: Environment) {
     let mut place = environment;
     let mut kept = environment;
     // SAFETY: the caller's contract: the list is read up to its end, and entries move towards its start.
@@ -146,7 +193,7 @@ unsafe fn read(environment: *mut *const c_char) {
         if entry.starts_with(b"HAK_") {
             set(entry);
         }
-        if value(&HELP, entry).is_none() {
+        if value(HELP, entry).is_none() {
             // SAFETY: as above; `kept` is not behind `place`.
             unsafe { *kept = *place };
             kept = kept.wrapping_add(1);
@@ -157,17 +204,10 @@ unsafe fn read(environment: *mut *const c_char) {
         // SAFETY: before the end of the list.
         unsafe { *kept = ptr::null() };
     }
-    if VERBOSE.is_on() {
-        for entry in unknown(environment) {
-            let name = printable(entry.split(|&byte| byte == b'=').next().unwrap_or_default());
-            let text = format_args!("hak: {name} is no variable of hak; HAK_HELP=1 lists them");
-            Text::line(text).print();
-        }
-    }
 }
 
-/// The `HAK_*` entries that no switch has the name of.
-fn unknown(environment: *mut *const c_char) -> impl Iterator<Item = &'static [u8]> {
+/// The `HAK_*` entries that no variable has the name of.
+fn unknown(environment: Environment) -> impl Iterator<Item = &'static [u8]> {
     let mut place = environment;
     core::iter::from_fn(move || {
         loop {
@@ -178,8 +218,7 @@ fn unknown(environment: *mut *const c_char) -> impl Iterator<Item = &'static [u8
             // SAFETY: as above.
             let entry = unsafe { CStr::from_ptr(*place) }.to_bytes();
             place = place.wrapping_add(1);
-            let known =
-                SWITCHES.iter().any(|s| value(s, entry).is_some()) || limit(entry).is_some();
+            let known = VARIABLES.iter().any(|one| value(one.name, entry).is_some());
             if entry.starts_with(b"HAK_") && !known {
                 return Some(entry);
             }
@@ -187,14 +226,9 @@ fn unknown(environment: *mut *const c_char) -> impl Iterator<Item = &'static [u8
     })
 }
 
-/// The value that `entry` gives to `switch`, if it does.
-fn value<'a>(switch: &Switch, entry: &'a [u8]) -> Option<&'a [u8]> {
-    entry.strip_prefix(switch.name.as_bytes())?.strip_prefix(b"=")
-}
-
-/// The value that `entry` gives to the limit, if it does.
-fn limit(entry: &[u8]) -> Option<&[u8]> {
-    entry.strip_prefix(LIMIT.0.as_bytes())?.strip_prefix(b"=")
+/// The value that `entry` gives to the variable of that name, if it does.
+fn value<'a>(name: &str, entry: &'a [u8]) -> Option<&'a [u8]> {
+    entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
 /// A number of bytes: digits, and perhaps one of K, M, G and T for powers of 1,024.
@@ -211,27 +245,25 @@ fn bytes_of(text: &[u8]) -> Option<usize> {
 }
 
 fn set(entry: &[u8]) {
-    if let Some(text) = limit(entry) {
-        match bytes_of(text) {
-            Some(bytes) => Hak::set_limit(bytes),
-            None => {
-                let (name, text) = (LIMIT.0, printable(text));
-                let text =
-                    format_args!("hak: {name} is {text:?} and no limit; write it as in 512M");
-                Text::line(text).print();
-            }
-        }
-    }
-    for switch in SWITCHES {
-        match value(switch, entry) {
-            None => {}
-            Some(b"1") => switch.on.store(true, Ordering::Relaxed),
-            Some(b"" | b"0") => switch.on.store(false, Ordering::Relaxed),
-            Some(other) => {
-                let (name, other) = (switch.name, printable(other));
+    for &Variable { name, ref takes, .. } in &VARIABLES {
+        let Some(text) = value(name, entry) else { continue };
+        match (takes, text) {
+            (Takes::Switch(switch), b"1") => switch.on.store(true, Ordering::Relaxed),
+            (Takes::Switch(switch), b"" | b"0") => switch.on.store(false, Ordering::Relaxed),
+            (Takes::Switch(_), other) => {
+                let other = printable(other);
                 let text = format_args!("hak: {name} is {other:?} and stays off; set it to 1 or 0");
                 Text::line(text).print();
             }
+            (Takes::Bytes(obey), text) => match bytes_of(text) {
+                Some(bytes) => obey(bytes),
+                None => {
+                    let text = printable(text);
+                    let text =
+                        format_args!("hak: {name} is {text:?} and no limit; write it as in 512M");
+                    Text::line(text).print();
+                }
+            },
         }
     }
 }
@@ -248,12 +280,11 @@ fn printable(text: &[u8]) -> &str {
 fn help() {
     let mut text = Text::<1024>::new();
     let version = env!("CARGO_PKG_VERSION");
-    // Both fit: there are as many lines as switches.
+    // It fits: there are as many lines as variables.
     let _ = writeln!(text, "hak {version}: environment variables; set one to 1 to turn it on");
-    for switch in SWITCHES {
-        let _ = writeln!(text, "  {:<17} {}", switch.name, switch.what);
+    for Variable { name, what, .. } in &VARIABLES {
+        let _ = writeln!(text, "  {name:<17} {what}");
     }
-    let _ = writeln!(text, "  {:<17} {}", LIMIT.0, LIMIT.1);
     text.print();
 }
 
@@ -262,16 +293,20 @@ extern "C" fn end() {
     if file < 0 || identity(file) != LAST_WORDS_FILE.load(Ordering::Relaxed) {
         return;
     }
-    let mut text = Text::<16384>::new();
-    // It fits: there are as many numbers as size classes.
-    if STATS.is_on() {
-        let _ = Stats::take().write_json(&mut text);
-    }
-    if VERBOSE.is_on() {
-        let bytes = Totals::take().total_bytes();
-        // SAFETY: no precondition.
-        let process = unsafe { libc::getpid() };
-        let _ = writeln!(text, "hak: process {process} ends with {bytes} bytes from the system");
+    let mut text = LastWords::new();
+    for say in switches().rev().filter_map(|switch| switch.at_end) {
+        say(&mut text);
     }
     text.print_to(file);
+}
+
+fn stats(text: &mut LastWords) {
+    let _ = Stats::take().write_json(text);
+}
+
+fn verbose_end(text: &mut LastWords) {
+    let bytes = Totals::take().total_bytes();
+    // SAFETY: no precondition.
+    let process = unsafe { libc::getpid() };
+    let _ = writeln!(text, "hak: process {process} ends with {bytes} bytes from the system");
 }
