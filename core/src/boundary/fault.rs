@@ -129,7 +129,7 @@ faults! {
     OwnerAlias, "owner-alias", S12, Check, Nothing, ["owner-only"],
         "only one bit of the owner identity is compared";
     ActiveUnderflow, "active-underflow", H2, Line, Nothing,
-        ["foreign-access", "accounting", "assertion", "misuse", "live-block"],
+        ["foreign-access", "accounting", "assertion", "misuse", "live-block", "progress"],
         "a batch that leaves the freelist is not counted";
     GuessUnmapped, "guess-unmapped", H3, Check, Nothing, ["accounting"],
         "a pointer's slab is guessed, wherever the pointer leads";
@@ -186,7 +186,7 @@ faults! {
     SlabUsedAfterPurge, "slab-used-after-purge", D17, Line, Nothing, ["owner-only"],
         "a slab that was given to the pool stays in its heap's list";
     GrownOnOldLook, "grown-on-old-look", D17, Check, Nothing,
-        ["overlap", "data-race", "live-block", "double-hand-out"],
+        ["overlap", "data-race", "live-block", "double-hand-out", "secret"],
         "a run grows into slots that were seen free, though they were taken meanwhile";
     MissedWakeUp, "missed-wake-up", D20, Line, WeakMemory, ["accounting"],
         "the look at a released slab's remote list is relaxed: releaser and remote free may \
