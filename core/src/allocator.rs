@@ -305,7 +305,7 @@ impl<P: Platform> Allocator<P> {
             Self::check_block(range, index, address, class);
             let size = size_class::size_of(class);
             // A block that shrinks by less than half stays.
-            if new_class.is_some() && new_size <= size && new_size >= size / 2 {
+            if new_size <= size && new_size >= size / 2 {
                 return block;
             }
             size

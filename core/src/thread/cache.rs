@@ -95,7 +95,7 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
     unsafe { bin.pop_cached() }
 }
 
-/// Gives all blocks of the thread cache of `class` back.
+/// Gives all blocks of the thread cache of `class` back. What room there is then [`give_up_class`] says.
 ///
 /// # Safety
 /// `heap` is the running thread's.
@@ -109,9 +109,6 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
             // SAFETY: as above.
             unsafe { scatter(heap, class, list) };
         }
-    }
-    if lists != [0, 0] {
-        bin.room.set(list_capacity(&P::GEOMETRY, size_class::size_of(class)));
     }
 }
 

@@ -478,6 +478,10 @@ fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
     // SAFETY: as in `free`.
     let new = unsafe { Allocator::<Sim<G>>::reallocate(old, size, 1) };
     if new.is_null() {
+        if size <= pattern.bytes() {
+            let had = pattern.bytes();
+            user::fail(OUT_OF_MEMORY, format!("a block of {had} B may not shrink to {size} B"));
+        }
         check_null::<G>(size, 1, &begin);
         user::received_with_prefix(old, pattern.bytes(), 1, &pattern.whole(), pattern.bytes());
         return block;

@@ -6,15 +6,16 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::ptr::with_exposed_provenance_mut;
+use std::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 
-use hak_core::{Allocator, Misuse, Plain};
+use hak_core::range::Range;
+use hak_core::{Allocator, Misuse, Plain, inspect};
 
 use crate::run::settings::GeometryName;
 use crate::run::simulation::prepared;
 use crate::runtime::strategy::Random;
 use crate::runtime::{
-    Body, Plan, Production, Sim, Start, Tiny, Wide, World, WorldGeometry, oracle, user,
+    Body, Plan, Production, Sim, SimPlain, Start, Tiny, Wide, World, WorldGeometry, oracle, user,
 };
 
 /// A kind of block, with its size.
@@ -64,6 +65,12 @@ enum Deed {
     Freed(Shape, usize, Question),
     /// A block that was freed, and memory went back to the system.
     Gone(Shape),
+    /// Where a block of the slab will begin that was never cut: this many behind the last one.
+    Uncut(Shape, usize, Question),
+    /// A write to this word of a freed block, and then blocks like it are allocated; this many were freed before it.
+    Overwritten(Shape, usize, usize),
+    /// A link to another block, with the seal that it would have if nobody knew of a secret.
+    Guessed(Shape),
     /// A pointer to elsewhere: so many bytes from where units begin.
     Foreign(isize, Question),
     /// An address that nobody has, before anything was allocated.
@@ -102,6 +109,19 @@ fn cases<G: WorldGeometry>() -> Vec<Case> {
         }
         add(Deed::Remote(shape), None);
     }
+    for shape in [Shape::Least, Shape::Small] {
+        for behind in if shape == Shape::Least { 0..2 } else { 0..1 } {
+            for question in [Question::Measure, Question::Reallocate] {
+                add(Deed::Uncut(shape, behind, question), Some(Misuse::ForeignPointer));
+            }
+        }
+        for others in [0, 3, 40] {
+            for word in [0, 1] {
+                add(Deed::Overwritten(shape, word, others), Some(Misuse::CorruptedLink));
+            }
+        }
+        add(Deed::Guessed(shape), Some(Misuse::CorruptedLink));
+    }
     for shape in [Shape::Run, Shape::LongRun, Shape::Mapping, Shape::LongMapping] {
         add(Deed::Gone(shape), Some(Misuse::DoubleFree));
     }
@@ -136,6 +156,23 @@ impl<G: WorldGeometry> Doer<G> {
         user::returning(pointer(address));
         // SAFETY: a live block that nobody else holds.
         unsafe { Allocator::<Sim<G>>::free(pointer(address)) };
+    }
+
+    /// A word of a freed block, which the program may not touch any more.
+    fn word(block: usize, number: usize) -> &'static SimPlain<usize> {
+        let address = block + number * size_of::<usize>();
+        // SAFETY: the memory of a block, which stays; this thread alone is there.
+        unsafe { &*with_exposed_provenance(address) }
+    }
+
+    /// The address behind the last block that was cut of a block's slab; none if that one is full.
+    fn uncut(block: usize, size: usize) -> Option<usize> {
+        let range = Range::<Sim<G>>::get().expect("a range");
+        let slab_size = G::GEOMETRY.slab_size();
+        let index = (block - range.base()) / slab_size;
+        let slab = inspect::slab(range, index as u32, &mut |_, _| {}).expect("lists in order");
+        let behind = (block & !(slab_size - 1)) + slab.carved as usize * size;
+        (slab.carved < slab.capacity).then_some(behind)
     }
 
     fn ask(question: Question, address: usize) {
@@ -176,9 +213,47 @@ impl<G: WorldGeometry> Doer<G> {
                 Self::ask(Question::Free, block);
                 Self::free(other);
             }
+            Deed::Uncut(shape, behind, question) => {
+                let (size, mut held) = (shape.size::<G>(), Vec::new());
+                // A new slab, at the latest, has room behind the blocks that were cut.
+                let place = loop {
+                    held.push(Self::allocate(shape));
+                    let next = Self::uncut(held[held.len() - 1], size);
+                    if let Some(next) = next.filter(|next| {
+                        (next + (behind + 1) * size - 1) / G::GEOMETRY.slab_size()
+                            == held[held.len() - 1] / G::GEOMETRY.slab_size()
+                    }) {
+                        break next + behind * size;
+                    }
+                };
+                Self::ask(question, place);
+                held.into_iter().for_each(Self::free);
+            }
+            Deed::Overwritten(shape, word, others) => {
+                let others: Vec<usize> = (0..others).map(|_| Self::allocate(shape)).collect();
+                let block = Self::allocate(shape);
+                let count = others.len();
+                others.into_iter().for_each(Self::free);
+                Self::free(block);
+                let word = Self::word(block, word);
+                word.set(word.get() ^ 0x10);
+                for _ in 0..count + 2 {
+                    Self::allocate(shape);
+                }
+            }
+            Deed::Guessed(shape) => {
+                let (other, block) = (Self::allocate(shape), Self::allocate(shape));
+                Self::free(block);
+                let tag = Self::word(block, 1).get() & 0xff << (usize::BITS - 8);
+                Self::word(block, 0).set(other);
+                Self::word(block, 1).set(block.wrapping_add(other) ^ tag);
+                for _ in 0..2 {
+                    Self::allocate(shape);
+                }
+            }
             Deed::Foreign(place, question) => {
                 let block = Self::allocate(Shape::Least);
-                let base = hak_core::range::Range::<Sim<G>>::get().expect("a range").base();
+                let base = Range::<Sim<G>>::get().expect("a range").base();
                 Self::ask(question, base.wrapping_add_signed(place));
                 Self::free(block);
             }

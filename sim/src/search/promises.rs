@@ -11,7 +11,9 @@ use std::io;
 use std::marker::PhantomData;
 use std::ptr::with_exposed_provenance_mut;
 
-use hak_core::{Allocator, Fault, Plain};
+use hak_core::range::Range;
+use hak_core::tables::superslab::Use;
+use hak_core::{Allocator, Fault, Plain, inspect};
 
 use crate::program;
 use crate::run::settings::GeometryName;
@@ -117,6 +119,21 @@ impl<G: WorldGeometry> Does<G> {
             let refused = requests.iter().filter(|held| held.0 == 0).count();
             assert!(refused == 0, "{refused} requests were refused");
         }
+    }
+
+    /// How many slabs a heap owns.
+    fn owned() -> usize {
+        let range = Range::<Sim<G>>::get().expect("a range");
+        let slabs = G::GEOMETRY.slabs_per_superslab;
+        let mut owned = 0;
+        inspect::units(range, |unit| {
+            if unit.word.usage() == Use::Shared {
+                let slabs = unit.index * slabs..(unit.index + 1) * slabs;
+                let owner = |index| inspect::slot(range, index).owner().heap();
+                owned += slabs.filter(|&index| owner(index).is_some()).count();
+            }
+        });
+        owned
     }
 
     fn end() {
@@ -376,6 +393,36 @@ fn programs<G: WorldGeometry>() -> Vec<Program<G>> {
                 } else {
                     Does::<G>::finish();
                 }
+            },
+            2,
+        ),
+        (
+            "a heap is tidied, so many slabs at a time",
+            |_, thread, refuses| match thread {
+                // As above; and nothing is taken back here that a refusal left.
+                _ if refuses || G::GEOMETRY.unit_size() > 1 << 16 => Does::<G>::end(),
+                0 => {
+                    // Slabs with a free block each.
+                    let held = Does::<G>::fill(40, G::GEOMETRY.slab_size() / 2);
+                    let (stay, go): (Vec<_>, Vec<_>) =
+                        held.into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
+                    go.into_iter().for_each(|(_, held)| Does::<G>::free(held));
+                    let mut owned = Does::<G>::owned();
+                    for _ in 0..100 {
+                        Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1);
+                        let run = Does::<G>::ask(G::GEOMETRY.small_max + 1, 16);
+                        let between = Does::<G>::owned();
+                        Does::<G>::free(run);
+                        let now = Does::<G>::owned();
+                        let most = (owned - between).max(between - now);
+                        assert!(most <= 16, "{most} slabs were given up in one call");
+                        owned = now;
+                    }
+                    assert!(owned == 0, "{owned} slabs of a class that is not used are owned");
+                    stay.into_iter().for_each(|(_, held)| Does::<G>::free(held));
+                    Does::<G>::end();
+                }
+                _ => Does::<G>::finish(),
             },
             2,
         ),
