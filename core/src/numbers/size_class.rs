@@ -65,11 +65,12 @@ pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
     if align <= 16 {
         return Some(class_of(size));
     }
-    let mut class = class_of((size.max(1) + align - 1) & !(align - 1));
-    while size_of(class) & (align - 1) != 0 {
-        class += 1;
-    }
-    (size_of(class) <= small_max).then_some(class)
+    // The sizes of classes are multiples of the steps between them, and so are these sizes and alignments, of one
+    // another: a multiple of `align` either is the size of a class, or the next one's is such a multiple too.
+    let class = class_of((size.max(1) + align - 1) & !(align - 1));
+    debug_assert!(size_of(class) & (align - 1) == 0);
+    debug_assert!(size_of(class) <= small_max);
+    Some(class)
 }
 
 #[inline]

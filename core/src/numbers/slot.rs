@@ -84,7 +84,8 @@ impl OwnerId {
     /// The identity of heap `index` in its `generation`th life.
     pub const fn new(index: u32, generation: u32) -> OwnerId {
         debug_assert!(index < 0xfffe);
-        OwnerId(((generation & 0xffff) << 16) | (index + 1))
+        // Of the generation, the lower half stays.
+        OwnerId((generation << 16) | (index + 1))
     }
 
     /// The heap's number; `None` for nobody.
@@ -93,11 +94,6 @@ impl OwnerId {
             0 => None,
             number => Some(number - 1),
         }
-    }
-
-    /// Which life of the heap.
-    pub const fn generation(self) -> u32 {
-        self.0 >> 16
     }
 }
 
@@ -178,7 +174,7 @@ mod tests {
         assert_eq!(word.generation(), 0xab_cdef);
         assert_eq!(word.owner(), owner);
         assert_eq!(owner.heap(), Some(0xfffd));
-        assert_eq!(owner.generation(), 0x2345);
+        assert_eq!(owner.0 >> 16, 0x2345);
         assert_eq!(OwnerId::NOBODY.heap(), None);
     }
 
@@ -193,6 +189,7 @@ mod tests {
     fn emptying_changes_the_generation_and_wraps() {
         let word = SlotWord::new(SlabState::Active, GENERATION_MASK, OwnerId::new(1, 1));
         assert_eq!(word.emptied().generation(), 0);
+        assert_eq!(word.emptied().owner(), OwnerId::NOBODY);
         assert_eq!(word.unowned(SlabState::Full).generation(), GENERATION_MASK);
     }
 }
