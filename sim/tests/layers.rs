@@ -106,3 +106,37 @@ fn each_crate_sees_only_what_is_below_it() {
         assert_eq!(ours, *expected, "{name}");
     }
 }
+
+/// What stands between the first pair of backticks of a cell.
+fn name(cell: &str) -> Option<&str> {
+    cell.split('`').nth(1)
+}
+
+#[test]
+fn the_code_map_is_the_tree() {
+    let page = fs::read_to_string(repository().join("docs/ARCHITECTURE.md")).expect("the page");
+    let map = page.split("## Code map").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows: Vec<(&str, Option<&str>)> = map
+        .expect("a code map")
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split('|').collect();
+            Some((name(cells.get(1)?)?, cells.get(3).copied().and_then(name)))
+        })
+        .collect();
+    for (folder, file) in &rows {
+        let folder = repository().join(folder);
+        assert!(folder.is_dir(), "there is no {}", folder.display());
+        let file = folder.join(file.unwrap_or_default());
+        assert!(file.exists(), "there is no {}", file.display());
+    }
+    for source in ["core/src", "sim/src"] {
+        let listed: Vec<&str> = rows
+            .iter()
+            .filter_map(|(folder, _)| folder.strip_prefix(source)?.strip_prefix('/'))
+            .map(|wing| wing.trim_end_matches('/'))
+            .filter(|wing| !wing.is_empty())
+            .collect();
+        assert_eq!(listed, wings(&repository().join(source)), "{source}");
+    }
+}

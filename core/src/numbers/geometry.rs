@@ -162,7 +162,7 @@ impl Geometry {
         assert!(self.slabs_per_superslab.is_power_of_two());
         assert!(self.slab_shift <= 16);
         assert!(self.small_max * 2 <= self.slab_size());
-        assert!(self.small_max >= 16);
+        assert!(self.small_max >= 16 && self.small_max.is_power_of_two());
         assert!(self.units_max.is_power_of_two() && self.units_min.is_power_of_two());
         assert!(self.units_min >= 64 && self.growth_part >= 1 && self.growth_max >= 1);
         assert!(self.units_min <= self.units_max);
