@@ -11,7 +11,7 @@ use super::arguments::{self, Prove};
 use super::{COMMIT, Exit, Refusal, print, run};
 use crate::faults;
 use crate::observe::ORACLES;
-use crate::observe::slabs::Counts;
+use crate::observe::lifecycle::LifecycleCounts;
 use crate::report::{self, grouped};
 use crate::run::events::{Events, Kill};
 use crate::run::script::{Step, Way};
@@ -24,7 +24,7 @@ use crate::search::prove::{Options, Proof, Verdict};
 struct Outcome {
     settings: Settings,
     proof: Proof,
-    counts: Counts,
+    counts: LifecycleCounts,
     elapsed: Duration,
     failure: Option<Report>,
 }

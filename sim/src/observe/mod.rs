@@ -4,13 +4,51 @@
 //! they lie in memory.
 
 pub mod accounting;
+mod descriptors;
 pub mod event_log;
 pub(crate) mod hyperloglog;
+pub mod lifecycle;
+pub mod ownership;
 pub mod picture;
 pub mod room;
 pub mod secret;
-pub mod slabs;
 pub(crate) mod states;
+
+use crate::observe::event_log::EventLog;
+use crate::observe::lifecycle::Lifecycle;
+use crate::observe::ownership::Ownership;
+use crate::observe::states::States;
+use crate::runtime::{Observer, WorldGeometry};
+
+/// The observers of one run of the allocator.
+pub struct RunObservers<G: WorldGeometry> {
+    /// Keeps each step, if they are to be kept.
+    pub events: Option<EventLog<G>>,
+    /// Counts states, if they are to be counted.
+    pub(crate) states: Option<Box<States>>,
+    /// Checks who touches owner-only words.
+    pub ownership: Ownership<G>,
+    /// Checks and counts the steps of slabs and SuperSlabs.
+    pub lifecycle: Lifecycle<G>,
+}
+
+impl<G: WorldGeometry> RunObservers<G> {
+    /// The oracles alone.
+    pub fn oracles() -> RunObservers<G> {
+        RunObservers {
+            events: None,
+            states: None,
+            ownership: Ownership::default(),
+            lifecycle: Lifecycle::new(false),
+        }
+    }
+
+    /// All of them. Who only keeps what it sees stands in front of who ends the run.
+    pub fn list(&mut self) -> impl Observer {
+        let states = self.states.as_deref_mut();
+        (self.events.as_mut(), states, &mut self.ownership, &mut self.lifecycle)
+    }
+}
 
 /// Every oracle, with one sentence on what it checks.
 pub const ORACLES: &[(&str, &str)] = &[
@@ -25,9 +63,9 @@ pub const ORACLES: &[(&str, &str)] = &[
     ("released-memory", "no access to memory that was never had, or was given back"),
     ("page-state", "pages are reserved, committed and released in order"),
     ("data-race", "accesses to a plain word are ordered by happens-before"),
-    (slabs::OWNER_ONLY, "only the owner touches a slab's freelist and counts"),
+    (ownership::OWNER_ONLY, "only the owner touches a slab's freelist and counts"),
     (
-        slabs::TRANSITION,
+        lifecycle::TRANSITION,
         "slabs and SuperSlabs take only the steps of their lifecycle, made by who may make them",
     ),
     (

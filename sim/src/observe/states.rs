@@ -10,7 +10,7 @@
 //! memory. Equal states have equal hashes; different ones share one with a chance of 2⁻⁶⁴ for each pair.
 
 use crate::observe::hyperloglog::Sketch;
-use crate::runtime::{Access, THREADS_MAX, ThreadId, WorldView};
+use crate::runtime::{Access, Observer, THREADS_MAX, ThreadId, Verdict, Wants, WorldView};
 
 /// What counts the states of one run after another.
 #[derive(Debug, Default)]
@@ -35,17 +35,6 @@ impl States {
         self.running = THREADS_MAX;
     }
 
-    /// A step is about to be done.
-    #[inline]
-    pub(crate) fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) {
-        if thread != self.running {
-            self.switched(thread, access, view);
-        }
-        if view.is_weak() && access.kind.is_atomic() {
-            self.held = view.read(access.offset, access.bytes);
-        }
-    }
-
     /// Another thread goes on: takes the state.
     #[inline(never)]
     fn switched(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) {
@@ -57,17 +46,39 @@ impl States {
         self.running = thread;
         self.sketch.insert(finished(self.sum.wrapping_add(pending(thread, access))));
     }
+}
 
-    /// A word was read or written. What it held and holds is known of each operation but for the weak memory model, whose
+impl Observer for States {
+    #[inline]
+    fn wants(&self) -> Wants {
+        Wants::BEFORE_STEPS.and(Wants::AFTER_STEPS)
+    }
+
+    #[inline]
+    fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
+        if thread != self.running {
+            self.switched(thread, access, view);
+        }
+        if view.is_weak() && access.kind.is_atomic() {
+            self.held = view.read(access.offset, access.bytes);
+        }
+        Verdict::Go
+    }
+
+    /// What a word held and holds is known of each operation but for the weak memory model, whose
     /// stores may be put behind others.
     #[inline]
-    pub(crate) fn after(
+    fn after(
         &mut self,
+        _: ThreadId,
         access: &Access,
         mut old: u64,
         mut new: u64,
         view: &WorldView<'_>,
-    ) {
+    ) -> Verdict {
+        if !access.kind.is_atomic() {
+            return Verdict::Go;
+        }
         if view.is_weak() {
             (old, new) = (self.held, view.read(access.offset, access.bytes));
         }
@@ -75,6 +86,7 @@ impl States {
             let word = |value| term(!(access.offset as u64), view.normalise(access, value));
             self.sum = self.sum.wrapping_add(word(new)).wrapping_sub(word(old));
         }
+        Verdict::Go
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::observe::ORACLES;
-use crate::observe::slabs::{Change, Counts, Transition};
+use crate::observe::lifecycle::{Change, LifecycleCounts, Transition};
 use crate::program::{KINDS, Operation};
 use crate::run::simulation::{Incidents, Report};
 use crate::runtime::{End, OPERATION_KINDS_MAX, Violation};
@@ -49,7 +49,7 @@ pub fn text(report: &Report) -> String {
 }
 
 /// How often each step of the lifecycle was seen, in two lines, without the last line feed.
-pub fn counts_text(counts: &Counts) -> String {
+pub fn counts_text(counts: &LifecycleCounts) -> String {
     let slabs = format!(
         "slabs: {} bound, {} filled, {} reopened, {} abandoned, {} adopted, {} emptied",
         grouped(counts.bound),

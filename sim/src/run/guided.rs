@@ -12,10 +12,10 @@ use hak_traces::{
     EVENT_SYSTEM_CALL_FAILURE,
 };
 
-use crate::observe::slabs::SlabObserver;
+use crate::observe::RunObservers;
 use crate::runtime::{
     Access, Body, Choice, ChoicePoint, Chooser, Observer, Plan, Run, STORES_MAX, THREADS_MAX,
-    ThreadId, Verdict, World, WorldGeometry, WorldView,
+    ThreadId, Verdict, Wants, World, WorldGeometry, WorldView,
 };
 
 const _: () = assert!((EVENT_READ_FROM_LAST - EVENT_READ_FROM) as usize == STORES_MAX - 1);
@@ -26,7 +26,7 @@ pub(crate) fn run<G: WorldGeometry>(
     plan: &Plan,
     bodies: &[Body<'_>],
     own: &mut dyn Chooser,
-    slabs: &mut SlabObserver<G>,
+    observers: &mut RunObservers<G>,
     guide: &mut dyn Guide,
 ) -> Run {
     let bridge = Bridge {
@@ -37,8 +37,9 @@ pub(crate) fn run<G: WorldGeometry>(
         waiting: Cell::new(None),
     };
     let mut chooser = GuidedChooser { own, bridge: &bridge };
-    let mut observer = GuidedObserver { slabs, bridge: &bridge };
-    let mut run = world.run(plan, bodies, &mut chooser, &mut observer);
+    let shown = ShownToGuide { bridge: &bridge };
+    let mut list = (shown, observers.list());
+    let mut run = world.run(plan, bodies, &mut chooser, &mut list);
     // A step in front of which the guide stopped was begun and not made.
     run.steps -= u64::from(bridge.stopped.get());
     // The step that the run ended at; there is nothing left to stop.
@@ -160,39 +161,32 @@ impl Chooser for GuidedChooser<'_, '_> {
     }
 }
 
-struct GuidedObserver<'a, 'b, G: WorldGeometry> {
-    slabs: &'a mut SlabObserver<G>,
+/// Shows the guide each step. It stands in front of all other observers.
+struct ShownToGuide<'a, 'b> {
     bridge: &'a Bridge<'b>,
 }
 
-impl<G: WorldGeometry> Observer for GuidedObserver<'_, '_, G> {
-    fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
-        if access.kind.is_choice() {
-            // Where only one thread can go the chooser was not asked; the guide is, about each step.
-            let step = view.step() - 1;
-            if self.bridge.asked.get() != Some(step)
-                && self.bridge.ask(step, &[thread as u8]) == Guided::Stop
-            {
-                self.bridge.stopped.set(true);
-                return Verdict::Stop;
-            }
-            self.bridge.begin(thread, access, view);
-            self.bridge.settle_event(step, thread, view);
-        }
-        self.slabs.before(thread, access, view)
+impl Observer for ShownToGuide<'_, '_> {
+    #[inline]
+    fn wants(&self) -> Wants {
+        Wants::BEFORE_STEPS.and(Wants::AFTER_STEPS)
     }
 
-    fn after(
-        &mut self,
-        thread: ThreadId,
-        access: &Access,
-        old: u64,
-        new: u64,
-        view: &WorldView<'_>,
-    ) -> Verdict {
-        if access.kind.is_choice() && self.bridge.flush().is_break() {
+    fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
+        // Where only one thread can go the chooser was not asked; the guide is, about each step.
+        let step = view.step() - 1;
+        if self.bridge.asked.get() != Some(step)
+            && self.bridge.ask(step, &[thread as u8]) == Guided::Stop
+        {
+            self.bridge.stopped.set(true);
             return Verdict::Stop;
         }
-        self.slabs.after(thread, access, old, new, view)
+        self.bridge.begin(thread, access, view);
+        self.bridge.settle_event(step, thread, view);
+        Verdict::Go
+    }
+
+    fn after(&mut self, _: ThreadId, _: &Access, _: u64, _: u64, _: &WorldView<'_>) -> Verdict {
+        if self.bridge.flush().is_break() { Verdict::Stop } else { Verdict::Go }
     }
 }

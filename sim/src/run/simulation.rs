@@ -10,8 +10,9 @@ use hak_core::tables::root::Root;
 use hak_replay::{Guide, OutcomeSeen, Subject};
 use hak_traces::Config;
 
-use crate::observe::event_log::Event;
-use crate::observe::slabs::{Counts, SlabObserver, Transition};
+use crate::observe::RunObservers;
+use crate::observe::event_log::{Event, EventLog};
+use crate::observe::lifecycle::{Lifecycle, LifecycleCounts, Transition};
 use crate::observe::states::States;
 use crate::program::{self, Program, USER_BYTES};
 use crate::run::script::{Script, Step};
@@ -49,7 +50,7 @@ pub struct Report {
     /// What happened beside the interleaving.
     pub incidents: Incidents,
     /// How often each step of the lifecycle was seen.
-    pub counts: Counts,
+    pub counts: LifecycleCounts,
     /// The digest of all steps.
     pub digest: u64,
     /// The lifecycle's steps, if they were asked for.
@@ -236,7 +237,11 @@ fn run_in<G: WorldGeometry>(
     drive: Drive<'_>,
     states: &mut Option<Box<States>>,
 ) -> Report {
-    let mut slabs = SlabObserver::<G>::new(extras.transitions, extras.events);
+    let mut observers = RunObservers::<G> {
+        events: extras.events.then(EventLog::default),
+        lifecycle: Lifecycle::new(extras.transitions),
+        ..RunObservers::oracles()
+    };
     let threads: Vec<_> = program
         .threads
         .iter()
@@ -249,25 +254,25 @@ fn run_in<G: WorldGeometry>(
     let plan = plan(settings, &program);
     let run = match drive {
         Drive::Own => {
-            slabs.states = states.take();
-            if let Some(states) = &mut slabs.states {
+            observers.states = states.take();
+            if let Some(states) = &mut observers.states {
                 states.begin();
             }
             let mut chooser = strategies::chooser(settings);
-            let run = world.run(&plan, &bodies, &mut *chooser, &mut slabs);
-            *states = slabs.states.take();
+            let run = world.run(&plan, &bodies, &mut *chooser, &mut observers.list());
+            *states = observers.states.take();
             run
         }
-        Drive::Chosen(chooser) => world.run(&plan, &bodies, chooser, &mut slabs),
+        Drive::Chosen(chooser) => world.run(&plan, &bodies, chooser, &mut observers.list()),
         Drive::Guided(guide, script) => {
             let mut own: Box<dyn Chooser + '_> = match script {
                 Some(script) => Box::new(Script::new(script)),
                 None => strategies::chooser(settings),
             };
-            guided::run(world, &plan, &bodies, &mut *own, &mut slabs, guide)
+            guided::run(world, &plan, &bodies, &mut *own, &mut observers, guide)
         }
     };
-    report::<G>(world, settings, program, extras, run, slabs)
+    report::<G>(world, settings, program, extras, run, observers)
 }
 
 /// The bodies of a program's threads and of the one that tidies up behind them.
@@ -324,7 +329,7 @@ fn report<G: WorldGeometry>(
     program: Program,
     extras: Extras,
     run: Run,
-    slabs: SlabObserver<G>,
+    observers: RunObservers<G>,
 ) -> Report {
     let places = match &run.end {
         End::Violation(violation) => {
@@ -336,8 +341,9 @@ fn report<G: WorldGeometry>(
         End::Finished | End::Stopped => None,
     };
     let (place, other_place) = places.map_or((None, None), |(here, there)| (Some(here), there));
-    let counts = slabs.counts();
-    let (transitions, events) = slabs.into_log();
+    let counts = observers.lifecycle.counts();
+    let transitions = observers.lifecycle.into_log();
+    let events = observers.events.map(EventLog::into_events).unwrap_or_default();
     let picture = if extras.picture {
         world.inspect(crate::observe::picture::draw::<G>)
     } else {

@@ -25,7 +25,7 @@ use super::clock::ThreadClocks;
 use super::control::{Candidates, Control};
 use super::current;
 use super::memory::{Operation, Outcome};
-use super::observer::{Observer, Verdict, WorldView};
+use super::observer::{Observer, Verdict, Wants, WorldView};
 use super::pages::Pages;
 use super::shadow::Shadow;
 use super::stepwise::footprint::{Footprint, Manner};
@@ -54,8 +54,7 @@ pub(crate) struct Engine {
     pub(crate) panic: Option<Box<dyn Any + Send>>,
     pub(crate) chooser: Option<NonNull<dyn Chooser>>,
     pub(crate) observer: Option<NonNull<dyn Observer>>,
-    pub(crate) watch_plain: bool,
-    pub(crate) watch_plain_results: bool,
+    pub(crate) wants: Wants,
     /// A search decides in front of every step, outside of the fibers.
     pub(crate) stepwise: bool,
     pub(crate) histories: Histories,
@@ -314,20 +313,20 @@ impl Engine {
     #[inline]
     pub(crate) fn before(&self, access: &Access) -> Result<(), Trouble> {
         match self.observer {
-            None => Ok(()),
-            Some(observer) => {
+            Some(observer) if self.wants.before(access.kind) => {
                 self.look(observer, |observer, me, view| observer.before(me, access, view))
             }
+            _ => Ok(()),
         }
     }
 
     #[inline]
     pub(crate) fn after(&self, access: &Access, old: u64, new: u64) -> Result<(), Trouble> {
         match self.observer {
-            None => Ok(()),
-            Some(observer) => {
+            Some(observer) if self.wants.after(access.kind) => {
                 self.look(observer, |observer, me, view| observer.after(me, access, old, new, view))
             }
+            _ => Ok(()),
         }
     }
 

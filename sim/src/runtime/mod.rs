@@ -62,7 +62,7 @@ pub use chooser::{Choice, ChoicePoint, Chooser};
 pub use control::OPERATION_KINDS_MAX;
 pub use digest::Digest;
 pub use names::{GeometryName, MemoryModel};
-pub use observer::{Observer, Verdict, WorldView};
+pub use observer::{Observer, Verdict, Wants, WorldView};
 pub use platform::{
     CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Wide, Word, WorldGeometry,
 };

@@ -1,9 +1,11 @@
-//! Observers: who looks at every access.
+//! Observers: who looks at accesses.
 //!
-//! An observer is called in front of and behind each access, inside the running fiber, and can end the run. Simulated
-//! words that it reads are read raw: they are neither scheduled nor checked.
+//! An observer is called in front of and behind each access that it wants to see, inside the
+//! running fiber, and can end the run. Simulated words that it reads are read raw: they are neither
+//! scheduled nor checked. A run has one, which may be a list: a tuple of
+//! observers is an observer.
 
-use super::access::{Access, ThreadId};
+use super::access::{Access, Kind, ThreadId};
 use super::blocks::Block;
 use super::digest::Digest;
 use super::engine::Engine;
@@ -21,14 +23,59 @@ pub enum Verdict {
     Stop,
 }
 
-/// Looks at every access.
+/// At which accesses an observer is called.
+///
+/// A *step* is an access at a choice point; the others are *plain* ([`Kind::is_choice`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants(u8);
+
+impl Wants {
+    /// At none.
+    pub const NOTHING: Wants = Wants(0);
+    /// In front of steps.
+    pub const BEFORE_STEPS: Wants = Wants(1);
+    /// Behind steps.
+    pub const AFTER_STEPS: Wants = Wants(2);
+    /// In front of plain accesses.
+    pub const BEFORE_PLAIN: Wants = Wants(4);
+    /// Behind plain accesses.
+    pub const AFTER_PLAIN: Wants = Wants(8);
+    /// At all, from both sides.
+    pub const EVERYTHING: Wants = Wants(15);
+
+    /// At these and at those.
+    #[must_use]
+    pub const fn and(self, other: Wants) -> Wants {
+        Wants(self.0 | other.0)
+    }
+
+    /// Whether it is called in front of an access of this kind.
+    #[inline]
+    pub const fn before(self, kind: Kind) -> bool {
+        let bit = if kind.is_choice() { Wants::BEFORE_STEPS } else { Wants::BEFORE_PLAIN };
+        self.0 & bit.0 != 0
+    }
+
+    /// Whether it is called behind an access of this kind.
+    #[inline]
+    pub const fn after(self, kind: Kind) -> bool {
+        let bit = if kind.is_choice() { Wants::AFTER_STEPS } else { Wants::AFTER_PLAIN };
+        self.0 & bit.0 != 0
+    }
+}
+
+/// Looks at accesses.
 pub trait Observer {
+    /// At which accesses it is called. Asked once for each run.
+    fn wants(&self) -> Wants;
+
     /// The thread is about to do this, now.
     fn before(&mut self, _thread: ThreadId, _access: &Access, _view: &WorldView<'_>) -> Verdict {
         Verdict::Go
     }
 
-    /// The thread has done this; the word held `old` and holds `new` (zero for what is no word of up to 8 bytes).
+    /// The thread has done this; the word held `old` and holds `new` (zero for what is no word of
+    /// up to 8 bytes).
     fn after(
         &mut self,
         _thread: ThreadId,
@@ -40,35 +87,136 @@ pub trait Observer {
         Verdict::Go
     }
 
-    /// Whether it is to be called at all. Asked once for each run.
-    fn wants_steps(&self) -> bool {
-        true
-    }
-
-    /// The world was put back to an earlier state of the same run: what was derived from memory may be wrong now. Only
-    /// searches do that.
+    /// The world was put back to an earlier state of the same run: what was derived from memory may
+    /// be wrong now. Only searches do that.
     fn put_back(&mut self) {}
-
-    /// Whether it is to be called for plain accesses too. Asked once for each run.
-    fn wants_plain(&self) -> bool {
-        true
-    }
-
-    /// Whether it is to be called behind plain accesses too, and not only in front of them. Asked once for each run.
-    fn wants_plain_results(&self) -> bool {
-        self.wants_plain()
-    }
 }
 
 /// The observer that does not look.
 impl Observer for () {
-    fn wants_steps(&self) -> bool {
-        false
+    fn wants(&self) -> Wants {
+        Wants::NOTHING
+    }
+}
+
+impl<T: Observer> Observer for &mut T {
+    #[inline]
+    fn wants(&self) -> Wants {
+        (**self).wants()
     }
 
-    fn wants_plain(&self) -> bool {
-        false
+    #[inline]
+    fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
+        (**self).before(thread, access, view)
     }
+
+    #[inline]
+    fn after(
+        &mut self,
+        thread: ThreadId,
+        access: &Access,
+        old: u64,
+        new: u64,
+        view: &WorldView<'_>,
+    ) -> Verdict {
+        (**self).after(thread, access, old, new, view)
+    }
+
+    fn put_back(&mut self) {
+        (**self).put_back();
+    }
+}
+
+/// An observer that may be absent.
+impl<T: Observer> Observer for Option<T> {
+    #[inline]
+    fn wants(&self) -> Wants {
+        self.as_ref().map_or(Wants::NOTHING, Observer::wants)
+    }
+
+    #[inline]
+    fn before(&mut self, thread: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
+        self.as_mut().map_or(Verdict::Go, |observer| observer.before(thread, access, view))
+    }
+
+    #[inline]
+    fn after(
+        &mut self,
+        thread: ThreadId,
+        access: &Access,
+        old: u64,
+        new: u64,
+        view: &WorldView<'_>,
+    ) -> Verdict {
+        self.as_mut().map_or(Verdict::Go, |observer| observer.after(thread, access, old, new, view))
+    }
+
+    fn put_back(&mut self) {
+        if let Some(observer) = self {
+            observer.put_back();
+        }
+    }
+}
+
+/// A list of observers is a tuple: each is called in turn, until one ends the run. (A slice of
+/// references to them would do as well, and took 14 % of the time of a search.)
+macro_rules! list {
+    ($($Observer:ident)*) => {
+        impl<$($Observer: Observer),*> Observer for ($($Observer,)*) {
+            fn wants(&self) -> Wants {
+                let ($($Observer,)*) = self;
+                Wants::NOTHING$(.and($Observer.wants()))*
+            }
+
+            fn before(
+                &mut self,
+                thread: ThreadId,
+                access: &Access,
+                view: &WorldView<'_>,
+            ) -> Verdict {
+                let ($($Observer,)*) = self;
+                $(if $Observer.wants().before(access.kind) {
+                    let verdict = $Observer.before(thread, access, view);
+                    if !matches!(verdict, Verdict::Go) {
+                        return verdict;
+                    }
+                })*
+                Verdict::Go
+            }
+
+            fn after(
+                &mut self,
+                thread: ThreadId,
+                access: &Access,
+                old: u64,
+                new: u64,
+                view: &WorldView<'_>,
+            ) -> Verdict {
+                let ($($Observer,)*) = self;
+                $(if $Observer.wants().after(access.kind) {
+                    let verdict = $Observer.after(thread, access, old, new, view);
+                    if !matches!(verdict, Verdict::Go) {
+                        return verdict;
+                    }
+                })*
+                Verdict::Go
+            }
+
+            fn put_back(&mut self) {
+                let ($($Observer,)*) = self;
+                $($Observer.put_back();)*
+            }
+        }
+    };
+}
+
+#[allow(non_snake_case, reason = "a variable for each type")]
+mod lists {
+    use super::{Access, Observer, ThreadId, Verdict, Wants, WorldView};
+
+    list!(A B);
+    list!(A B C);
+    list!(A B C D);
 }
 
 /// The world as an observer sees it.

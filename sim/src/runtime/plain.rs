@@ -94,9 +94,7 @@ impl Engine {
             self.check_plain_progress()?;
         }
         let writes = access.kind.may_write();
-        if self.watch_plain {
-            self.before(access)?;
-        }
+        self.before(access)?;
         self.check_plain(access, writes)?;
         if self.stepwise {
             self.footprint.note(access.offset, access.bytes, writes, Manner::Plain);
@@ -104,7 +102,7 @@ impl Engine {
                 self.histories.plain(self.control.current, &self.arena, access);
             }
         }
-        if !self.watch_plain_results {
+        if !self.wants.after(access.kind) {
             return Ok(None);
         }
         let old = self.arena.read(access.offset, access.bytes);

@@ -21,7 +21,7 @@ use super::digest::Digest;
 use super::engine::{Engine, borrow};
 use super::fiber::{self, Fiber, Stacks};
 use super::names::MemoryModel;
-use super::observer::Observer;
+use super::observer::{Observer, Wants};
 use super::pages::Pages;
 use super::panics;
 use super::shadow::Shadow;
@@ -216,8 +216,7 @@ impl World {
             panic: None,
             chooser: None,
             observer: None,
-            watch_plain: false,
-            watch_plain_results: false,
+            wants: Wants::NOTHING,
             stepwise: false,
             histories: Histories::default(),
             footprint: Footprint::default(),
@@ -384,9 +383,7 @@ impl Engine {
         self.shadow.keep_records = false;
         self.pages.track(false);
         self.footprint.turn(false);
-        self.watch_plain = observer.wants_steps() && observer.wants_plain();
-        let watched = observer.wants_steps();
-        self.watch_plain_results = self.watch_plain && observer.wants_plain_results();
+        self.wants = observer.wants();
         chooser.begin(bodies.len());
         // SAFETY: only the lifetime changes; `run` forgets the pointer before it returns, and borrows what it is to.
         let chooser = unsafe {
@@ -399,7 +396,7 @@ impl Engine {
             )
         };
         self.chooser = Some(chooser);
-        self.observer = watched.then_some(observer);
+        self.observer = Some(observer);
     }
 
     fn report(&mut self) -> Run {

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use hak_core::Misuse;
 
 use super::super::strategy::{Pct, Pos, RoundRobin, Surw};
-use super::super::{Access, Finding, Kind, Observer, ThreadId, Verdict, WorldView};
+use super::super::{Access, Finding, Kind, Observer, ThreadId, Verdict, Wants, WorldView};
 use super::*;
 
 #[test]
@@ -137,6 +137,10 @@ struct Recorder {
 }
 
 impl Observer for Recorder {
+    fn wants(&self) -> Wants {
+        Wants::EVERYTHING
+    }
+
     fn before(&mut self, _: ThreadId, access: &Access, view: &WorldView<'_>) -> Verdict {
         if view.step() == self.stop_at {
             return if self.accuse {
@@ -210,6 +214,10 @@ fn an_access_that_breaks_a_rule_has_no_effect() {
 fn a_panic_of_an_observer_is_not_taken_for_one_of_the_program() {
     struct Panics;
     impl Observer for Panics {
+        fn wants(&self) -> Wants {
+            Wants::BEFORE_STEPS
+        }
+
         fn before(&mut self, _: ThreadId, _: &Access, _: &WorldView<'_>) -> Verdict {
             panic!("the observer's own panic");
         }

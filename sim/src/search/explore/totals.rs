@@ -1,6 +1,6 @@
 //! What a search adds up.
 
-use crate::observe::slabs::Counts;
+use crate::observe::lifecycle::LifecycleCounts;
 use crate::run::simulation::{Incidents, Report};
 use crate::runtime::OPERATION_KINDS_MAX;
 
@@ -24,7 +24,7 @@ pub struct Totals {
     /// The most steps of an operation, by kind.
     pub longest_operations: [u32; OPERATION_KINDS_MAX],
     /// The lifecycle's steps.
-    pub counts: Counts,
+    pub counts: LifecycleCounts,
     /// What happened beside the interleaving.
     pub incidents: Incidents,
     /// Schedules in which no thread was preempted: they proved little.

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::{Options, Proof, search};
-use crate::observe::slabs::{Counts, SlabObserver};
+use crate::observe::RunObservers;
+use crate::observe::lifecycle::LifecycleCounts;
 use crate::run::settings::{GeometryName, Settings};
 use crate::run::simulation::{Simulator, prepared, with_bodies};
 use crate::runtime::{Production, Tiny, Wide, World, WorldGeometry};
@@ -18,7 +19,7 @@ impl Simulator {
         settings: &Settings,
         options: &Options,
         progress: &mut dyn FnMut(u64, u64),
-    ) -> io::Result<(Proof, Counts)> {
+    ) -> io::Result<(Proof, LifecycleCounts)> {
         match settings.geometry {
             GeometryName::Tiny => {
                 let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
@@ -41,10 +42,10 @@ fn prove_in<G: WorldGeometry>(
     settings: &Settings,
     options: &Options,
     progress: &mut dyn FnMut(u64, u64),
-) -> (Proof, Counts) {
-    let mut slabs = SlabObserver::<G>::new(false, false);
+) -> (Proof, LifecycleCounts) {
+    let mut observers = RunObservers::<G>::oracles();
     let proof = with_bodies::<G, _>(settings, |plan, bodies| {
-        search(world, plan, bodies, &mut slabs, options, progress)
+        search(world, plan, bodies, &mut observers.list(), options, progress)
     });
-    (proof, slabs.counts())
+    (proof, observers.lifecycle.counts())
 }

@@ -6,7 +6,7 @@ use hak_core::Fault;
 use hak_replay::{Guide, OutcomeSeen, Subject};
 use hak_traces::{Config, EVENT_READ_FROM, Outcome};
 
-use crate::observe::slabs::SlabObserver;
+use crate::observe::RunObservers;
 use crate::run::settings::{MemoryModel, Settings};
 use crate::run::simulation::{
     Drive, Extras, Guidable, GuidedError, Simulator, prepared, with_bodies,
@@ -182,16 +182,17 @@ fn every_final_state_that_a_random_walk_reaches_was_reached_by_the_search() {
     for (name, memory) in names.iter().flat_map(|name| both.map(|memory| (name, memory))) {
         let settings = Settings { memory, ..settings(name, None) };
         with_bodies::<Tiny, _>(&settings, |plan, bodies| {
-            let mut slabs = SlabObserver::<Tiny>::new(false, false);
+            let mut observers = RunObservers::<Tiny>::oracles();
             let options = Options::default();
-            let proof = search(world, plan, bodies, &mut slabs, &options, &mut |_, _| {});
+            let proof =
+                search(world, plan, bodies, &mut observers.list(), &options, &mut |_, _| {});
             assert!(matches!(proof.verdict, Verdict::Complete), "{name}: {:?}", proof.verdict);
             let mut reached = BTreeSet::new();
             for schedule in 0..500 {
-                let mut slabs = SlabObserver::<Tiny>::new(false, false);
+                let mut observers = RunObservers::<Tiny>::oracles();
                 let mut choices = Choices::new(3, schedule);
                 let terms = Terms::default();
-                let last = world.stage(plan, bodies, &mut slabs, &terms, |stage| {
+                let last = world.stage(plan, bodies, &mut observers.list(), &terms, |stage| {
                     while let StepEnd::Open(open) = stage.open() {
                         let thread = open.nth(choices.below(open.len()));
                         random_way(stage, thread, &mut choices);

@@ -1,6 +1,6 @@
 //! A state that was gone back to is the state that it was.
 
-use crate::observe::slabs::SlabObserver;
+use crate::observe::RunObservers;
 use crate::run::settings::{MemoryModel, Settings};
 use crate::run::simulation::{prepared, with_bodies};
 use crate::runtime::strategy::Choices;
@@ -20,8 +20,8 @@ const TERMS: Terms =
 
 /// The state behind these steps, made anew.
 fn afresh(world: &mut World, plan: &Plan, bodies: &[Body<'_>], path: &Path) -> (u128, u64) {
-    let mut slabs = SlabObserver::<Tiny>::new(false, false);
-    world.stage(plan, bodies, &mut slabs, &TERMS, |stage| {
+    let mut observers = RunObservers::<Tiny>::oracles();
+    world.stage(plan, bodies, &mut observers.list(), &TERMS, |stage| {
         for &(thread, way) in path {
             stage.open();
             stage.step(thread, way);
@@ -87,9 +87,9 @@ fn a_state_that_was_gone_back_to_is_the_state_that_it_was() {
         let settings = Settings { memory, ..Settings::new(scenario, 1) };
         with_bodies::<Tiny, _>(&settings, |plan, bodies| {
             let mut seen: Vec<Seen> = Vec::new();
-            let mut slabs = SlabObserver::<Tiny>::new(false, false);
+            let mut observers = RunObservers::<Tiny>::oracles();
             let mut choices = Choices::new(7, number as u64);
-            here.stage(plan, bodies, &mut slabs, &TERMS, |stage| {
+            here.stage(plan, bodies, &mut observers.list(), &TERMS, |stage| {
                 wander(stage, &mut choices, &mut |path, state, digest| {
                     seen.push((path.to_vec(), state, digest));
                 });
