@@ -304,12 +304,12 @@ mod tests {
     use std::thread;
     use std::vec::Vec;
 
-    use super::Stats;
+    use super::{Stats, size_class};
     use crate::Hak;
 
     #[test]
     fn what_is_held_is_counted_and_what_is_freed_is_not() {
-        let class = 1 + (3_000 - 2_049) / 256 + 16 + 24;
+        let class = size_class::class_of(3_000) as usize;
         let held: Vec<*mut u8> = (0..500)
             .map(|_| {
                 // SAFETY: the size is not zero.

@@ -12,6 +12,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
+use hak_core::numbers::size_class::CLASSES;
 use native::{Hak, Stats, Text, Totals};
 
 use crate::crash;
@@ -42,8 +43,8 @@ struct Switch {
 /// A list of C strings that ends in null, or null itself: what the constructor was called with.
 type Environment = *mut *const c_char;
 
-/// It fits: there are as many numbers as size classes.
-type LastWords = Text<16384>;
+/// It fits: a class has seven numbers, and there are a few beside.
+type LastWords = Text<{ 2048 + 200 * CLASSES }>;
 
 const fn switch(at_start: fn(Environment), at_end: Option<fn(&mut LastWords)>) -> Takes {
     Takes::Switch(Switch { on: AtomicBool::new(false), at_start, at_end })

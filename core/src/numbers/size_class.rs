@@ -15,7 +15,8 @@
 //! 2. Every size is a multiple of 16, so blocks are aligned to 16.
 
 /// The number of size classes; valid classes are `1..=CLASSES`.
-pub const CLASSES: usize = 72;
+pub const CLASSES: usize =
+    FINE_CLASSES + (SIZE_MAX / FINE_MAX).ilog2() as usize * CLASSES_PER_DOUBLING;
 
 /// The smallest block size of any class, in bytes.
 pub(crate) const SIZE_MIN: usize = 16;
@@ -27,6 +28,8 @@ pub const SIZE_MAX: usize = 32 * 1024;
 const FINE_MAX: usize = 256;
 /// The class of [`FINE_MAX`].
 const FINE_CLASSES: usize = FINE_MAX / 16;
+/// How many classes a doubling of the size has above [`FINE_MAX`].
+const CLASSES_PER_DOUBLING: usize = 8;
 /// Sizes up to here are looked up in a table.
 pub(crate) const TABLE_MAX: usize = 1024;
 
@@ -77,7 +80,8 @@ pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
 const fn coarse_class(size: usize) -> usize {
     let last = size - 1;
     let doubling = (last / FINE_MAX).ilog2() as usize;
-    FINE_CLASSES + 1 + doubling * 8 + (last - (FINE_MAX << doubling)) / ((FINE_MAX / 8) << doubling)
+    let step = (FINE_MAX / CLASSES_PER_DOUBLING) << doubling;
+    FINE_CLASSES + 1 + doubling * CLASSES_PER_DOUBLING + (last - (FINE_MAX << doubling)) / step
 }
 
 const fn sizes() -> [u32; CLASSES + 1] {
@@ -89,9 +93,10 @@ const fn sizes() -> [u32; CLASSES + 1] {
     }
     while class <= CLASSES {
         let position = class - FINE_CLASSES - 1;
-        let doubling = position / 8;
-        sizes[class] =
-            ((FINE_MAX << doubling) + (position % 8 + 1) * ((FINE_MAX / 8) << doubling)) as u32;
+        let doubling = position / CLASSES_PER_DOUBLING;
+        let step = (FINE_MAX / CLASSES_PER_DOUBLING) << doubling;
+        let steps = position % CLASSES_PER_DOUBLING + 1;
+        sizes[class] = ((FINE_MAX << doubling) + steps * step) as u32;
         class += 1;
     }
     assert!(sizes[CLASSES] as usize == SIZE_MAX);
