@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_reason_is_that_of_all_entries_above_it() {
-        let text = "# words\n\n- a | b | c | true\n- a | b | c | false\n    because\n    so\n\n- d\n    why\n";
+        let text = "# words\n\n- a | b | c | true\n- a | b | c | false\n    because\n    so\n\n\
+            - d\n    why\n";
         let arguments = parse(text).expect("good entries");
         let reasons: Vec<_> = arguments.iter().map(|one| (&*one.key, &*one.reason)).collect();
         let first = [("a | b | c | true", "because so"), ("a | b | c | false", "because so")];

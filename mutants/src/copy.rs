@@ -28,7 +28,9 @@ pub fn build(source: &Path, core: &Core) -> io::Result<PathBuf> {
     // The commit stands in reports, which nobody reads here.
     put(
         &copy.join("sim/build.rs"),
-        "fn main() {\n    println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=HAK_COMMIT=mutants\");\n}\n",
+        "fn main() {\n    \
+             println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=HAK_COMMIT=mutants\");\n\
+         }\n",
     )?;
     for file in &core.files {
         let mut text = edited(&file.text, file.edits.clone());

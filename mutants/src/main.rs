@@ -32,10 +32,12 @@ struct Arguments {
     #[arg(long, value_name = "K/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
     /// How many schedules a mutant has to survive in the first search; those of the others are in proportion.
-    #[arg(long, value_name = "N", default_value_t = SCHEDULES, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = SCHEDULES)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     schedules: u64,
     /// Processes; the result is the same for any number.
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..))]
     jobs: u8,
     /// Print a line for each mutant, not only for those that are wrong.
     #[arg(long)]

@@ -195,7 +195,8 @@ fn cargo_and_rustc_build_a_crate() {
     let modules: String = (0..20)
         .map(|n| {
             format!(
-                "mod m{n} {{ use std::collections::*; pub fn f(n: usize) -> BTreeMap<usize, String> \
+                "mod m{n} {{ use std::collections::*; \
+                 pub fn f(n: usize) -> BTreeMap<usize, String> \
                  {{ (0..n).map(|i| (i, format!(\"{{i}}\"))).collect() }} }}\n"
             )
         })
@@ -312,10 +313,12 @@ fn node_parses_sorts_and_has_workers() {
     let folder = tempfile::tempdir().unwrap();
     let script = r#"
 const { Worker, isMainThread, parentPort, workerData } = require("worker_threads");
-const crypto = require("crypto"), zlib = require("zlib"), { execFileSync } = require("child_process");
+const crypto = require("crypto"), zlib = require("zlib");
+const { execFileSync } = require("child_process");
 function work(seed) {
   const words = new Map();
-  for (let i = 0; i < 60000; i++) words.set(`${seed}-${(i * 7919) % 5003}`, [i, "x".repeat(i % 50)]);
+  for (let i = 0; i < 60000; i++)
+    words.set(`${seed}-${(i * 7919) % 5003}`, [i, "x".repeat(i % 50)]);
   const text = JSON.stringify([...words].sort((a, b) => (a[0] < b[0] ? -1 : 1)));
   const back = zlib.gunzipSync(zlib.gzipSync(Buffer.from(text)));
   return crypto.createHash("sha256").update(back).digest("hex").slice(0, 8) + words.size;
@@ -327,7 +330,8 @@ else {
     worker.on("message", good); worker.on("error", bad);
   }));
   Promise.all(answers).then(all => {
-    const child = execFileSync(process.execPath, ["-e", "console.log('c'.repeat(9))"]).toString().trim();
+    const script = "console.log('c'.repeat(9))";
+    const child = execFileSync(process.execPath, ["-e", script]).toString().trim();
     let kept = [];
     for (let i = 0; i < 300; i++) { kept.push(Buffer.alloc(200000, i)); if (i % 3) kept.shift(); }
     console.log(all.join(","), work(3), child, kept.length);
@@ -383,12 +387,16 @@ public class Work {
         Map<String, List<Integer>> words = new TreeMap<>();
         for (int i = 0; i < 200000; i++)
             words.computeIfAbsent(seed + "-" + i * 7919L % 5003, k -> new ArrayList<>()).add(i);
-        return words.entrySet().stream().mapToLong(e -> e.getKey().hashCode() * 31L + e.getValue().size()).sum();
+        return words.entrySet().stream()
+            .mapToLong(e -> e.getKey().hashCode() * 31L + e.getValue().size()).sum();
     }
     public static void main(String[] arguments) throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(8);
         List<Future<Long>> answers = new ArrayList<>();
-        for (int seed = 0; seed < 8; seed++) { int s = seed; answers.add(pool.submit(() -> work(s))); }
+        for (int seed = 0; seed < 8; seed++) {
+            int s = seed;
+            answers.add(pool.submit(() -> work(s)));
+        }
         StringBuilder all = new StringBuilder();
         for (Future<Long> answer : answers) all.append(answer.get()).append(' ');
         pool.shutdown();
@@ -396,7 +404,8 @@ public class Work {
         for (int i = 0; i < 200; i++) direct = java.nio.ByteBuffer.allocateDirect(1 << 20);
         java.util.zip.Deflater deflater = new java.util.zip.Deflater();
         deflater.setInput(new byte[1 << 20]); deflater.finish();
-        System.out.println(all.toString() + direct.capacity() + " " + deflater.deflate(new byte[1 << 16]));
+        int deflated = deflater.deflate(new byte[1 << 16]);
+        System.out.println(all.toString() + direct.capacity() + " " + deflated);
     }
 }
 "#;
@@ -580,7 +589,11 @@ fn perl_sorts_forks_and_matches() {
 my %h; $h{"k" . ($_ * 7919 % 100003)} = "v" x ($_ % 50) for 1 .. 100000;
 my @s = sort { $h{$a} cmp $h{$b} || $a cmp $b } keys %h;
 my $t = join ",", @s; my $n = () = $t =~ /k\d+7\b/g;
-for (1 .. 5) { my $p = fork; if (!$p) { my %c = map { $_ => [$_] } @s; exit(keys %c == @s ? 0 : 1) } waitpid $p, 0; die if $? }
+for (1 .. 5) {
+    my $p = fork;
+    if (!$p) { my %c = map { $_ => [$_] } @s; exit(keys %c == @s ? 0 : 1) }
+    waitpid $p, 0; die if $?
+}
 print scalar(@s), " $n\n";
 "#;
     write(folder.path(), "script.pl", script);

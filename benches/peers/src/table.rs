@@ -143,7 +143,8 @@ fn scores(results: &Results) -> String {
         if one.is_hak() && one.launch.is_ok() {
             let (near, below, rows) = results.score(number);
             text += &format!(
-                "{}: within {:.0} % of the best peer on {near} of {rows} rows, below glibc on {below}.\n",
+                "{}: within {:.0} % of the best peer on {near} of {rows} rows, \
+                 below glibc on {below}.\n",
                 one.label(),
                 TIE * 100.0
             );

@@ -61,7 +61,10 @@ impl<P: Platform> Bin<P> {
     /// It is the address of the running thread's heap plus an offset from [`fine_bin_offset`] or from the class map.
     #[inline(always)]
     pub(crate) unsafe fn at<'a>(address: usize) -> &'a Bin<P> {
-        const { assert!(size_of::<Bin<P>>() == BIN_SIZE && core::mem::offset_of!(Heap<P>, bins) == 0) };
+        const {
+            assert!(size_of::<Bin<P>>() == BIN_SIZE);
+            assert!(core::mem::offset_of!(Heap<P>, bins) == 0);
+        }
         // SAFETY: bins lie at the start of a heap, which is never unmapped, and only its thread touches them.
         unsafe { &*core::ptr::with_exposed_provenance(address) }
     }

@@ -1,4 +1,5 @@
-/* churn SIZE WORKING-SET ROUNDS: in each round every block of the working set is freed and made anew. */
+/* churn SIZE WORKING-SET ROUNDS: in each round every block of the working set is freed and made
+   anew. */
 #include "check.h"
 
 int main(int count, char **arguments) {

@@ -61,7 +61,8 @@ int main(int count, char **arguments) {
         CHECK(before.sa_flags & SA_SIGINFO);
         touch(0x10);
     } else if (!strcmp(how, "freed")) {
-        /* The address lies in memory of hak that was given back or never used: some units behind the first one. */
+        /* The address lies in memory of hak that was given back or never used: some units behind
+           the first one. */
         char *small = keep(malloc(100));
         CHECK(hak_owns(small + (8 << 20)));
         touch((uintptr_t)small + (8 << 20));

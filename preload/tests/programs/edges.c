@@ -96,7 +96,8 @@ static void zeroes(void) {
 
 static void alignment(void) {
     for (size_t size = 0; size < 70000; size += size / 50 + 1) {
-        char *block = malloc(size), *cleared = calloc(size, 1), *grown = realloc(malloc(1), size + 1);
+        char *block = malloc(size), *cleared = calloc(size, 1), *grown = realloc(malloc(1),
+            size + 1);
         CHECK((uintptr_t)block % 16 == 0 && (uintptr_t)cleared % 16 == 0);
         CHECK((uintptr_t)grown % 16 == 0);
         CHECK(malloc_usable_size(block) >= size);

@@ -1,5 +1,6 @@
-/* forks FORKS: three threads allocate without a pause and exchange blocks; the process forks at whatever moment that is.
-   Child and parent go on allocating, and free what the threads that the child lacks have made. */
+/* forks FORKS: three threads allocate without a pause and exchange blocks; the process forks at
+   whatever moment that is. Child and parent go on allocating, and free what the threads that the
+   child lacks have made. */
 #include "check.h"
 
 static _Atomic(char *) table[256];

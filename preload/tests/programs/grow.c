@@ -1,5 +1,5 @@
-/* Blocks that grow by realloc where the place behind them is taken: contents stay, errno stays, the old address is
-   nobody's block. */
+/* Blocks that grow by realloc where the place behind them is taken: contents stay, errno stays,
+   the old address is nobody's block. */
 #include "check.h"
 
 #define MIB (1ul << 20)

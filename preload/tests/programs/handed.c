@@ -1,6 +1,7 @@
-/* The main thread allocates so many bytes in blocks of one size; so many other threads free them, each its share, and stay.
-   If the word "shared" is given, the main thread frees every other block itself before that, so that it owns the slabs, and
-   then goes on with a little work in other sizes. Says how many pages were resident at the peak and are at the end. */
+/* The main thread allocates so many bytes in blocks of one size; so many other threads free
+   them, each its share, and stay. If the word "shared" is given, the main thread frees every
+   other block itself before that, so that it owns the slabs, and then goes on with a little work
+   in other sizes. Says how many pages were resident at the peak and are at the end. */
 #include "check.h"
 
 static long resident_pages(void) {

@@ -1,5 +1,5 @@
-/* host PLUGIN: a program in C that loads a plugin in C++, so that the C++ runtime is not in the global scope. Without a
-   plugin it calls operator new itself. */
+/* host PLUGIN: a program in C that loads a plugin in C++, so that the C++ runtime is not in the
+   global scope. Without a plugin it calls operator new itself. */
 #include "check.h"
 
 extern void *_Znwm(size_t) __attribute__((weak));

@@ -1,5 +1,6 @@
-/* Allocates 96 MiB in blocks of 64 KiB and three of 8 MiB, frees them, and does nothing for three seconds. Says how many pages are
-   resident then; so does a child that was forked after that and does the same. */
+/* Allocates 96 MiB in blocks of 64 KiB and three of 8 MiB, frees them, and does nothing for
+   three seconds. Says how many pages are resident then; so does a child that was forked after
+   that and does the same. */
 #include "check.h"
 
 #include <fcntl.h>

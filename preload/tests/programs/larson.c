@@ -1,6 +1,7 @@
-/* larson THREADS BLOCKS SIZE ROUNDS GENERATIONS: a server's pattern. Each thread replaces random blocks of its set, then
-   ends and hands the set to its successor, so that blocks are freed by threads that did not make them. Some are
-   exchanged with the other threads' sets through a table, all the time. */
+/* larson THREADS BLOCKS SIZE ROUNDS GENERATIONS: a server's pattern. Each thread replaces random
+   blocks of its set, then ends and hands the set to its successor, so that blocks are freed by
+   threads that did not make them. Some are exchanged with the other threads' sets through a
+   table, all the time. */
 #include "check.h"
 
 static size_t blocks_of_each, size, rounds, generations;

@@ -1,5 +1,6 @@
-/* modules PATH...: libraries with thread-local variables are loaded while threads run, until the table that the C library
-   finds them by has to grow: which it does inside the first access of a thread, perhaps the allocator's own. */
+/* modules PATH...: libraries with thread-local variables are loaded while threads run, until the
+   table that the C library finds them by has to grow: which it does inside the first access of a
+   thread, perhaps the allocator's own. */
 #include "check.h"
 
 static pthread_barrier_t barrier;

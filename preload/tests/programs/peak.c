@@ -1,5 +1,6 @@
-/* Allocates so many bytes in blocks of one size, frees them in order or in disorder, idles for a second, and says how many
-   pages were resident at the peak and are at the end. Without a size: how many kilobytes were resident at most. */
+/* Allocates so many bytes in blocks of one size, frees them in order or in disorder, idles for a
+   second, and says how many pages were resident at the peak and are at the end. Without a size:
+   how many kilobytes were resident at most. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
-/* refused CALL...: works with blocks of all sizes; then a filter of the system refuses these calls for ever, as sandboxes and
-   old systems do, and the work goes on. "lock" locks all memory, now and later: the system does not take it back then. Says
-   how many requests got no memory, with ENOMEM each, of how many; "no filter" if the system does not do that for us. */
+/* refused CALL...: works with blocks of all sizes; then a filter of the system refuses these
+   calls for ever, as sandboxes and old systems do, and the work goes on. "lock" locks all
+   memory, now and later: the system does not take it back then. Says how many requests got no
+   memory, with ENOMEM each, of how many; "no filter" if the system does not do that for us. */
 #include "check.h"
 
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
-/* Signals that arrive while the program allocates: its handlers change what they like but the memory. */
+/* Signals that arrive while the program allocates: its handlers change what they like but the
+   memory. */
 #include "check.h"
 #include <sys/time.h>
 
@@ -24,7 +25,8 @@ static void *work(void *argument) {
         blocks[at] = keep(malloc(size));
         sizes[at] = size;
         CHECK(blocks[at] != NULL);
-        memset(blocks[at], (int)((uintptr_t)blocks[at] >> 4 ^ (size < 16 ? size : 16)), size < 16 ? size : 16);
+        size_t bytes = size < 16 ? size : 16;
+        memset(blocks[at], (int)((uintptr_t)blocks[at] >> 4 ^ bytes), bytes);
     }
     for (int i = 0; i < 200; i++) free(blocks[i]);
     return NULL;

@@ -1,6 +1,6 @@
-/* teardown THREADS KEYS: threads that allocate and free until their very last moment: in every round of every key's
-   destructor. With more keys than the C library keeps in a thread's own structure (32) it frees a table of its own after
-   all of them. */
+/* teardown THREADS KEYS: threads that allocate and free until their very last moment: in every
+   round of every key's destructor. With more keys than the C library keeps in a thread's own
+   structure (32) it frees a table of its own after all of them. */
 #include "check.h"
 
 static int key_count;

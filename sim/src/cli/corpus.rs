@@ -187,7 +187,10 @@ fn value(outcomes: &[(Fault, Outcome)]) -> serde_json::Value {
         "faults": outcomes.iter().map(|(fault, outcome)| json!({
             "name": fault.name(),
             "outcome": outcome.name().to_lowercase(),
-            "schedule": match outcome { Outcome::Recorded(schedule, _) => Some(schedule), _ => None },
+            "schedule": match outcome {
+                Outcome::Recorded(schedule, _) => Some(schedule),
+                _ => None,
+            },
             "steps": match outcome {
                 Outcome::Recorded(_, steps) | Outcome::Replays(steps) => Some(steps),
                 _ => None,

@@ -1,4 +1,5 @@
-/* Sizes that the system refuses to map are refused by malloc, too: the program is told, and does not die later. */
+/* Sizes that the system refuses to map are refused by malloc, too: the program is told, and does
+   not die later. */
 #include "case.h"
 int main(void) {
     size_t gib[] = {1, 8, 30, 60, 100, 300, 900, 1100};

@@ -1,4 +1,5 @@
-/* as_limit WHEN MIB: a limit on the address space that was there at the start ("pre"), or that the program sets itself ("self"). */
+/* as_limit WHEN MIB: a limit on the address space that was there at the start ("pre"), or that
+   the program sets itself ("self"). */
 #include "case.h"
 static void *work(void *unused) {
     char *blocks[200];
@@ -27,7 +28,8 @@ int main(int count, char **arguments) {
     if (!error) pthread_join(thread, &result);
     void *map = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     FILE *file = fopen("/proc/self/status", "r");
-    printf("%d of 100 blocks of 100 kB, 20 MiB %s, a thread: %s%s, mmap %s, fopen %s; size %ld kB\n", small,
+    printf("%d of 100 blocks of 100 kB, 20 MiB %s, a thread: %s%s, mmap %s, fopen %s; "
+           "size %ld kB\n", small,
            large ? "fine" : "refused", strerror(error), result ? " and no memory" : "",
            map != MAP_FAILED ? "fine" : "refused", file ? "fine" : "refused", size_k());
     return small != 100 || !large || error || result || map == MAP_FAILED || !file;

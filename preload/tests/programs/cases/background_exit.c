@@ -1,5 +1,7 @@
-/* background_exit HOW: a program that ends otherwise than by returning from main, under HAK_BACKGROUND=1.
-   last: main ends by pthread_exit, and so does the last thread, half a second later; atexit functions run, on a stack as usual.
+/* background_exit HOW: a program that ends otherwise than by returning from main, under
+   HAK_BACKGROUND=1.
+   last: main ends by pthread_exit, and so does the last thread, half a second later; atexit
+   functions run, on a stack as usual.
    only: there is no other thread than main.
    child: as last, in the child of a fork.
    sigwait: all threads block SIGTERM and one waits for it: it must get it.

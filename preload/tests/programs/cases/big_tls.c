@@ -1,5 +1,5 @@
-/* 1.6 MB of thread-local variables, which the C library puts into the stack of each thread: of that one, too, which
-   HAK_BACKGROUND=1 asks for. Argument: how many threads there should be. */
+/* 1.6 MB of thread-local variables, which the C library puts into the stack of each thread: of
+   that one, too, which HAK_BACKGROUND=1 asks for. Argument: how many threads there should be. */
 #include "case.h"
 static __thread volatile char big[1600000];
 static void *body(void *unused) {

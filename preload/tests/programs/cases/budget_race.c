@@ -1,4 +1,5 @@
-/* HAK_LIMIT=256M: three threads ask for 300 MiB again and again, and rightly get nothing; a fourth one asks for 20 MiB. */
+/* HAK_LIMIT=256M: three threads ask for 300 MiB again and again, and rightly get nothing; a
+   fourth one asks for 20 MiB. */
 #include "case.h"
 static atomic_int stop;
 static atomic_long granted;

@@ -1,4 +1,5 @@
-/* For the programs of these cases: what they ask of the system. Each judges itself: it ends with 0 if all was right. */
+/* For the programs of these cases: what they ask of the system. Each judges itself: it ends with
+   0 if all was right. */
 #ifndef CASE_H
 #define CASE_H
 #include "../check.h"

@@ -1,4 +1,5 @@
-/* 50 MiB written, one page of 4 GiB written, and abort: the size of the core file is the test's to judge. */
+/* 50 MiB written, one page of 4 GiB written, and abort: the size of the core file is the test's
+   to judge. */
 #include "case.h"
 int main(void) {
     limit(RLIMIT_CORE, RLIM_INFINITY);

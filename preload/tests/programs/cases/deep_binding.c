@@ -1,5 +1,6 @@
-/* deep_binding LIBRARY [NAME]: loads a library with RTLD_DEEPBIND and calls it. And a library by its NAME alone, which only the
-   RUNPATH of this program finds: whoever calls dlopen, it is this program that asks. */
+/* deep_binding LIBRARY [NAME]: loads a library with RTLD_DEEPBIND and calls it. And a library by
+   its NAME alone, which only the RUNPATH of this program finds: whoever calls dlopen, it is this
+   program that asks. */
 #include "case.h"
 int main(int count, char **arguments) {
     void *library = dlopen(arguments[1], RTLD_NOW | RTLD_GLOBAL | RTLD_DEEPBIND);

@@ -1,5 +1,5 @@
-/* For deep_binding: it frees, by the name that it finds, what the C library has allocated, and has the C library's getline make a
-   block larger that it allocated itself. */
+/* For deep_binding: it frees, by the name that it finds, what the C library has allocated, and
+   has the C library's getline make a block larger that it allocated itself. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A queue of records of 16 bytes of which 8 are used: dropping the first one moves bytes that were never written, and with them
-   whatever earlier blocks left there. No double free. */
+/* A queue of records of 16 bytes of which 8 are used: dropping the first one moves bytes that
+   were never written, and with them whatever earlier blocks left there. No double free. */
 #include "case.h"
 int main(void) {
     static void *objects[100000];

@@ -1,5 +1,6 @@
-/* goes_back HOW MIB: eight threads had a burst of 15 MB each and sleep; the main thread goes on with small blocks for three seconds: one at a
-   time, of which each comes from its cache ("pairs"), or many ("many"). Not more than so many MiB are resident then. */
+/* goes_back HOW MIB: eight threads had a burst of 15 MB each and sleep; the main thread goes on
+   with small blocks for three seconds: one at a time, of which each comes from its cache
+   ("pairs"), or many ("many"). Not more than so many MiB are resident then. */
 #include "case.h"
 static pthread_barrier_t barrier;
 static void *body(void *unused) {

@@ -1,4 +1,5 @@
-/* A block that the destructor of a key frees, when its thread has no heap any more, and the main thread once more. */
+/* A block that the destructor of a key frees, when its thread has no heap any more, and the main
+   thread once more. */
 #include "case.h"
 static pthread_key_t key;
 static void *body(void *block) {

@@ -1,5 +1,5 @@
-/* A program advises huge pages for a block of its own. That goes when the block's pages go back: later blocks, of which one page each is
-   written, are not huge. */
+/* A program advises huge pages for a block of its own. That goes when the block's pages go back:
+   later blocks, of which one page each is written, are not huge. */
 #include "case.h"
 static long huge(void) { return proc_k("/proc/self/smaps_rollup", "AnonHugePages:"); }
 int main(void) {
@@ -19,6 +19,7 @@ int main(void) {
     static char *runs[3000];
     for (int i = 0; i < 3000; i++) CHECK((runs[i] = keep(malloc(60000))) != NULL);
     for (int i = 0; i < 3000; i++) runs[i][0] = 1;
-    printf("huge: %ld kB freed, %ld kB in 128 blocks of 2 MiB, %ld kB in 3000 of 60 kB\n", before, large, huge());
+    printf("huge: %ld kB freed, %ld kB in 128 blocks of 2 MiB, %ld kB in 3000 of 60 kB\n", before,
+        large, huge());
     return before > 4096 || large > 4096 || huge() > 4096;
 }

@@ -1,5 +1,5 @@
-/* idle_many THREADS MIB: each thread takes 15 blocks of 64 KiB, writes to them, frees them and sleeps. Not more than so many MiB are
-   resident then, beside the stacks. */
+/* idle_many THREADS MIB: each thread takes 15 blocks of 64 KiB, writes to them, frees them and
+   sleeps. Not more than so many MiB are resident then, beside the stacks. */
 #include "case.h"
 static atomic_int done;
 static pthread_barrier_t barrier;

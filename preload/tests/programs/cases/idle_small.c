@@ -1,5 +1,5 @@
-/* idle_small THREADS KB: each thread has allocated and freed a little of every small size, and sleeps: not more than so many kB are
-   resident for each, the stack included, after malloc_trim. */
+/* idle_small THREADS KB: each thread has allocated and freed a little of every small size, and
+   sleeps: not more than so many kB are resident for each, the stack included, after malloc_trim. */
 #include "case.h"
 static pthread_barrier_t barrier;
 static void *body(void *unused) {

@@ -1,6 +1,7 @@
-/* latency MIB: so many MiB in blocks of 64 KiB, of which a tenth is freed, in order: less than what makes hak give memory back at once, so
-   that it is for a later round. Then pairs of malloc and free of other sizes. The longest call, in time of the processor, is below
-   1 ms; the best of some attempts counts, since other programs use the machine's caches. */
+/* latency MIB: so many MiB in blocks of 64 KiB, of which a tenth is freed, in order: less than
+   what makes hak give memory back at once, so that it is for a later round. Then pairs of malloc
+   and free of other sizes. The longest call, in time of the processor, is below 1 ms; the best
+   of some attempts counts, since other programs use the machine's caches. */
 #include "case.h"
 static double now(void) { return seconds_of(CLOCK_THREAD_CPUTIME_ID) * 1e3; }
 int main(int count, char **arguments) {

@@ -14,8 +14,10 @@ int main(int count, char **arguments) {
     CHECK(count == 2);
     int wanted = atoi(arguments[1]), made = 0;
     size_t stack = 32768, bytes = stack * wanted, table = sizeof(pthread_t) * wanted;
-    char *stacks = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    pthread_t *threads = mmap(NULL, table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *stacks = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    pthread_t *threads = mmap(NULL, table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+        0);
     CHECK(stacks != MAP_FAILED && threads != MAP_FAILED);
     for (; made < wanted; made++) {
         pthread_attr_t attributes;

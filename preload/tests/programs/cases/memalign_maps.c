@@ -1,4 +1,5 @@
-/* 40,000 blocks of 2 MiB at multiples of 4 MiB, which a system has mappings for only if neighbours are one. */
+/* 40,000 blocks of 2 MiB at multiples of 4 MiB, which a system has mappings for only if
+   neighbours are one. */
 #include "case.h"
 int main(void) {
     int count = 0;

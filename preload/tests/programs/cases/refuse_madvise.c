@@ -15,7 +15,8 @@ int main(void) {
     CHECK(sparse != NULL);
     sparse[0] = 1;
     for (int i = 0; i < 400; i++) CHECK((runs[i] = keep(calloc(1, 900000))) != NULL);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
         skip("the system has no filters");
     long before = resident_k();
     free(sparse);

@@ -1,5 +1,6 @@
-/* Looks for the secret in memory that malloc hands out, and if two neighbours look like it, writes a link to a freed block with it, so
-   that malloc returns an address of the program's choice. */
+/* Looks for the secret in memory that malloc hands out, and if two neighbours look like it,
+   writes a link to a freed block with it, so that malloc returns an address of the program's
+   choice. */
 #include "case.h"
 static long target[8] __attribute__((aligned(16))) = {-1, 2, 3, 4, 5, 6, 7, 8};
 int main(void) {

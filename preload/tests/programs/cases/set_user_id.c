@@ -1,4 +1,5 @@
-/* A program that is started with more rights than who starts it: HAK_LIMIT and the others are not read. */
+/* A program that is started with more rights than who starts it: HAK_LIMIT and the others are
+   not read. */
 #include "case.h"
 #include <sys/auxv.h>
 int main(void) {

@@ -17,7 +17,8 @@ int main(void) {
     CHECK(pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN) == 0);
     for (int round = 0; round < 50; round++) {
         pthread_t threads[4];
-        for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], &attributes, body, NULL) == 0);
+        for (int i = 0; i < 4; i++)
+            CHECK(pthread_create(&threads[i], &attributes, body, NULL) == 0);
         for (int i = 0; i < 4; i++) CHECK(pthread_join(threads[i], NULL) == 0);
     }
     puts("200 threads");

@@ -1,6 +1,8 @@
-/* stack_use: how many bytes of stack each question and wish of malloc.h takes. Each runs on a thread whose stack was filled with a
-   pattern; what is not the pattern any more was used. More than 4 KiB is too much: threads with the least stack that there is ask,
-   too. The C library's own work (the lookup of a symbol, fwrite) is done once before. Argument: the most bytes that are fine. */
+/* stack_use: how many bytes of stack each question and wish of malloc.h takes. Each runs on a
+   thread whose stack was filled with a pattern; what is not the pattern any more was used. More
+   than 4 KiB is too much: threads with the least stack that there is ask, too. The C library's
+   own work (the lookup of a symbol, fwrite) is done once before. Argument: the most bytes that
+   are fine. */
 #include "case.h"
 
 enum { STACK = 256 << 10 };

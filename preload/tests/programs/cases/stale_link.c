@@ -1,5 +1,6 @@
-/* stale_link HOW: writes to a freed block and allocates. ascii: letters. minus: -1. double: -1.5. byte: a zero, as of a string that is one
-   byte too long in the block in front. It is to be noticed; the program ends with 1 if it is not. */
+/* stale_link HOW: writes to a freed block and allocates. ascii: letters. minus: -1. double:
+   -1.5. byte: a zero, as of a string that is one byte too long in the block in front. It is to
+   be noticed; the program ends with 1 if it is not. */
 #include "case.h"
 int main(int count, char **arguments) {
     CHECK(count == 2);

@@ -1,5 +1,6 @@
-/* stream MIB: one thread allocates 200 MB in blocks of 1 KiB, the other one frees them as they come, and both rest; the main thread
-   works a little. Not more than so many MiB are resident then. */
+/* stream MIB: one thread allocates 200 MB in blocks of 1 KiB, the other one frees them as they
+   come, and both rest; the main thread works a little. Not more than so many MiB are resident
+   then. */
 #include "case.h"
 enum { COUNT = 200000 };
 static void *queue[COUNT];

@@ -1,5 +1,5 @@
-/* Six threads each keep a random part of strings of mixed sizes, round after round, and then a tenth of them. Prints what is live,
-   resident, and resident after malloc_trim, in kB. */
+/* Six threads each keep a random part of strings of mixed sizes, round after round, and then a
+   tenth of them. Prints what is live, resident, and resident after malloc_trim, in kB. */
 #include "case.h"
 enum { STRINGS = 60000 };
 static size_t live[6];
@@ -12,7 +12,9 @@ static void *body(void *argument) {
         for (int i = 0; i < STRINGS; i++)
             if (next_random(&random) % 3 == 0) {
                 free(strings[i]);
-                sizes[i] = next_random(&random) % 16 ? 20 + next_random(&random) % 200 : 1000 + next_random(&random) % 9000;
+                sizes[i] = next_random(&random) % 16
+                    ? 20 + next_random(&random) % 200
+                    : 1000 + next_random(&random) % 9000;
                 CHECK((strings[i] = malloc(sizes[i])) != NULL);
                 memset(strings[i], 1, sizes[i]);
             }

@@ -1,4 +1,5 @@
-/* Frees an address at the end of a slab where no block fits. It is to be noticed; the program ends with 1 if it is not. */
+/* Frees an address at the end of a slab where no block fits. It is to be noticed; the program
+   ends with 1 if it is not. */
 #include "case.h"
 int main(void) {
     static char *blocks[4000];

@@ -1,5 +1,5 @@
-/* unload LIBRARY FUNCTION: loads a library that contains hak, uses it on a thread, unloads it, and then the thread ends; 300 times.
-   FUNCTION is malloc, or one that uses the library somehow. */
+/* unload LIBRARY FUNCTION: loads a library that contains hak, uses it on a thread, unloads it,
+   and then the thread ends; 300 times. FUNCTION is malloc, or one that uses the library somehow. */
 #include "case.h"
 #include <semaphore.h>
 static sem_t used, unloaded;

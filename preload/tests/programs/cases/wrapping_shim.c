@@ -1,4 +1,5 @@
-/* A library that is preloaded behind hak and wraps sigaction, signal and dlopen, as those do that count or chain handlers. */
+/* A library that is preloaded behind hak and wraps sigaction, signal and dlopen, as those do
+   that count or chain handlers. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
