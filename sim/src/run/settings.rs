@@ -1,75 +1,15 @@
 //! Settings: everything that determines a run. Equal settings give equal runs, on any machine.
 
-use std::fmt;
-
 use hak_core::Fault;
 use hak_traces::Config;
 
 use crate::faults;
 use crate::program::Program;
 use crate::run::events::{self, Events, Kill};
+pub use crate::run::strategies::StrategyName;
 pub use crate::runtime::{GeometryName, MemoryModel};
 use crate::runtime::{THREADS_MAX, Weakening};
 use crate::scenario::{self, Scenario, Sizes};
-
-/// How the next thread is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StrategyName {
-    /// Any runnable thread, with equal chances.
-    Random,
-    /// Probabilistic concurrency testing of this depth.
-    Pct(u32),
-    /// Partial order sampling.
-    Pos,
-    /// Selectively uniform random walk.
-    Surw,
-    /// Each thread in turn.
-    RoundRobin,
-    /// One of the searching ones, by the schedule's number.
-    Portfolio,
-}
-
-/// The depth of `pct` without a number.
-const PCT_DEPTH: u32 = 3;
-
-impl fmt::Display for StrategyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StrategyName::Random => f.write_str("random"),
-            StrategyName::Pct(depth) => write!(f, "pct:{depth}"),
-            StrategyName::Pos => f.write_str("pos"),
-            StrategyName::Surw => f.write_str("surw"),
-            StrategyName::RoundRobin => f.write_str("round-robin"),
-            StrategyName::Portfolio => f.write_str("portfolio"),
-        }
-    }
-}
-
-impl std::str::FromStr for StrategyName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let depth = |depth: &str| match depth.parse() {
-            Ok(depth) if (1..=64).contains(&depth) => Ok(StrategyName::Pct(depth)),
-            _ => Err(format!("the depth of pct is a number from 1 to 64, not '{depth}'")),
-        };
-        match text {
-            "random" => Ok(StrategyName::Random),
-            "pct" => Ok(StrategyName::Pct(PCT_DEPTH)),
-            "pos" => Ok(StrategyName::Pos),
-            "surw" => Ok(StrategyName::Surw),
-            "round-robin" => Ok(StrategyName::RoundRobin),
-            "portfolio" => Ok(StrategyName::Portfolio),
-            _ => match text.strip_prefix("pct:") {
-                Some(number) => depth(number),
-                None => Err(format!(
-                    "'{text}' is no strategy; there are random, pct, pct:DEPTH, pos, surw, round-robin, \
-                     kill, portfolio"
-                )),
-            },
-        }
-    }
-}
 
 /// Everything that determines a run.
 #[derive(Clone, Copy)]

@@ -1,9 +1,106 @@
-//! From a strategy's name to the chooser that does it.
+//! Strategies by name: how each is written, and the chooser that does it.
+//!
+//! A new one is a file in `runtime/strategy/`, and here a variant, its place in [`StrategyName::ALL`]
+//! and its row.
+
+use std::fmt;
 
 use crate::run::events;
-use crate::run::settings::{Settings, StrategyName};
+use crate::run::settings::Settings;
 use crate::runtime::strategy::{Choices, Pct, Pos, Random, RoundRobin, Strategy, Surw};
 use crate::runtime::{Access, Choice, ChoicePoint, Chooser, ThreadId};
+
+/// How the next thread is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrategyName {
+    /// Any runnable thread, with equal chances.
+    Random,
+    /// Probabilistic concurrency testing of this depth.
+    Pct(u32),
+    /// Partial order sampling.
+    Pos,
+    /// Selectively uniform random walk.
+    Surw,
+    /// Each thread in turn.
+    RoundRobin,
+    /// One of the searching ones, by the schedule's number.
+    Portfolio,
+}
+
+/// What is known of a strategy.
+struct Row {
+    /// How it is written; the depth of [`StrategyName::Pct`] stands behind it.
+    name: &'static str,
+    /// The chooser, aimed at the settings' schedule.
+    chooser: fn(&Settings) -> Box<dyn Chooser>,
+}
+
+impl StrategyName {
+    /// All of them, `pct` with the depth that it has unless one is given.
+    pub const ALL: &'static [StrategyName] = &[
+        StrategyName::Random,
+        StrategyName::Pct(3),
+        StrategyName::Pos,
+        StrategyName::Surw,
+        StrategyName::RoundRobin,
+        StrategyName::Portfolio,
+    ];
+
+    const fn row(self) -> Row {
+        match self {
+            StrategyName::Random => Row {
+                name: "random",
+                chooser: |settings| eventful(Random::new(settings.seed), settings),
+            },
+            StrategyName::Pct(_) => Row { name: "pct", chooser: pct },
+            StrategyName::Pos => {
+                Row { name: "pos", chooser: |settings| eventful(Pos::new(settings.seed), settings) }
+            }
+            StrategyName::Surw => Row {
+                name: "surw",
+                chooser: |settings| {
+                    eventful(Surw::new(settings.seed, thread_steps(settings)), settings)
+                },
+            },
+            StrategyName::RoundRobin => Row {
+                name: "round-robin",
+                chooser: |settings| eventful(RoundRobin::new(QUANTUM), settings),
+            },
+            StrategyName::Portfolio => Row { name: "portfolio", chooser },
+        }
+    }
+
+    /// How it is written, without a depth.
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+}
+
+impl fmt::Display for StrategyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StrategyName::Pct(depth) => write!(f, "{}:{depth}", self.name()),
+            _ => f.write_str(self.name()),
+        }
+    }
+}
+
+impl std::str::FromStr for StrategyName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(depth) = text.strip_prefix("pct:") {
+            return match depth.parse() {
+                Ok(depth) if (1..=64).contains(&depth) => Ok(StrategyName::Pct(depth)),
+                _ => Err(format!("the depth of pct is a number from 1 to 64, not '{depth}'")),
+            };
+        }
+        StrategyName::ALL.iter().copied().find(|one| one.name() == text).ok_or_else(|| {
+            let names: Vec<&str> = StrategyName::ALL.iter().map(|one| one.name()).collect();
+            format!("'{text}' is no strategy; there are {}, and pct:DEPTH", names.join(", "))
+        })
+    }
+}
 
 /// Steps that an operation takes on average, as a first estimate for strategies that need one.
 const STEPS_PER_OPERATION: u64 = 12;
@@ -33,17 +130,12 @@ pub(crate) fn run_steps(settings: &Settings) -> u64 {
 
 /// The chooser of these settings, aimed at their schedule.
 pub(crate) fn chooser(settings: &Settings) -> Box<dyn Chooser> {
-    let seed = settings.seed;
-    match resolved(settings) {
-        StrategyName::Pct(depth) => {
-            eventful(Pct::new(seed, depth as usize, run_steps(settings)), settings)
-        }
-        StrategyName::RoundRobin => eventful(RoundRobin::new(QUANTUM), settings),
-        StrategyName::Pos => eventful(Pos::new(seed), settings),
-        StrategyName::Surw => eventful(Surw::new(seed, thread_steps(settings)), settings),
-        StrategyName::Random => eventful(Random::new(seed), settings),
-        StrategyName::Portfolio => unreachable!("the portfolio holds strategies only"),
-    }
+    (resolved(settings).row().chooser)(settings)
+}
+
+fn pct(settings: &Settings) -> Box<dyn Chooser> {
+    let StrategyName::Pct(depth) = resolved(settings) else { unreachable!("it is pct's row") };
+    eventful(Pct::new(settings.seed, depth as usize, run_steps(settings)), settings)
 }
 
 /// The strategy, aimed, and with the events that are chosen while the run goes on.
@@ -131,19 +223,35 @@ mod tests {
     fn no_strategy_means_another_one() {
         let mut simulator = Simulator::new();
         for memory in [MemoryModel::Sc, MemoryModel::Weak] {
-            let names = [
-                StrategyName::Random,
-                StrategyName::Pct(3),
-                StrategyName::Pct(5),
-                StrategyName::Pos,
-                StrategyName::Surw,
-                StrategyName::RoundRobin,
-            ];
-            let mut digests = names.map(|name| digest(&mut simulator, name, memory));
-            assert_eq!(digests, names.map(|name| digest(&mut simulator, name, memory)));
+            let is_one = |name: &StrategyName| *name != StrategyName::Portfolio;
+            let mut names: Vec<_> = StrategyName::ALL.iter().copied().filter(is_one).collect();
+            names.push(StrategyName::Pct(5));
+            let mut digests_of = || -> Vec<u64> {
+                names.iter().map(|&name| digest(&mut simulator, name, memory)).collect()
+            };
+            let mut digests = digests_of();
+            assert_eq!(digests, digests_of());
             digests.sort_unstable();
             assert!(digests.windows(2).all(|pair| pair[0] != pair[1]), "{digests:?}");
         }
+    }
+
+    #[test]
+    fn each_is_read_as_it_is_written_and_stands_in_the_help_and_on_the_page() {
+        let help = include_str!("../cli/arguments.rs");
+        let page = include_str!("../../../docs/SIMULATOR.md");
+        for &name in StrategyName::ALL {
+            assert_eq!(name.to_string().parse(), Ok(name));
+            assert_eq!(name.name().parse(), Ok(name));
+            let written = name.name();
+            assert!(page.contains(&format!("\n| `{written}`")), "docs/SIMULATOR.md: {written}");
+            let lists = help.lines().filter(|line| line.contains("random, pct[:DEPTH], "));
+            assert!(lists.clone().count() == 2 && lists.clone().all(|line| line.contains(written)));
+        }
+        assert_eq!("pct:7".parse(), Ok(StrategyName::Pct(7)));
+        assert!(
+            "pct:0".parse::<StrategyName>().is_err() && "kill".parse::<StrategyName>().is_err()
+        );
     }
 
     #[test]
