@@ -20,7 +20,9 @@ use crate::tables::index_stack::IndexStack;
 use crate::tables::root::{self, root};
 use crate::tables::superslab::{SuperSlabWord, Use};
 
-pub use crate::inspect::place::{Place, place};
+pub use crate::inspect::place::{
+    BinField, DirectoryField, HeapField, Place, RootField, SlabField, SuperSlabField, place,
+};
 
 /// A slab at rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
-//! Places: what lies at an address, in words for messages and pictures.
+//! Places: what lies at an address.
 //!
-//! The same arithmetic as the registry's, and every word of every structure by name.
+//! The same arithmetic as the range's, and every word of every structure. Messages and pictures show a
+//! place by its `Display`; whoever decides by a place matches on it.
 
 use core::fmt;
 use core::mem::offset_of;
@@ -13,28 +14,156 @@ use crate::tables::bin::Bin;
 use crate::tables::heap::Heap;
 use crate::tables::root::PIECES;
 use crate::tables::root::{Directory, Root};
-use crate::tables::slab::{OWNER_LINE, Slab};
+use crate::tables::slab::Slab;
 use crate::tables::superslab::SuperSlab;
+
+/// The words of a structure: for each a variant, and its name in messages.
+macro_rules! words {
+    ($(#[$about:meta])* $Words:ident { $($Word:ident: $name:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $Words {
+            $(#[doc = $name] $Word,)*
+            /// None of those: a byte inside of a word, or one that nothing uses.
+            Unnamed,
+        }
+
+        impl fmt::Display for $Words {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $($Words::$Word => $name,)*
+                    $Words::Unnamed => "unnamed word",
+                })
+            }
+        }
+
+        impl Unnamed for $Words {
+            const UNNAMED: $Words = $Words::Unnamed;
+        }
+    };
+}
+
+/// Words that have a variant for what is none of them.
+trait Unnamed: Copy + 'static {
+    const UNNAMED: Self;
+}
+
+words! {
+    /// The words of the root.
+    RootField {
+        KeptMapping: "kept mapping",
+        Piece: "piece of the range without a table",
+        NobodysHeap: "nobody's heap",
+        Range: "range word",
+        Extent: "extent of the range",
+        FreeHeaps: "stack of free heaps",
+        HeapsUsed: "heaps used",
+        DecayDue: "time of the next decay",
+        DecayAt: "unit where decay goes on",
+        Slots: "slots in use and idle",
+        Sweep: "next unit to sweep",
+        UnitHint: "unit hint",
+        RetainedBytes: "bytes of kept mappings",
+        Committed: "committed bytes",
+        Limit: "limit of committed bytes",
+        Available: "stack of available superslabs",
+    }
+}
+
+words! {
+    /// The words of the directory of abandoned slabs of a class.
+    DirectoryField {
+        Count: "number of abandoned slabs",
+        Unit: "unit with abandoned slabs",
+    }
+}
+
+words! {
+    /// The words of a heap.
+    HeapField {
+        Base: "base",
+        Bytes: "bytes",
+        ClassMap: "class map",
+        RangeWord: "range word",
+        Id: "owner identity",
+        Generation: "generation",
+        RunUnit: "unit of the last run",
+        CountedUsed: "slots in use, not yet added",
+        CountedIdle: "idle slots, not yet added",
+        StackLink: "link of free heaps",
+        SlowPathsLeft: "slow paths until a look at the clock",
+        TidyDue: "time to tidy",
+        TidyAt: "class where tidying goes on",
+        UsedFirst: "classes in use, first word",
+        UsedSecond: "classes in use, second word",
+    }
+}
+
+words! {
+    /// The words of a heap's bin, or beside it for the same class.
+    BinField {
+        Cache: "thread cache",
+        Room: "room in the thread cache",
+        Reciprocal: "reciprocal of the block size",
+        Bound: "bound of block starts",
+        Secret: "secret",
+        Slabs: "list of slabs",
+        Reserve: "reserve of the thread cache",
+        Seen: "thread cache when tidied last",
+        Last: "slab used last",
+    }
+}
+
+words! {
+    /// The words of a slab's descriptor.
+    SlabField {
+        Freelist: "freelist",
+        Used: "used",
+        Carved: "carved",
+        Capacity: "capacity",
+        BlockSize: "block size",
+        Next: "next slab of the heap",
+        Previous: "previous slab of the heap",
+        Slot: "slot word",
+        Remote: "remote list",
+        Run: "slabs of the run",
+        Seals: "blocks with seals",
+    }
+}
+
+words! {
+    /// The words of a SuperSlab's descriptor.
+    SuperSlabField {
+        Word: "slot mask and use",
+        StackLink: "link of available superslabs",
+        Run: "units of the mapping",
+        Bytes: "bytes of the mapping",
+        Touched: "touched slots",
+        Sealed: "slots with seals",
+        Abandoned: "abandoned slabs",
+        Leftover: "leftover bytes",
+    }
+}
 
 /// What lies at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A word of the root.
-    Root(&'static str),
+    Root(RootField),
     /// A word of the directory of abandoned slabs of a class.
-    Abandoned(u32, &'static str),
+    Abandoned(u32, DirectoryField),
     /// A word of a heap.
-    Heap(u32, &'static str),
+    Heap(u32, HeapField),
     /// A word of a heap's bin: heap, class, word.
-    Bin(u32, u32, &'static str),
+    Bin(u32, u32, BinField),
     /// A word of the unit map.
     UnitMap(usize),
     /// The class map: SuperSlab, slab in it.
     ClassMap(u32, u32),
     /// A word of a SuperSlab's descriptor.
-    SuperSlab(u32, &'static str),
-    /// A word of a slab's descriptor: SuperSlab, slab in it, word, and whether it is an owner-only word.
-    Slab(u32, u32, &'static str, bool),
+    SuperSlab(u32, SuperSlabField),
+    /// A word of a slab's descriptor: SuperSlab, slab in it, word.
+    Slab(u32, u32, SlabField),
     /// Memory of a slab: SuperSlab, slab in it, byte.
     Memory(u32, u32, usize),
     /// Nothing of the allocator.
@@ -51,7 +180,7 @@ impl fmt::Display for Place {
             Place::UnitMap(word) => write!(f, "unit map: word {word}"),
             Place::ClassMap(unit, slab) => write!(f, "superslab {unit}, slab {slab}: class"),
             Place::SuperSlab(unit, word) => write!(f, "superslab {unit}: {word}"),
-            Place::Slab(unit, slab, word, _) => write!(f, "superslab {unit}, slab {slab}: {word}"),
+            Place::Slab(unit, slab, word) => write!(f, "superslab {unit}, slab {slab}: {word}"),
             Place::Memory(unit, slab, byte) => {
                 write!(f, "superslab {unit}, slab {slab} + {byte:#x}")
             }
@@ -77,7 +206,7 @@ pub fn place<P: Platform>(address: usize) -> Place {
         element::<Slab<P>>(address, range.slab_table(), units * slabs as usize)
     {
         let word = slab_word::<P>(offset);
-        return Place::Slab(index / slabs, index % slabs, word, offset < OWNER_LINE);
+        return Place::Slab(index / slabs, index % slabs, word);
     }
     if let Some((index, _)) = element::<u32>(address, range.class_map(), units * slabs as usize) {
         return Place::ClassMap(index / slabs, index % slabs);
@@ -112,38 +241,38 @@ const fn split<T>(offset: usize) -> (u32, usize) {
 fn place_in_root<P: Platform>(offset: usize) -> Place {
     let directory = offset_of!(Root<P>, abandoned);
     if within(offset, offset_of!(Root<P>, retained), RETAINED_MAX * 8).is_some() {
-        return Place::Root("kept mapping");
+        return Place::Root(RootField::KeptMapping);
     }
     if within(offset, offset_of!(Root<P>, pieces), PIECES * 8).is_some() {
-        return Place::Root("piece of the range without a table");
+        return Place::Root(RootField::Piece);
     }
     if offset >= offset_of!(Root<P>, nobody) {
-        return Place::Root("nobody's heap");
+        return Place::Root(RootField::NobodysHeap);
     }
     if offset >= directory {
         let (class, offset) = split::<Directory<P>>(offset - directory);
         let words = [
-            (offset_of!(Directory<P>, count), "number of abandoned slabs"),
-            (offset_of!(Directory<P>, unit), "unit with abandoned slabs"),
+            (offset_of!(Directory<P>, count), DirectoryField::Count),
+            (offset_of!(Directory<P>, unit), DirectoryField::Unit),
         ];
         return Place::Abandoned(class, named(offset, &words));
     }
     Place::Root(named(
         offset,
         &[
-            (offset_of!(Root<P>, range), "range word"),
-            (offset_of!(Root<P>, extent), "extent of the range"),
-            (offset_of!(Root<P>, free_heaps), "stack of free heaps"),
-            (offset_of!(Root<P>, heaps_used), "heaps used"),
-            (offset_of!(Root<P>, decay_due), "time of the next decay"),
-            (offset_of!(Root<P>, decay_at), "unit where decay goes on"),
-            (offset_of!(Root<P>, slots), "slots in use and idle"),
-            (offset_of!(Root<P>, sweep), "next unit to sweep"),
-            (offset_of!(Root<P>, unit_hint), "unit hint"),
-            (offset_of!(Root<P>, retained_bytes), "bytes of kept mappings"),
-            (offset_of!(Root<P>, committed), "committed bytes"),
-            (offset_of!(Root<P>, limit), "limit of committed bytes"),
-            (offset_of!(Root<P>, available), "stack of available superslabs"),
+            (offset_of!(Root<P>, range), RootField::Range),
+            (offset_of!(Root<P>, extent), RootField::Extent),
+            (offset_of!(Root<P>, free_heaps), RootField::FreeHeaps),
+            (offset_of!(Root<P>, heaps_used), RootField::HeapsUsed),
+            (offset_of!(Root<P>, decay_due), RootField::DecayDue),
+            (offset_of!(Root<P>, decay_at), RootField::DecayAt),
+            (offset_of!(Root<P>, slots), RootField::Slots),
+            (offset_of!(Root<P>, sweep), RootField::Sweep),
+            (offset_of!(Root<P>, unit_hint), RootField::UnitHint),
+            (offset_of!(Root<P>, retained_bytes), RootField::RetainedBytes),
+            (offset_of!(Root<P>, committed), RootField::Committed),
+            (offset_of!(Root<P>, limit), RootField::Limit),
+            (offset_of!(Root<P>, available), RootField::Available),
         ],
     ))
 }
@@ -152,71 +281,76 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
     if offset < (CLASSES + 1) * size_of::<Bin<P>>() {
         let (class, offset) = split::<Bin<P>>(offset);
         let words = [
-            (offset_of!(Bin<P>, cache), "thread cache"),
-            (offset_of!(Bin<P>, room), "room in the thread cache"),
-            (offset_of!(Bin<P>, reciprocal), "reciprocal of the block size"),
-            (offset_of!(Bin<P>, bound), "bound of block starts"),
-            (offset_of!(Bin<P>, secret), "secret"),
-            (offset_of!(Bin<P>, slabs), "list of slabs"),
+            (offset_of!(Bin<P>, cache), BinField::Cache),
+            (offset_of!(Bin<P>, room), BinField::Room),
+            (offset_of!(Bin<P>, reciprocal), BinField::Reciprocal),
+            (offset_of!(Bin<P>, bound), BinField::Bound),
+            (offset_of!(Bin<P>, secret), BinField::Secret),
+            (offset_of!(Bin<P>, slabs), BinField::Slabs),
         ];
         return Place::Bin(heap, class, named(offset, &words));
     }
-    for (table, bytes, word) in Heap::<P>::TABLES {
+    let tables = [
+        (Heap::<P>::RESERVES_AT, 8, BinField::Reserve),
+        (Heap::<P>::SEEN_AT, 8, BinField::Seen),
+        (Heap::<P>::LAST_AT, 4, BinField::Last),
+    ];
+    for (table, bytes, word) in tables {
         if let Some(offset) = within(offset, table, (CLASSES + 1) * bytes) {
             return Place::Bin(heap, (offset / bytes) as u32, word);
         }
     }
     let words = [
-        (offset_of!(Heap<P>, base), "base"),
-        (offset_of!(Heap<P>, bytes), "bytes"),
-        (offset_of!(Heap<P>, class_map), "class map"),
-        (offset_of!(Heap<P>, range_word), "range word"),
-        (offset_of!(Heap<P>, id), "owner identity"),
-        (offset_of!(Heap<P>, generation), "generation"),
-        (offset_of!(Heap<P>, run_unit), "unit of the last run"),
-        (offset_of!(Heap<P>, counts), "slots in use, not yet added"),
-        (offset_of!(Heap<P>, counts) + 4, "idle slots, not yet added"),
-        (offset_of!(Heap<P>, stack_link), "link of free heaps"),
-        (offset_of!(Heap<P>, slow_paths_left), "slow paths until a look at the clock"),
-        (offset_of!(Heap<P>, tidy_due), "time to tidy"),
-        (offset_of!(Heap<P>, tidy_at), "class where tidying goes on"),
-        (offset_of!(Heap<P>, used), "classes in use, first word"),
-        (offset_of!(Heap<P>, used) + 8, "classes in use, second word"),
+        (offset_of!(Heap<P>, base), HeapField::Base),
+        (offset_of!(Heap<P>, bytes), HeapField::Bytes),
+        (offset_of!(Heap<P>, class_map), HeapField::ClassMap),
+        (offset_of!(Heap<P>, range_word), HeapField::RangeWord),
+        (offset_of!(Heap<P>, id), HeapField::Id),
+        (offset_of!(Heap<P>, generation), HeapField::Generation),
+        (offset_of!(Heap<P>, run_unit), HeapField::RunUnit),
+        (offset_of!(Heap<P>, counts), HeapField::CountedUsed),
+        (offset_of!(Heap<P>, counts) + 4, HeapField::CountedIdle),
+        (offset_of!(Heap<P>, stack_link), HeapField::StackLink),
+        (offset_of!(Heap<P>, slow_paths_left), HeapField::SlowPathsLeft),
+        (offset_of!(Heap<P>, tidy_due), HeapField::TidyDue),
+        (offset_of!(Heap<P>, tidy_at), HeapField::TidyAt),
+        (offset_of!(Heap<P>, used), HeapField::UsedFirst),
+        (offset_of!(Heap<P>, used) + 8, HeapField::UsedSecond),
     ];
     Place::Heap(heap, named(offset, &words))
 }
 
-fn slab_word<P: Platform>(offset: usize) -> &'static str {
+fn slab_word<P: Platform>(offset: usize) -> SlabField {
     let words = [
-        (offset_of!(Slab<P>, freelist), "freelist"),
-        (offset_of!(Slab<P>, used), "used"),
-        (offset_of!(Slab<P>, carved), "carved"),
-        (offset_of!(Slab<P>, capacity), "capacity"),
-        (offset_of!(Slab<P>, block_size), "block size"),
-        (offset_of!(Slab<P>, next), "next slab of the heap"),
-        (offset_of!(Slab<P>, previous), "previous slab of the heap"),
-        (offset_of!(Slab<P>, slot), "slot word"),
-        (offset_of!(Slab<P>, remote), "remote list"),
-        (offset_of!(Slab<P>, run), "slabs of the run"),
-        (offset_of!(Slab<P>, seals), "blocks with seals"),
+        (offset_of!(Slab<P>, freelist), SlabField::Freelist),
+        (offset_of!(Slab<P>, used), SlabField::Used),
+        (offset_of!(Slab<P>, carved), SlabField::Carved),
+        (offset_of!(Slab<P>, capacity), SlabField::Capacity),
+        (offset_of!(Slab<P>, block_size), SlabField::BlockSize),
+        (offset_of!(Slab<P>, next), SlabField::Next),
+        (offset_of!(Slab<P>, previous), SlabField::Previous),
+        (offset_of!(Slab<P>, slot), SlabField::Slot),
+        (offset_of!(Slab<P>, remote), SlabField::Remote),
+        (offset_of!(Slab<P>, run), SlabField::Run),
+        (offset_of!(Slab<P>, seals), SlabField::Seals),
     ];
     named(offset, &words)
 }
 
-fn superslab_word<P: Platform>(offset: usize) -> &'static str {
+fn superslab_word<P: Platform>(offset: usize) -> SuperSlabField {
     let words = [
-        (offset_of!(SuperSlab<P>, word), "slot mask and use"),
-        (offset_of!(SuperSlab<P>, stack_link), "link of available superslabs"),
-        (offset_of!(SuperSlab<P>, run), "units of the mapping"),
-        (offset_of!(SuperSlab<P>, bytes), "bytes of the mapping"),
-        (offset_of!(SuperSlab<P>, touched), "touched slots"),
-        (offset_of!(SuperSlab<P>, sealed), "slots with seals"),
-        (offset_of!(SuperSlab<P>, abandoned), "abandoned slabs"),
-        (offset_of!(SuperSlab<P>, leftover), "leftover bytes"),
+        (offset_of!(SuperSlab<P>, word), SuperSlabField::Word),
+        (offset_of!(SuperSlab<P>, stack_link), SuperSlabField::StackLink),
+        (offset_of!(SuperSlab<P>, run), SuperSlabField::Run),
+        (offset_of!(SuperSlab<P>, bytes), SuperSlabField::Bytes),
+        (offset_of!(SuperSlab<P>, touched), SuperSlabField::Touched),
+        (offset_of!(SuperSlab<P>, sealed), SuperSlabField::Sealed),
+        (offset_of!(SuperSlab<P>, abandoned), SuperSlabField::Abandoned),
+        (offset_of!(SuperSlab<P>, leftover), SuperSlabField::Leftover),
     ];
     named(offset, &words)
 }
 
-fn named(offset: usize, words: &[(usize, &'static str)]) -> &'static str {
-    words.iter().find(|(at, _)| *at == offset).map_or("unnamed word", |(_, name)| name)
+fn named<W: Unnamed>(offset: usize, words: &[(usize, W)]) -> W {
+    words.iter().find(|(at, _)| *at == offset).map_or(W::UNNAMED, |(_, word)| *word)
 }

@@ -128,12 +128,12 @@ impl<P: Platform> Heap<P> {
         if self.reserve(class).get() == 0 { 0 } else { some }
     }
 
-    /// Where the tables of a word for each class lie in a heap, besides the bins, the bytes of their words, and what these are.
-    pub(crate) const TABLES: [(usize, usize, &str); 3] = [
-        (core::mem::offset_of!(Heap<P>, reserves), 8, "reserve of the thread cache"),
-        (core::mem::offset_of!(Heap<P>, seen), 8, "thread cache when tidied last"),
-        (core::mem::offset_of!(Heap<P>, last), 4, "slab used last"),
-    ];
+    /// Where the reserves of all classes lie in a heap.
+    pub(crate) const RESERVES_AT: usize = core::mem::offset_of!(Heap<P>, reserves);
+    /// Where the lengths of caches when they were tidied last lie in a heap.
+    pub(crate) const SEEN_AT: usize = core::mem::offset_of!(Heap<P>, seen);
+    /// Where the slabs used last lie in a heap.
+    pub(crate) const LAST_AT: usize = core::mem::offset_of!(Heap<P>, last);
 
     #[inline(always)]
     pub(crate) fn bin(&self, class: u32) -> &Bin<P> {

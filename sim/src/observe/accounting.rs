@@ -36,18 +36,35 @@ pub const OUT_OF_MEMORY: &str = "out-of-memory";
 /// An operation took too many steps.
 pub const PAUSE: &str = "pause";
 
+/// What does not add up.
+#[derive(Debug)]
+pub struct Discrepancy {
+    /// One sentence.
+    pub message: String,
+    /// The slab that it is about, if it is about one: its SuperSlab and its number there.
+    pub slab: Option<(u32, u32)>,
+}
+
+impl From<String> for Discrepancy {
+    fn from(message: String) -> Discrepancy {
+        Discrepancy { message, slab: None }
+    }
+}
+
+impl From<&str> for Discrepancy {
+    fn from(message: &str) -> Discrepancy {
+        message.to_owned().into()
+    }
+}
+
 /// Walks everything. `live` are the blocks that the program holds, address and bytes; with `all_freed`, memory must have
 /// gone back.
 ///
 /// # Errors
 /// One sentence on the first thing that is wrong.
-pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<(), String> {
+pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<(), Discrepancy> {
     let Some(range) = Range::<P>::get() else {
-        return if live.is_empty() {
-            Ok(())
-        } else {
-            Err("live blocks without a range".to_owned())
-        };
+        return if live.is_empty() { Ok(()) } else { Err("live blocks without a range".into()) };
     };
     check_lookup(range)?;
     let mut audit =
@@ -62,7 +79,7 @@ pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<()
     audit.check_counts()?;
     audit.check_memory()?;
     check_due::<P>()?;
-    audit.check_units(all_freed)
+    Ok(audit.check_units(all_freed)?)
 }
 
 /// Addresses around the range, and far from it, are nobody's; the first and the last one in it are the allocator's, once it has
@@ -130,17 +147,28 @@ impl<P: Platform> Audit<P> {
         inspect::place::<P>(address).to_string()
     }
 
-    fn slab_name(index: u32) -> String {
+    /// A discrepancy about the slab with this number.
+    fn of_slab(index: u32, message: impl FnOnce(&str) -> String) -> Discrepancy {
         let slabs = P::GEOMETRY.slabs_per_superslab;
-        format!("superslab {}, slab {}", index / slabs, index % slabs)
+        let (unit, slab) = (index / slabs, index % slabs);
+        let message = message(&format!("superslab {unit}, slab {slab}"));
+        Discrepancy { message, slab: Some((unit, slab)) }
     }
 
-    fn add_live(&mut self, address: usize, bytes: usize) -> Result<(), String> {
+    /// A discrepancy about the block at an address.
+    fn of_block(&self, address: usize, message: impl FnOnce(&str) -> String) -> Discrepancy {
+        let slabs = P::GEOMETRY.slabs_per_superslab;
+        let index = self.range.slab_index_of(address);
+        let message = message(&self.name(address));
+        Discrepancy { message, slab: index.map(|index| (index / slabs, index % slabs)) }
+    }
+
+    fn add_live(&mut self, address: usize, bytes: usize) -> Result<(), Discrepancy> {
         if self.places.insert(address, Found::Live).is_some() {
-            return Err(format!("the block at {} is live twice", self.name(address)));
+            return Err(self.of_block(address, |name| format!("the block at {name} is live twice")));
         }
         let Some(index) = self.range.slab_index_of(address) else {
-            return Err(format!("a live block of {bytes} bytes lies outside of the range"));
+            return Err(format!("a live block of {bytes} bytes lies outside of the range").into());
         };
         let slabs = P::GEOMETRY.slabs_per_superslab;
         if let (Some(slab), Some(unit)) =
@@ -153,22 +181,20 @@ impl<P: Platform> Audit<P> {
                 let start = self.range.base() + index as usize * P::GEOMETRY.slab_size();
                 let room = slab.run as usize * P::GEOMETRY.slab_size();
                 let fits = address == start && bytes <= room;
-                return if fits {
-                    Ok(())
-                } else {
-                    Err("a live block does not fit its run".to_owned())
-                };
+                return if fits { Ok(()) } else { Err("a live block does not fit its run".into()) };
             }
             let large = unit.word.usage() == Use::Large && index.is_multiple_of(slabs);
             if large && unit.bytes >= bytes {
                 return Ok(());
             }
         }
-        Err(format!("the live block at {} is in no slab and no mapping", self.name(address)))
+        Err(self.of_block(address, |name| {
+            format!("the live block at {name} is in no slab and no mapping")
+        }))
     }
 
     /// Looks at all units and slabs; the blocks that are on lists and in thread caches.
-    fn walk(&mut self) -> Result<Vec<(usize, Home)>, String> {
+    fn walk(&mut self) -> Result<Vec<(usize, Home)>, Discrepancy> {
         let mut found = Vec::new();
         let used = inspect::units_used(self.range);
         inspect::first_units(self.range, used, |unit| self.units.push(unit));
@@ -180,7 +206,7 @@ impl<P: Platform> Audit<P> {
             let picture =
                 inspect::slab(self.range, index, &mut |block, home| found.push((block, home)))
                     .map_err(|broken| {
-                        format!("{} has a broken list: {broken:?}", Self::slab_name(index))
+                        Self::of_slab(index, |name| format!("{name} has a broken list: {broken:?}"))
                     })?;
             self.slabs.push(picture);
         }
@@ -189,13 +215,12 @@ impl<P: Platform> Audit<P> {
         Ok(found)
     }
 
-    fn add_found(&mut self, found: Vec<(usize, Home)>) -> Result<(), String> {
+    fn add_found(&mut self, found: Vec<(usize, Home)>) -> Result<(), Discrepancy> {
         for (block, home) in found {
             if let Some(other) = self.places.insert(block, Found::In(home)) {
-                let place = self.name(block);
-                return Err(format!(
-                    "the block at {place} is in two places: {other:?} and {home:?}"
-                ));
+                return Err(self.of_block(block, |name| {
+                    format!("the block at {name} is in two places: {other:?} and {home:?}")
+                }));
             }
             let index = self.range.slab_index_of(block).ok_or("a block outside of the range")?;
             let fits = self.slabs.get(index as usize).is_some_and(|slab| {
@@ -204,19 +229,21 @@ impl<P: Platform> Audit<P> {
                 size != 0 && offset.is_multiple_of(size) && offset / size < slab.carved as usize
             });
             if !fits {
-                let place = self.name(block);
-                return Err(format!("{place} is on a list ({home:?}) but is no block of its slab"));
+                return Err(self.of_block(block, |name| {
+                    format!("{name} is on a list ({home:?}) but is no block of its slab")
+                }));
             }
             if matches!(home, Home::Freelist(at) | Home::Remote(at) if at != index) {
-                let place = self.name(block);
-                return Err(format!("{place} is on the list of another slab ({home:?})"));
+                return Err(self.of_block(block, |name| {
+                    format!("{name} is on the list of another slab ({home:?})")
+                }));
             }
         }
         Ok(())
     }
 
     /// The directory of abandoned slabs: a bit for each one that is, and right counts.
-    fn check_directory(&self) -> Result<(), String> {
+    fn check_directory(&self) -> Result<(), Discrepancy> {
         let mut counts = vec![0; inspect::classes::<P>() as usize + 1];
         for slab in &self.slabs {
             let per_unit = P::GEOMETRY.slabs_per_superslab;
@@ -226,8 +253,9 @@ impl<P: Platform> Audit<P> {
             if listed != abandoned {
                 let (is, not) =
                     if listed { ("is", "not ABANDONED") } else { ("is not", "ABANDONED") };
-                let name = Self::slab_name(slab.index);
-                return Err(format!("{name} {is} in the directory of abandoned slabs, but {not}"));
+                return Err(Self::of_slab(slab.index, |name| {
+                    format!("{name} {is} in the directory of abandoned slabs, but {not}")
+                }));
             }
             if abandoned {
                 counts[slab.class as usize] += 1;
@@ -238,13 +266,14 @@ impl<P: Platform> Audit<P> {
             if count != expected {
                 return Err(format!(
                     "the directory counts {count} abandoned slabs of class {class}, there are {expected}"
-                ));
+                )
+                .into());
             }
         }
         Ok(())
     }
 
-    fn check_slabs(&self) -> Result<(), String> {
+    fn check_slabs(&self) -> Result<(), Discrepancy> {
         let mut live = vec![0u32; self.slabs.len()];
         let mut cached = vec![0u32; self.slabs.len()];
         for (&block, found) in &self.places {
@@ -257,8 +286,9 @@ impl<P: Platform> Audit<P> {
         }
         for slab in &self.slabs {
             let index = slab.index as usize;
-            self.check_slab(slab, live[index], cached[index])
-                .map_err(|message| format!("{}: {message}", Self::slab_name(slab.index)))?;
+            self.check_slab(slab, live[index], cached[index]).map_err(|message| {
+                Self::of_slab(slab.index, |name| format!("{name}: {message}"))
+            })?;
         }
         Ok(())
     }

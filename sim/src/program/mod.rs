@@ -17,7 +17,7 @@ use hak_core::range::Range;
 use hak_core::tables::counts::Slots;
 use hak_core::{Allocator, Atomic, Ordering};
 
-use crate::observe::accounting::{self, ACCOUNTING, OUT_OF_MEMORY, PAUSE};
+use crate::observe::accounting::{self, ACCOUNTING, Discrepancy, OUT_OF_MEMORY, PAUSE};
 use crate::observe::room::{Request, room};
 use crate::observe::secret::{self, SECRET};
 use crate::program::interpreter::{Side, deliver, run_operation};
@@ -531,10 +531,13 @@ fn audit<G: WorldGeometry>(all_freed: bool) {
     let audited = user::look(|held| {
         accounting::audit::<Sim<G>>(held, all_freed)?;
         check_pages::<G>()?;
-        if refused == 0 { check_idle::<G>() } else { Ok(()) }
+        if refused == 0 {
+            check_idle::<G>()?;
+        }
+        Ok::<(), Discrepancy>(())
     });
-    if let Err(message) = audited {
-        user::fail(ACCOUNTING, message);
+    if let Err(found) = audited {
+        user::fail_in(ACCOUNTING, found.message, found.slab);
     }
 }
 

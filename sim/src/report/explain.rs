@@ -16,7 +16,7 @@
 use std::fmt::Write;
 use std::panic::Location;
 
-use hak_core::inspect::Place;
+use hak_core::inspect::{Place, RootField, SlabField, SuperSlabField};
 use hak_core::numbers::slot::{OwnerId, SlabState, SlotWord};
 use hak_core::tables::remote_list::ADDRESS_BITS;
 use hak_core::tables::superslab::{SuperSlabWord, Use};
@@ -82,18 +82,11 @@ fn threads_in(report: &Report) -> Vec<ThreadId> {
 /// The slab that the violation is about: its SuperSlab and its number there.
 fn focus(report: &Report) -> Option<(u32, u32)> {
     let of = |place: Option<Place>| match place? {
-        Place::Slab(unit, slab, ..) | Place::Memory(unit, slab, _) => Some((unit, slab)),
+        Place::Slab(unit, slab, _) | Place::Memory(unit, slab, _) => Some((unit, slab)),
         _ => None,
     };
-    let named = || {
-        let message = &report.violation()?.message;
-        let mut words = message.split("superslab ").nth(1)?.split(", slab ");
-        let number = |text: &str| -> Option<u32> {
-            text.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
-        };
-        Some((number(words.next()?)?, number(words.next()?)?))
-    };
-    of(report.place).or_else(|| of(report.other_place)).or_else(named)
+    let about = || report.violation()?.slab;
+    of(report.place).or_else(|| of(report.other_place)).or_else(about)
 }
 
 /// The steps that the violation is about, beside its own: the earlier access of the pair, and if there is none the last
@@ -114,11 +107,6 @@ fn touches(place: &Place, focus: Option<(u32, u32)>) -> bool {
     }
 }
 
-/// The class is looked at all the time, and seldom what matters.
-fn is_class(place: &Place) -> bool {
-    matches!(place, Place::Slab(_, _, "class", _))
-}
-
 /// Which events are shown.
 fn shown(events: &[Event], focus: Option<(u32, u32)>, marked: &[u64]) -> Vec<bool> {
     let beside_switch = |place: usize| {
@@ -132,7 +120,7 @@ fn shown(events: &[Event], focus: Option<(u32, u32)>, marked: &[u64]) -> Vec<boo
         .map(|place| {
             let event = &events[place];
             let about = match focus {
-                Some(_) => touches(&event.place, focus) && !is_class(&event.place),
+                Some(_) => touches(&event.place, focus),
                 None => event.old != event.new,
             };
             about || beside_switch(place) || place + 3 >= events.len()
@@ -161,14 +149,14 @@ fn operation_name(report: &Report, event: &Event) -> String {
 /// A place in few words.
 fn short(place: Place) -> String {
     match place {
-        Place::Slab(unit, slab, word, _) => {
-            let word = if word == "slot word" { "slot" } else { word };
-            format!("slab {unit}.{slab} {word}")
-        }
+        Place::Slab(unit, slab, SlabField::Slot) => format!("slab {unit}.{slab} slot"),
+        Place::Slab(unit, slab, word) => format!("slab {unit}.{slab} {word}"),
         Place::Memory(unit, slab, byte) => format!("slab {unit}.{slab} + {byte:#x}"),
-        Place::SuperSlab(unit, "slot mask and use") => format!("superslab {unit} mask"),
+        Place::SuperSlab(unit, SuperSlabField::Word) => format!("superslab {unit} mask"),
         Place::Elsewhere => String::new(),
-        other => other.to_string().trim_start_matches("root: ").to_owned(),
+        Place::Root(word) => word.to_string(),
+        Place::Abandoned(class, word) => format!("{word} of class {class}"),
+        other => other.to_string(),
     }
 }
 
@@ -180,13 +168,13 @@ fn short_site(site: &Location<'_>) -> String {
 fn value(event: &Event, bits: u64, named: Place) -> String {
     match (named, event.place) {
         (Place::Elsewhere, _) => {}
-        (block, Place::Slab(_, _, "remote list", _)) => {
+        (block, Place::Slab(_, _, SlabField::Remote)) => {
             return format!("{}: {}", bits >> ADDRESS_BITS, short(block));
         }
         (named, _) => return short(named),
     }
     match event.place {
-        Place::Slab(_, _, "slot word", _) => {
+        Place::Slab(_, _, SlabField::Slot) => {
             let word = SlotWord(bits);
             let state = word.state().map_or("?", SlabState::name);
             match word.owner() {
@@ -194,14 +182,14 @@ fn value(event: &Event, bits: u64, named: Place) -> String {
                 owner => format!("{state} {}", owner_name(owner)),
             }
         }
-        Place::SuperSlab(_, "slot mask and use") => {
+        Place::SuperSlab(_, SuperSlabField::Word) => {
             let word = SuperSlabWord(bits);
             match word.usage() {
                 Use::Shared => format!("SHARED {:#x}", word.free_slots()),
                 other => other.name().to_owned(),
             }
         }
-        Place::Root("stack of free heaps" | "stack of available superslabs") => {
+        Place::Root(RootField::FreeHeaps | RootField::Available) => {
             (bits as u32).checked_sub(1).map_or("empty".to_owned(), |node| format!("top {node}"))
         }
         _ if bits < 1 << 16 => bits.to_string(),

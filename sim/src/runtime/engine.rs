@@ -294,6 +294,7 @@ impl Engine {
                 operation: self.control.operations[thread],
                 access: *access,
                 other: finding.other,
+                slab: finding.slab,
             }),
         });
     }

@@ -276,11 +276,19 @@ pub fn live_blocks() -> u32 {
 /// Ends the run: the scenario found a broken rule. `message` is one plain sentence.
 #[track_caller]
 pub fn fail(oracle: &'static str, message: String) -> ! {
+    fail_in(oracle, message, None)
+}
+
+/// The same, about this slab: its SuperSlab and its number there.
+#[track_caller]
+pub fn fail_in(oracle: &'static str, message: String, slab: Option<(u32, u32)>) -> ! {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
     let offset = unsafe { borrow(engine) }.user_offset;
     let access = Access::plain(Kind::Check, offset, 0, Location::caller());
-    halt(engine, &access, Finding::new(oracle, message).into())
+    let mut finding = Finding::new(oracle, message);
+    finding.slab = slab;
+    halt(engine, &access, finding.into())
 }
 
 /// Looks at the world raw, without being scheduled or checked: `look` gets the address and size of every block that the

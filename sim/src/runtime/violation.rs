@@ -61,12 +61,14 @@ pub struct Finding {
     pub message: String,
     /// The earlier access of the pair, if there is one.
     pub other: Option<OtherAccess>,
+    /// The slab that it is about, if the accesses do not tell: its SuperSlab and its number there.
+    pub slab: Option<(u32, u32)>,
 }
 
 impl Finding {
     /// A finding about one access.
     pub fn new(oracle: &'static str, message: impl Into<String>) -> Box<Finding> {
-        Box::new(Finding { oracle, message: message.into(), other: None })
+        Box::new(Finding { oracle, message: message.into(), other: None, slab: None })
     }
 
     /// A finding about a pair of accesses.
@@ -75,7 +77,7 @@ impl Finding {
         message: impl Into<String>,
         other: OtherAccess,
     ) -> Box<Finding> {
-        Box::new(Finding { oracle, message: message.into(), other: Some(other) })
+        Box::new(Finding { oracle, message: message.into(), other: Some(other), slab: None })
     }
 }
 
@@ -96,6 +98,8 @@ pub struct Violation {
     pub access: Access,
     /// The earlier access of the pair, if there is one.
     pub other: Option<OtherAccess>,
+    /// The slab that it is about, if the accesses do not tell: its SuperSlab and its number there.
+    pub slab: Option<(u32, u32)>,
 }
 
 impl fmt::Display for Violation {

@@ -124,7 +124,7 @@ impl Subject for Shipped {
     }
 
     fn audit(&self, live: &[(usize, usize)], all_freed: bool) -> Result<(), String> {
-        accounting::audit::<Native>(live, all_freed)
+        accounting::audit::<Native>(live, all_freed).map_err(|found| found.message)
     }
 
     fn memory(&self) -> Option<(usize, usize)> {
