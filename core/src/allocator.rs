@@ -10,7 +10,7 @@
 use core::marker::PhantomData;
 use core::ptr::{null_mut, with_exposed_provenance_mut};
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Gauge, Misuse, Plain, Platform};
 use crate::numbers::size_class;
 use crate::pool::decay;
@@ -120,7 +120,7 @@ impl<P: Platform> Allocator<P> {
         let mut new = Self::allocate_from(range, heap, size, align);
         // What goes back may be taken by others before it is asked for again. They have it then: nobody starves all the others.
         for _ in 0..ATTEMPTS {
-            if new.is_some() || P::planted(Fault::NoSecondAttempt) {
+            if P::wrong(Fault::NoSecondAttempt, new.is_some(), true) {
                 break;
             }
             if !(large::release_retained(range) | idle::collect(range)) {
@@ -237,11 +237,9 @@ impl<P: Platform> Allocator<P> {
             return;
         }
         // The range's own word, not a copy: a thread that frees before it allocates has none.
-        let known = if P::planted(Fault::RegistryUninit) {
+        let known = P::replaced(Fault::RegistryUninit, Range::get, || {
             heap::existing::<P>().map(|heap| Range::of(heap))
-        } else {
-            Range::get()
-        };
+        });
         let Some(range) = known else { P::misuse(Misuse::ForeignPointer, address) };
         let (class, index) = Self::class_of_block(range, address);
         if class == 0 {
@@ -311,7 +309,7 @@ impl<P: Platform> Allocator<P> {
             size
         };
         let new = Self::allocate(new_size, align);
-        if new.is_null() && new_size <= old_size && !P::planted(Fault::RefusedShrink) {
+        if P::wrong(Fault::RefusedShrink, new.is_null() && new_size <= old_size, false) {
             // A smaller block that there is no memory for: the old one holds it.
             return block;
         }
@@ -385,10 +383,11 @@ impl<P: Platform> Allocator<P> {
 
     /// The slab that `address` lies in, if it is in the range at all.
     fn lookup(range: Range<P>, address: usize) -> Option<u32> {
-        if P::planted(Fault::GuessUnmapped) {
-            return Some((address.wrapping_sub(range.base()) >> P::GEOMETRY.slab_shift) as u32);
-        }
-        range.slab_index_of(address)
+        P::replaced(
+            Fault::GuessUnmapped,
+            || range.slab_index_of(address),
+            || Some((address.wrapping_sub(range.base()) >> P::GEOMETRY.slab_shift) as u32),
+        )
     }
 
     /// The running thread ends, or will not allocate for long: everything that its heap holds is handed over, in time

@@ -11,7 +11,8 @@
 //! | `true`, `false` | the other one |
 //!
 //! Left out, beside what [`FILES`] and [`FUNCTIONS`] name: assertions, constants and what else only the compiler evaluates, tests, and the code
-//! of planted faults, which is wrong already. Orderings are changed by `hak-sim mutants`.
+//! of planted faults, which is wrong already: of the words of `boundary/fault.rs` only the healthy arguments are changed, as if they stood
+//! there alone. Orderings are changed by `hak-sim mutants`.
 
 use std::collections::HashMap;
 use std::io;
@@ -28,7 +29,7 @@ use crate::text::{Edit, Piece};
 pub const FILES: &[(&str, &str)] = &[
     ("lib.rs", "no code"),
     ("boundary/mod.rs", "no code"),
-    ("boundary/fault.rs", "names of planted faults"),
+    ("boundary/fault.rs", "planted faults, and their words"),
     ("numbers/geometry.rs", "numbers, and what the compiler evaluates with them"),
     ("inspect/mod.rs", "read by oracles only"),
     ("inspect/place.rs", "texts"),
@@ -259,19 +260,20 @@ impl Finder<'_> {
 
     /// A condition, which may be forced to be true or false, and what is in it.
     fn condition(&mut self, expr: &Expr, on: bool, off: bool) {
-        if begins_planted(expr) {
-            // What stands beside a planted fault still counts.
-            if let Expr::Binary(binary) = expr
-                && matches!(binary.op, BinOp::Or(_))
-            {
-                if on {
-                    self.forced(range(expr), true, false);
+        if let Some(word) = Word::of(expr) {
+            for one in word.healthy {
+                match one {
+                    Expr::Closure(closure) => self.condition(&closure.body, on, off),
+                    one => self.condition(one, on, off),
                 }
-                self.condition(&binary.right, false, off);
             }
             return;
         }
         match expr {
+            // The other way round.
+            Expr::Unary(unary) if Word::of(&unary.expr).is_some() => {
+                self.condition(&unary.expr, off, on);
+            }
             Expr::Paren(paren) => self.condition(&paren.expr, on, off),
             Expr::Let(one) => {
                 let at = range(one);
@@ -355,17 +357,13 @@ impl Finder<'_> {
         match expr {
             Expr::Paren(paren) => self.result(&paren.expr),
             Expr::If(node) => {
-                if !is_faulty(&node.cond) {
-                    self.block_result(&node.then_branch);
-                }
-                if let Some((_, other)) = &node.else_branch
-                    && !is_spared(&node.cond)
-                {
+                self.block_result(&node.then_branch);
+                if let Some((_, other)) = &node.else_branch {
                     self.result(other);
                 }
             }
             Expr::Match(node) => {
-                for arm in node.arms.iter().filter(|arm| !is_planted_arm(arm)) {
+                for arm in &node.arms {
                     self.result(&arm.body);
                 }
             }
@@ -374,7 +372,14 @@ impl Finder<'_> {
             Expr::Return(_) | Expr::Loop(_) | Expr::Lit(_) | Expr::Macro(_) => {}
             // A condition of its own kind is met when it is visited.
             Expr::Binary(_) => {}
-            _ if is_planted(expr) || never_returns(expr) => {}
+            _ if never_returns(expr) => {}
+            // What is skipped or swapped is met when it is visited.
+            _ if Word::of(expr).is_some() => {
+                let value = healthy_value(expr);
+                if !std::ptr::eq(value, expr) {
+                    self.result(value);
+                }
+            }
             Expr::Call(_) | Expr::MethodCall(_) | Expr::Assign(_)
                 if returns == Returns::Nothing =>
             {
@@ -402,6 +407,57 @@ impl Finder<'_> {
     fn block_result(&mut self, block: &Block) {
         if let Some(Stmt::Expr(last, None)) = block.stmts.last() {
             self.result(last);
+        }
+    }
+
+    /// What a word does: a closure whose result is of this kind, or another expression.
+    fn healthy(&mut self, expr: &Expr, returns: Returns) {
+        let Expr::Closure(closure) = expr else {
+            if returns == Returns::Nothing {
+                // The name of a closure.
+                let number = self.mutant(&range(expr), "skipped");
+                let pieces = vec![
+                    new(format!("|| if !crate::mutation::active({number}) {{ (")),
+                    Piece::Source(range(expr)),
+                    new(")() }"),
+                ];
+                self.edit(range(expr), pieces);
+            }
+            return self.visit_expr(expr);
+        };
+        self.returns.push(returns);
+        self.result(&closure.body);
+        self.visit_expr(&closure.body);
+        self.returns.pop();
+    }
+
+    /// A word that is a statement.
+    fn word_statement(&mut self, word: Word<'_>, expr: &Expr, statement: Range<usize>) {
+        match word.name.as_str() {
+            // A result of any type, which nobody wants.
+            "replaced" => {
+                let number = self.mutant(&range(healthy_value(expr)), "skipped");
+                let pieces = vec![
+                    new(format!("if !crate::mutation::active({number}) {{ ")),
+                    Piece::Source(statement.clone()),
+                    new(" }"),
+                ];
+                self.edit(statement, pieces);
+                self.visit_expr(expr);
+            }
+            "swapped" => {
+                word.healthy.iter().for_each(|one| self.healthy(one, Returns::Nothing));
+            }
+            _ => self.visit_expr(expr),
+        }
+    }
+
+    /// `let (a, b) = P::swapped(..)`.
+    fn swapped(&mut self, word: Word<'_>, pattern: &Pat) {
+        for (number, one) in word.healthy.iter().enumerate() {
+            let is_nothing = matches!(pattern, Pat::Tuple(both)
+                if matches!(&both.elems[number], Pat::Tuple(one) if one.elems.is_empty()));
+            self.healthy(one, if is_nothing { Returns::Nothing } else { Returns::Other });
         }
     }
 
@@ -486,6 +542,20 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     fn visit_block(&mut self, node: &'ast Block) {
         let last = node.stmts.len().saturating_sub(1);
         for (number, statement) in node.stmts.iter().enumerate() {
+            if let Stmt::Expr(expr, Some(_)) = statement
+                && let Some(word) = Word::of(expr)
+            {
+                self.word_statement(word, expr, range(statement));
+                continue;
+            }
+            if let Stmt::Local(local) = statement
+                && let Some(init) = &local.init
+                && let Some(word) = Word::of(&init.expr)
+                && word.name == "swapped"
+            {
+                self.swapped(word, &local.pat);
+                continue;
+            }
             match statement {
                 Stmt::Expr(expr, Some(_)) => {
                     let skips = match expr {
@@ -495,7 +565,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
                         Expr::Binary(binary) => is_assignment(&binary.op),
                         _ => false,
                     };
-                    if skips && !is_planted(expr) {
+                    if skips {
                         self.skipped(range(statement));
                     }
                 }
@@ -510,9 +580,8 @@ impl<'ast> Visit<'ast> for Finder<'_> {
                     if let (Pat::TupleStruct(pattern), Some(init)) = (&local.pat, &local.init)
                         && init.diverge.is_some()
                         && pattern.path.is_ident("Some")
-                        && !is_planted(&init.expr)
                     {
-                        self.replaced(range(&init.expr), "None", new("None"));
+                        self.replaced(range(healthy_value(&init.expr)), "None", new("None"));
                     }
                 }
                 _ => {}
@@ -531,12 +600,8 @@ impl<'ast> Visit<'ast> for Finder<'_> {
 
     fn visit_expr_if(&mut self, node: &'ast syn::ExprIf) {
         self.condition(&node.cond, true, true);
-        if !is_faulty(&node.cond) {
-            self.visit_block(&node.then_branch);
-        }
-        if let Some((_, other)) = &node.else_branch
-            && !is_spared(&node.cond)
-        {
+        self.visit_block(&node.then_branch);
+        if let Some((_, other)) = &node.else_branch {
             self.visit_expr(other);
         }
     }
@@ -547,9 +612,6 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_arm(&mut self, node: &'ast syn::Arm) {
-        if is_planted_arm(node) {
-            return;
-        }
         if let Some((_, guard)) = &node.guard {
             self.condition(guard, true, true);
         }
@@ -576,12 +638,10 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             | BinOp::Gt(_)
             | BinOp::Ge(_) => self.condition(&expr, true, true),
             _ => {
-                if !is_planted(&expr) {
-                    let at = range(node);
-                    let change =
-                        format!("without `{}`", self.text[range(&node.left).end..at.end].trim());
-                    self.replaced(at, &one_line(&change), Piece::Source(range(&node.left)));
-                }
+                let at = range(node);
+                let change =
+                    format!("without `{}`", self.text[range(&node.left).end..at.end].trim());
+                self.replaced(at, &one_line(&change), Piece::Source(range(&node.left)));
                 visit::visit_expr_binary(self, node);
             }
         }
@@ -591,9 +651,6 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         let name = node.method.to_string();
         match name.as_str() {
             "then" | "then_some" => {
-                if is_planted(&node.receiver) {
-                    return;
-                }
                 self.condition(&node.receiver, true, true);
                 node.args.iter().for_each(|one| self.visit_expr(one));
                 return;
@@ -601,7 +658,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             "filter" | "is_some_and" | "is_none_or" | "any" | "all" | "position" | "find" => {
                 self.visit_expr(&node.receiver);
                 match node.args.first() {
-                    Some(Expr::Closure(closure)) if !is_planted(&closure.body) => {
+                    Some(Expr::Closure(closure)) => {
                         self.returns.push(Returns::Bool);
                         match &*closure.body {
                             Expr::Block(block) => {
@@ -612,7 +669,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
                         }
                         self.returns.pop();
                     }
-                    Some(Expr::Closure(_)) | None => {}
+                    None => {}
                     Some(other) => self.visit_expr(other),
                 }
                 return;
@@ -630,6 +687,12 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_expr_call(&mut self, node: &'ast syn::ExprCall) {
+        if let Some(word) = Word::of_call(node) {
+            let is_skipped = word.name == "skipped";
+            let returns = if is_skipped { Returns::Nothing } else { Returns::Other };
+            word.healthy.iter().for_each(|one| self.healthy(one, returns));
+            return;
+        }
         if let Expr::Path(path) = &*node.func
             && path.path.is_ident("Some")
         {
@@ -639,9 +702,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_expr_try(&mut self, node: &'ast syn::ExprTry) {
-        if !is_planted(&node.expr) {
-            self.replaced(range(&node.expr), "None", new("None"));
-        }
+        self.replaced(range(healthy_value(&node.expr)), "None", new("None"));
         self.visit_expr(&node.expr);
     }
 
@@ -698,33 +759,52 @@ fn is_assignment(op: &BinOp) -> bool {
     )
 }
 
-/// Whether what follows is done only while a fault is planted.
-fn is_faulty(condition: &Expr) -> bool {
-    let is_or = matches!(condition, Expr::Binary(binary) if matches!(binary.op, BinOp::Or(_)));
-    begins_planted(condition) && !is_or && !is_spared(condition)
+/// A word of `boundary/fault.rs`: `P::skipped(Fault::X, || ..)` and its like.
+struct Word<'a> {
+    name: String,
+    /// What the core does while no fault is planted.
+    healthy: Vec<&'a Expr>,
 }
 
-/// Whether what follows is done unless a fault is planted.
-fn is_spared(condition: &Expr) -> bool {
-    matches!(condition, Expr::Unary(unary) if begins_planted(&unary.expr))
-}
+/// How many arguments behind the fault are healthy.
+const WORDS: &[(&str, usize)] = &[
+    ("skipped", 1),
+    ("swapped", 2),
+    ("swapped_looks", 2),
+    ("replaced", 1),
+    ("added", 0),
+    ("wrong", 1),
+    ("relaxed", 1),
+];
 
-/// What asks something of all expressions in an expression.
-struct Asks(fn(&Expr) -> bool, bool);
-
-impl<'ast> Visit<'ast> for Asks {
-    fn visit_expr(&mut self, node: &'ast Expr) {
-        self.1 |= (self.0)(node);
-        if !self.1 {
-            visit::visit_expr(self, node);
+impl Word<'_> {
+    fn of(expr: &Expr) -> Option<Word<'_>> {
+        match expr {
+            Expr::Call(call) => Word::of_call(call),
+            _ => None,
         }
+    }
+
+    fn of_call(call: &syn::ExprCall) -> Option<Word<'_>> {
+        let Expr::Path(path) = &*call.func else { return None };
+        let mut names = path.path.segments.iter().map(|segment| segment.ident.to_string());
+        let (Some(platform), Some(name), None) = (names.next(), names.next(), names.next()) else {
+            return None;
+        };
+        let (_, healthy) = WORDS.iter().find(|(word, _)| platform == "P" && name == *word)?;
+        Some(Word { name, healthy: call.args.iter().skip(1).take(*healthy).collect() })
     }
 }
 
-fn any(expr: &Expr, is: fn(&Expr) -> bool) -> bool {
-    let mut asks = Asks(is, false);
-    asks.visit_expr(expr);
-    asks.1
+/// What the value of an expression is while no fault is planted: of a word that has one value, its healthy argument.
+fn healthy_value(expr: &Expr) -> &Expr {
+    match Word::of(expr) {
+        Some(word) if matches!(word.name.as_str(), "replaced" | "wrong") => match word.healthy[0] {
+            Expr::Closure(closure) => &closure.body,
+            value => value,
+        },
+        _ => expr,
+    }
 }
 
 /// The last name of what is called.
@@ -732,39 +812,6 @@ fn called(expr: &Expr) -> Option<String> {
     let Expr::Call(call) = expr else { return None };
     let Expr::Path(path) = &*call.func else { return None };
     path.path.segments.last().map(|last| last.ident.to_string())
-}
-
-/// What the core calls the answer to the question for a planted fault, where it is asked for once and used twice.
-const ANSWER: &str = "late";
-
-/// Whether it asks for a planted fault anywhere.
-fn is_planted(expr: &Expr) -> bool {
-    any(expr, asks_planted)
-}
-
-fn is_planted_arm(arm: &syn::Arm) -> bool {
-    arm.guard.as_ref().is_some_and(|(_, guard)| begins_planted(guard))
-}
-
-/// Whether it is the question for a planted fault, or no more than that question beside others in a row.
-fn begins_planted(expr: &Expr) -> bool {
-    match expr {
-        Expr::Paren(paren) => begins_planted(&paren.expr),
-        Expr::Unary(unary) => begins_planted(&unary.expr),
-        Expr::Binary(binary) => begins_planted(&binary.left) || is_faulty_row(binary),
-        _ => asks_planted(expr),
-    }
-}
-
-/// Whether it is a row of conditions all of which hold only while a fault is planted.
-fn is_faulty_row(row: &syn::ExprBinary) -> bool {
-    matches!(row.op, BinOp::And(_)) && asks_planted(&row.right)
-}
-
-/// Whether it is the question for a planted fault, or the name of its answer.
-fn asks_planted(expr: &Expr) -> bool {
-    called(expr).is_some_and(|name| name == "planted")
-        || matches!(expr, Expr::Path(path) if path.path.is_ident(ANSWER))
 }
 
 fn has_let(expr: &Expr) -> bool {
@@ -836,28 +883,40 @@ mod tests {
     }
 
     #[test]
-    fn the_code_of_planted_faults_is_left_out_and_what_stands_beside_it_is_not() {
+    fn the_code_of_planted_faults_is_left_out_and_what_is_healthy_is_not() {
         let text = "fn f() {
-            if P::planted(X) { wrong(); } else { right(); }
-            if !P::planted(X) { right(); }
-            let x = P::planted(X) && wrong(1 + 1);
-            if P::planted(X) || a { g(); }
-            let late = P::planted(X);
-            if h && !late { right(); }
-            if h && late { wrong(); }
-            match b { c if P::planted(X) => wrong(2 < 3), d if e => {} }
-        }";
+            P::skipped(X, || right());
+            P::skipped(X, || { x += 1; });
+            P::skipped(X, right);
+            P::added(X, || wrong(1 + 1));
+            P::swapped(X, || first(), || if a { then(); });
+            P::replaced(X, || right(1 + 2), || wrong(1 + 1));
+            let ((), b) = P::swapped(X, || first(c), || P::relaxed(X, O) + 1);
+            if P::wrong(X, d && e, true) || !P::replaced(X, || g(), || wrong()) { h(); }
+            i(P::wrong(X, 3 + 4, 1 + 1));
+        }
+        fn j() -> Option<u8> { P::replaced(X, || k()?, || wrong()?) }";
         let expected = [
-            "right(); | skipped",
-            "right(); | skipped #2",
-            "P::planted(X) || a | true",
+            "right() | skipped",
+            "x += 1; | skipped",
+            "right | skipped",
+            "first() | skipped",
             "a | false",
-            "g(); | skipped",
-            "h && !late | false",
-            "h | true",
-            "right(); | skipped #3",
-            "e | false",
+            "a | true",
+            "then(); | skipped",
+            "right(1 + 2) | skipped",
+            "1 + 2 | without `+ 2`",
+            "first(c) | skipped",
+            "P::relaxed(X, O) + 1 | without `+ 1`",
+            "P::wrong(X, d && e, true) || !P::replaced(X, || g(), || wrong()) | true",
+            "d && e | false",
+            "d | true",
             "e | true",
+            "g() | true",
+            "h(); | skipped",
+            "i(P::wrong(X, 3 + 4, 1 + 1)); | skipped",
+            "3 + 4 | without `+ 4`",
+            "k() | None",
         ];
         assert_eq!(changes(text), expected);
     }

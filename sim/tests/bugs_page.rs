@@ -137,6 +137,18 @@ fn each_place_in_the_core_exists_and_each_fault_is_planted_in_a_file_that_its_ro
     }
 }
 
+#[test]
+fn a_fault_is_planted_with_a_word_beside_a_healthy_line() {
+    let bare = "P::planted(";
+    for (file, text) in core_files() {
+        let in_code = |line: &str| line.split("//").next().unwrap_or_default().contains(bare);
+        assert!(
+            !text.lines().any(in_code),
+            "{file} asks {bare}..) and not one of the words of `Plant`"
+        );
+    }
+}
+
 /// Whether `site` stands in the text, and not as the beginning of a longer name.
 fn planted_in(text: &str, site: &str) -> bool {
     text.split(site)

@@ -1,17 +1,83 @@
 //! Planted faults: the bugs that the simulator must be able to find.
 //!
 //! A planted fault takes away, or reorders, one line of the core that protects against a known bug, or makes one of its
-//! orderings relaxed; where no single line protects, it breaks the promise itself (S5, D5). The core asks
-//! [`Platform::planted`] at that line. The native platform answers with a constant `false`, so that neither the question nor
+//! orderings relaxed; where no single line protects, it breaks the promise itself (S5, D5). A word of `Plant` stands at that
+//! line and asks [`Platform::planted`]. The native platform answers with a constant `false`, so that neither the question nor
 //! the faulty path is in the shipped machine code; the simulator answers as the run was configured.
+//!
+//! To add one:
+//! 1. a row in `faults!` below, behind the others of its origin;
+//! 2. at the line, a word: `P::skipped(Fault::Name, || the_line())`, or another one of `Plant`;
+//! 3. its name in the row of `docs/BUGS.md`, and the file of the line if that is a new one there;
+//! 4. `hak-sim explore --plant name`: it is found, by the oracles that its row names;
+//! 5. its trace: `hak-sim corpus --record --only name`, at the end, for any change of the core makes traces stale.
 
 use crate::boundary::platform::{Ordering, Platform};
 
-/// The ordering of an access; relaxed while `fault` is planted. Natively it is the ordering and nothing else.
-#[inline(always)]
-pub(crate) fn unless_planted<P: Platform>(fault: Fault, order: Ordering) -> Ordering {
-    if P::planted(fault) { Ordering::Relaxed } else { order }
+/// Words for healthy lines of the core, each with what becomes of the line while a fault is planted: whoever leaves the word and
+/// the fault out reads what the core does. Natively each is its healthy part and nothing else.
+pub(crate) trait Plant: Platform {
+    /// Does `action`; planted: does not.
+    #[inline(always)]
+    fn skipped(fault: Fault, action: impl FnOnce()) {
+        if !Self::planted(fault) {
+            action();
+        }
+    }
+
+    /// Does `first`, and then `then`; planted: the other way round.
+    #[inline(always)]
+    fn swapped<A, B>(fault: Fault, first: impl FnOnce() -> A, then: impl FnOnce() -> B) -> (A, B) {
+        if Self::planted(fault) {
+            let then = then();
+            (first(), then)
+        } else {
+            (first(), then())
+        }
+    }
+
+    /// Looks at `first`, and if that holds, at `then`; whether both hold. Planted: the other way round.
+    #[inline(always)]
+    fn swapped_looks<A>(
+        fault: Fault,
+        first: impl FnOnce() -> Option<A>,
+        then: impl FnOnce() -> bool,
+    ) -> Option<A> {
+        if Self::planted(fault) {
+            if then() { first() } else { None }
+        } else {
+            first().filter(|_| then())
+        }
+    }
+
+    /// Does `healthy`; planted: `faulty` in its place.
+    #[inline(always)]
+    fn replaced<T>(fault: Fault, healthy: impl FnOnce() -> T, faulty: impl FnOnce() -> T) -> T {
+        if Self::planted(fault) { faulty() } else { healthy() }
+    }
+
+    /// Does nothing; planted: `action`, which belongs elsewhere or nowhere.
+    #[inline(always)]
+    fn added(fault: Fault, action: impl FnOnce()) {
+        if Self::planted(fault) {
+            action();
+        }
+    }
+
+    /// The value `healthy`; planted: `faulty`. Both are worked out.
+    #[inline(always)]
+    fn wrong<T>(fault: Fault, healthy: T, faulty: T) -> T {
+        if Self::planted(fault) { faulty } else { healthy }
+    }
+
+    /// The ordering of an access; planted: relaxed.
+    #[inline(always)]
+    fn relaxed(fault: Fault, order: Ordering) -> Ordering {
+        if Self::planted(fault) { Ordering::Relaxed } else { order }
+    }
 }
+
+impl<P: Platform> Plant for P {}
 
 /// What is known of a fault. It is for people, and for whoever chooses a search: no oracle reads it.
 pub struct Row {
@@ -232,7 +298,7 @@ faults! {
         "a SuperSlab whose memory the system did not take back is not opened again";
     RefusedResetTrusted, "refused-reset-trusted", D30, Line, Nothing, ["content"],
         "pages that the system refused to reset are taken for fresh";
-    RefusedShrink, "refused-shrink", D30, Line, Nothing, ["content"],
+    RefusedShrink, "refused-shrink", D30, Line, Nothing, ["content", "out-of-memory"],
         "a block whose end the system did not wholly take back is taken to be as it was";
     RollbackForgotten, "rollback-forgotten", D30, Line, WideMap, ["accounting"],
         "a claim of units that fails in its second word of the map keeps those of the first";

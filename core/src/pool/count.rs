@@ -10,7 +10,7 @@
 //! Invariant: the root's word and the words of all heaps that have a thread, added up, are the slots of SuperSlabs that are taken
 //! out of the slot mask, and of the others those whose pages were touched; but for what threads are in the middle of.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::tables::counts::Slots;
 use crate::tables::heap::{self, Heap};
@@ -31,7 +31,7 @@ pub(crate) fn add<P: Platform>(change: Slots) {
 
 /// So many slots at most the heap keeps for itself.
 fn share<P: Platform>(heap: &Heap<P>) -> u32 {
-    let index = if P::planted(Fault::ShareOfTheFirst) { Some(0) } else { heap.owner().heap() };
+    let index = P::replaced(Fault::ShareOfTheFirst, || heap.owner().heap(), || Some(0));
     index.map_or(0, |index| P::GEOMETRY.count_share(index))
 }
 
@@ -39,8 +39,8 @@ fn share<P: Platform>(heap: &Heap<P>) -> u32 {
 pub(crate) fn settle<P: Platform>(heap: &Heap<P>) {
     let sum = heap.counts.get();
     heap.counts.set(Slots::default());
-    if sum != Slots::default() && !P::planted(Fault::CountStrand) {
-        add_to_root::<P>(sum);
+    if sum != Slots::default() {
+        P::skipped(Fault::CountStrand, || add_to_root::<P>(sum));
     }
 }
 

@@ -30,7 +30,7 @@
 //! 2. A round that was made in several slices asks for another one, whatever it left: memory that became idle behind its back
 //!    found a slice to come, but that one did not look there.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::pool::idle;
 use crate::pool::large;
@@ -41,9 +41,9 @@ use crate::tables::root::root;
 
 /// The time one interval after `now`; never 0.
 pub(crate) fn time_after<P: Platform>(now: u32) -> u32 {
-    // Late: 49 days.
-    let late = if P::planted(Fault::NextRoundLate) { 49 * 86_400_000 } else { 0 };
-    now.wrapping_add(P::GEOMETRY.decay_interval + late) | 1
+    let interval = P::GEOMETRY.decay_interval;
+    let interval = P::wrong(Fault::NextRoundLate, interval, interval + 49 * 86_400_000);
+    now.wrapping_add(interval) | 1
 }
 
 /// Whether a time that [`time_after`] gave is still to come. The clock goes round in 50 days: only the interval in front of a time
@@ -90,13 +90,18 @@ pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
         return false;
     }
     let now = P::now();
-    if is_to_come::<P>(time, now) || time & 1 == 0 && P::planted(Fault::SliceOwnedForEver) {
+    let to_come = is_to_come::<P>(time, now);
+    if P::wrong(Fault::SliceOwnedForEver, to_come, to_come || time & 1 == 0) {
         return true;
     }
-    let late = P::planted(Fault::RoundMissed);
-    let mine = if late { time } else { under_way::<P>(now) };
-    // Acquire: pairs with `ask`: what asked for a slice is seen by it.
-    if !late && due.compare_exchange(time, mine, Ordering::Acquire, Ordering::Relaxed).is_err() {
+    let mine = P::wrong(Fault::RoundMissed, under_way::<P>(now), time);
+    let is_taken = P::replaced(
+        Fault::RoundMissed,
+        // Acquire: pairs with `ask`: what asked for a slice is seen by it.
+        || due.compare_exchange(time, mine, Ordering::Acquire, Ordering::Relaxed).is_err(),
+        || false,
+    );
+    if is_taken {
         return true;
     }
     // Nothing is asked for any more: what becomes idle from here on, also behind the slice's back, asks for the next one.
@@ -136,7 +141,7 @@ fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
         }
     }
     // Invariant 2.
-    let mut left = start != 0 && !P::planted(Fault::SliceForgets);
+    let mut left = P::wrong(Fault::SliceForgets, start != 0, false);
     left |= start == 0 && retained::age::<P>();
     let mut next = 0;
     units::visit_claimed(range, start, u32::MAX, |unit| {
@@ -158,9 +163,9 @@ fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
             next = unit;
             return Some(());
         }
-        if !P::planted(Fault::RoundGivesNothing) {
+        P::skipped(Fault::RoundGivesNothing, || {
             most = most.saturating_sub(idle::shrink(range, unit, word));
-        }
+        });
         None
     });
     at.store(next, Ordering::Relaxed);

@@ -18,7 +18,7 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::{OwnerId, SlabState, SlotWord};
 use crate::pool;
@@ -44,7 +44,7 @@ pub(crate) fn count_given<P: Platform>(slots: u32) {
 /// Whether more slots lie idle than should.
 pub(crate) fn is_too_much<P: Platform>() -> bool {
     let Slots { used, idle } = count::known::<P>();
-    idle > P::GEOMETRY.idle_slots_max.max(used / 8) && !P::planted(Fault::IdleBoundOff)
+    P::wrong(Fault::IdleBoundOff, idle > P::GEOMETRY.idle_slots_max.max(used / 8), false)
 }
 
 /// Gives back to the system what is idle in this SuperSlab, whose word was `seen`; how many slots were tried.
@@ -85,13 +85,12 @@ pub(crate) fn sweep<P: Platform>(range: Range<P>, most: u32) {
 fn retire<P: Platform>(range: Range<P>, unit: u32) {
     let all = P::GEOMETRY.all_slots();
     let superslab = range.superslab(unit);
-    let start = with_exposed_provenance_mut(range.unit_start(unit));
-    let early = P::planted(Fault::UnmapBeforeRetire);
-    if early {
-        P::decommit(start, P::GEOMETRY.unit_size());
-    }
+    let start = range.unit_start(unit);
+    P::added(Fault::UnmapBeforeRetire, || {
+        P::decommit(with_exposed_provenance_mut(start), P::GEOMETRY.unit_size());
+    });
     let retired = superslab.update(|word| {
-        let free = word.free_slots() == all || P::planted(Fault::StaleClaim);
+        let free = P::wrong(Fault::StaleClaim, word.free_slots() == all, true);
         (word.usage() == Use::Shared && free).then_some(word.used_as(Use::Retired))
     });
     if retired.is_none() {
@@ -99,12 +98,17 @@ fn retire<P: Platform>(range: Range<P>, unit: u32) {
         decay::expect::<P>();
         return;
     }
-    if !early && !budget::decommit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
+    let gone = P::replaced(
+        Fault::UnmapBeforeRetire,
+        || budget::decommit::<P>(start, P::GEOMETRY.unit_size()),
+        || true,
+    );
+    if !gone {
         // The system refuses: the SuperSlab stays, idle.
-        if !P::planted(Fault::RefusedRetirement) {
+        P::skipped(Fault::RefusedRetirement, || {
             pool::share(range, unit, all);
             decay::expect::<P>();
-        }
+        });
         return;
     }
     forget(range, unit, all);
@@ -124,17 +128,33 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) -> u32 {
         0 => None,
         idle => Some(word.with_slots(word.free_slots() & !idle)),
     };
-    let taken = if P::planted(Fault::PurgeWithoutTaking) {
-        let seen = superslab.load();
-        take(seen).map(|new| (seen, new))
-    } else {
-        superslab.update(take)
-    };
+    let taken = P::replaced(
+        Fault::PurgeWithoutTaking,
+        || superslab.update(take),
+        || {
+            let seen = superslab.load();
+            take(seen).map(|new| (seen, new))
+        },
+    );
     let Some((old, new)) = taken else { return 0 };
     let mine = old.free_slots() & !new.free_slots();
-    let early = P::planted(Fault::OfferBeforePurge).then(|| pool::offer(range, unit, mine));
+    let (fresh, offered) = P::swapped(
+        Fault::OfferBeforePurge,
+        || reset(range, unit, mine),
+        || pool::offer(range, unit, mine),
+    );
+    let is_whole = offered.is_some_and(|word| word.free_slots() == P::GEOMETRY.all_slots());
+    if is_whole || fresh != mine {
+        // Idle still: a SuperSlab whose other slots came back meanwhile, or pages that the system did not take.
+        decay::expect::<P>();
+    }
+    mine.count_ones()
+}
+
+/// Gives the pages of these slots, which are ours, back to the system; the slots whose memory is fresh then.
+fn reset<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> u32 {
     let mut fresh = 0;
-    let mut left = mine;
+    let mut left = slots;
     while left != 0 {
         let first = left.trailing_zeros();
         let count = (left >> first).trailing_ones();
@@ -142,19 +162,13 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) -> u32 {
         let slab = unit * P::GEOMETRY.slabs_per_superslab + first;
         let start = with_exposed_provenance_mut(range.slab_start(slab));
         let reset = P::reset(start, (count as usize) << P::GEOMETRY.slab_shift);
-        if reset || P::planted(Fault::RefusedResetTrusted) {
+        if P::wrong(Fault::RefusedResetTrusted, reset, true) {
             fresh |= part;
         }
         left &= !part;
     }
     forget(range, unit, fresh);
-    let offered = early.unwrap_or_else(|| pool::offer(range, unit, mine));
-    let is_whole = offered.is_some_and(|word| word.free_slots() == P::GEOMETRY.all_slots());
-    if is_whole || fresh != mine {
-        // Idle still: a SuperSlab whose other slots came back meanwhile, or pages that the system did not take.
-        decay::expect::<P>();
-    }
-    mine.count_ones()
+    fresh
 }
 
 /// The memory of these slots, which are ours, is fresh again.

@@ -10,7 +10,7 @@
 //! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever changes it to something
 //! else frees the block.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Misuse, Ordering, Platform};
 use crate::pool::decay;
 use crate::pool::run::Fresh;
@@ -48,9 +48,7 @@ fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> 
     let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
     let end = range.unit_start(run.first) + committed;
     if committed < bytes && !budget::commit::<P>(end, bytes - committed) {
-        if !P::planted(Fault::ReuseFailureLeak) {
-            release(range, run);
-        }
+        P::skipped(Fault::ReuseFailureLeak, || release(range, run));
         return None;
     }
     open(range, run, committed.max(bytes));
@@ -75,25 +73,34 @@ pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
     check(range, first, address);
     let superslab = range.superslab(first);
     let run = Run { first, count: superslab.run.load(Ordering::Relaxed) };
-    let keep = retained::is_worth_it::<P>(run.count as usize);
-    let usage = if keep { Use::Retained } else { Use::Free };
-    let early = keep && P::planted(Fault::KeptBeforeClosed) && retained::keep::<P>(run);
-    let freed = superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(usage)));
-    if freed.is_none() {
-        P::misuse(Misuse::DoubleFree, address);
-    }
-    while keep && !early && retained::is_full_for::<P>(run.count as usize) {
-        match retained::take_any::<P>() {
-            Some(older) => release(range, older),
-            None => break,
+    let is_worth_it = retained::is_worth_it::<P>(run.count as usize);
+    let usage = if is_worth_it { Use::Retained } else { Use::Free };
+    let close = || {
+        let closed =
+            superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(usage)));
+        if closed.is_none() {
+            P::misuse(Misuse::DoubleFree, address);
         }
-    }
-    if early || keep && retained::keep::<P>(run) {
+    };
+    let ((), is_kept) =
+        P::swapped(Fault::KeptBeforeClosed, close, || is_worth_it && keep(range, run));
+    if is_kept {
         decay::expect::<P>();
         decay::tick(range, P::GEOMETRY.slice_slots);
         return;
     }
     release(range, run);
+}
+
+/// Keeps a mapping, and makes room for it first; whether there was a place.
+fn keep<P: Platform>(range: Range<P>, run: Run) -> bool {
+    while retained::is_full_for::<P>(run.count as usize) {
+        match retained::take_any::<P>() {
+            Some(older) => release(range, older),
+            None => break,
+        }
+    }
+    retained::keep::<P>(run)
 }
 
 /// Gives a mapping that is ours back to the system.
@@ -103,17 +110,15 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
     // Relaxed: the mapping is ours.
     let bytes = superslab.bytes.load(Ordering::Relaxed);
     superslab.update(|word| (word.usage() != Use::Free).then(|| word.used_as(Use::Free)));
-    let early = P::planted(Fault::ReleaseBeforeUnmap);
-    if early {
-        units::release(range, first, count);
-    }
-    let gone = budget::decommit::<P>(range.unit_start(first), bytes);
-    if !gone && !P::planted(Fault::LeftoverForgotten) {
-        remember_leftover(range, first, bytes);
-    }
-    if !early {
-        units::release(range, first, count);
-    }
+    P::swapped(
+        Fault::ReleaseBeforeUnmap,
+        || {
+            if !budget::decommit::<P>(range.unit_start(first), bytes) {
+                P::skipped(Fault::LeftoverForgotten, || remember_leftover(range, first, bytes));
+            }
+        },
+        || units::release(range, first, count),
+    );
 }
 
 /// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most` slots: then it is kept again, as
@@ -206,8 +211,10 @@ pub(crate) fn resize<P: Platform>(
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);
         superslab.run.store(units.max(run) as u32, Ordering::Relaxed);
-    } else if units > run && !P::planted(Fault::GrowthFailureLeak) {
-        units::release(range, first + run as u32, units - run);
+    } else if units > run {
+        P::skipped(Fault::GrowthFailureLeak, || {
+            units::release(range, first + run as u32, units - run);
+        });
     }
     done
 }
@@ -222,7 +229,7 @@ fn shrink<P: Platform>(range: Range<P>, run: Run, old: usize, new: usize) -> boo
         return true;
     }
     if !budget::decommit::<P>(cut, old - new) {
-        return !P::planted(Fault::RefusedShrink);
+        return P::wrong(Fault::RefusedShrink, true, false);
     }
     // Relaxed, here and below: as in `resize`.
     superslab.bytes.store(new, Ordering::Relaxed);
@@ -258,20 +265,13 @@ pub(crate) fn relocate<P: Platform>(
     if closed.is_none() {
         P::misuse(Misuse::DoubleFree, range.unit_start(first));
     }
-    let early = P::planted(Fault::OfferBeforeMove);
-    if early {
-        units::release(range, first, run);
-    }
+    P::added(Fault::OfferBeforeMove, || units::release(range, first, run));
     if !budget::relocate::<P>(range.unit_start(first), old, range.unit_start(to), new) {
         superslab.update(|word| Some(word.again(Use::Large)));
-        if !P::planted(Fault::MoveFailureLeak) {
-            units::release(range, to, count);
-        }
+        P::skipped(Fault::MoveFailureLeak, || units::release(range, to, count));
         return None;
     }
     open(range, Run { first: to, count: count as u32 }, new);
-    if !early {
-        units::release(range, first, run);
-    }
+    P::skipped(Fault::OfferBeforeMove, || units::release(range, first, run));
     Some(range.unit_start(to))
 }

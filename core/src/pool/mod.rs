@@ -22,7 +22,7 @@ pub(crate) mod idle;
 pub(crate) mod large;
 pub(crate) mod run;
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::OwnerId;
 use crate::range::Range;
@@ -34,16 +34,13 @@ use crate::tables::superslab::{SuperSlabWord, Use};
 
 /// A slot for a slab of `class`, owned by `me`. `None` if the system has no memory, or the range no unit.
 pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> Option<Owned<P>> {
-    let index = match take_available(range) {
-        None if P::planted(Fault::SlabExhaustion)
-            && range.extent() != 0
-            && range.superslab(0).load().generation() != 0 =>
-        {
-            None
-        }
-        None => take_new(range, 1),
-        found => found,
-    }?;
+    let index = take_available(range).or_else(|| {
+        let new = || take_new(range, 1);
+        P::replaced(Fault::SlabExhaustion, new, || {
+            let is_first = range.extent() == 0 || range.superslab(0).load().generation() == 0;
+            if is_first { new() } else { None }
+        })
+    })?;
     let slabs = P::GEOMETRY.slabs_per_superslab;
     let (unit, slot) = (index / slabs, slots(index % slabs, 1));
     touch(range, unit, slot);
@@ -77,17 +74,18 @@ fn take_available<P: Platform>(range: Range<P>) -> Option<u32> {
 fn take_slot<P: Platform>(range: Range<P>, unit: u32) -> Option<u32> {
     let superslab = range.superslab(unit);
     let take_lowest = |slots: u32| slots & slots.wrapping_sub(1);
-    let (old, _) = if P::planted(Fault::StaleSlot) {
-        let seen = superslab.load();
-        let left = take_lowest(seen.free_slots());
-        let taken =
-            seen.is_available().then(|| superslab.update(|word| Some(word.with_slots(left))));
-        (seen, taken??.1)
-    } else {
-        superslab.update(|word| {
-            word.is_available().then(|| word.with_slots(take_lowest(word.free_slots())))
-        })?
+    let take = |word: SuperSlabWord| {
+        word.is_available().then(|| word.with_slots(take_lowest(word.free_slots())))
     };
+    let (old, _) = P::replaced(
+        Fault::StaleSlot,
+        || superslab.update(take),
+        || {
+            let seen = superslab.load();
+            let left = take(seen)?.free_slots();
+            superslab.update(|word| Some(word.with_slots(left))).map(|(_, new)| (seen, new))
+        },
+    )?;
     Some(unit * P::GEOMETRY.slabs_per_superslab + old.free_slots().trailing_zeros())
 }
 
@@ -120,7 +118,7 @@ pub(crate) fn take_run<P: Platform>(
     }
     let slot = (slabs - count) / step * step;
     let new = take_new(range, slots(slot, count)).map(|first| first + slot);
-    if new.is_some() || P::planted(Fault::RunsLookedForShortly) {
+    if P::wrong(Fault::RunsLookedForShortly, new.is_some(), true) {
         return new;
     }
     // No memory for a new SuperSlab: before there is said to be none, every one is looked at.
@@ -165,10 +163,15 @@ pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) ->
     let superslab = range.superslab(unit);
     let are_free =
         |word: SuperSlabWord| word.usage() == Use::Shared && word.free_slots() & slots == slots;
-    let old_look = P::planted(Fault::GrownOnOldLook) && are_free(superslab.load());
-    let taken = superslab.update(|word| {
-        (old_look || are_free(word)).then_some(word.with_slots(word.free_slots() & !slots))
-    });
+    let rest = |word: SuperSlabWord| word.with_slots(word.free_slots() & !slots);
+    let taken = P::replaced(
+        Fault::GrownOnOldLook,
+        || superslab.update(|word| are_free(word).then_some(rest(word))),
+        || {
+            let were_free = are_free(superslab.load());
+            superslab.update(|word| (were_free || are_free(word)).then_some(rest(word)))
+        },
+    );
     taken.is_some()
 }
 
@@ -179,11 +182,14 @@ pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool
     let seen = touched.load(Ordering::Relaxed);
     let before = seen & slots;
     if before != slots {
-        if P::planted(Fault::TouchLost) {
-            touched.store(seen | slots, Ordering::Relaxed);
-        } else {
-            touched.fetch_or(slots, Ordering::Relaxed);
-        }
+        P::replaced(
+            Fault::TouchLost,
+            || touched.fetch_or(slots, Ordering::Relaxed),
+            || {
+                touched.store(seen | slots, Ordering::Relaxed);
+                seen
+            },
+        );
     }
     idle::count_taken::<P>(slots.count_ones(), before.count_ones());
     before == 0
@@ -208,12 +214,15 @@ pub(crate) fn scrub<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
 /// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.
 fn unlist<P: Platform>(range: Range<P>, unit: u32) {
     let superslab = range.superslab(unit);
-    if P::planted(Fault::FlagLost) {
-        let seen = superslab.load();
-        superslab.word.store(seen.unlisted().0, Ordering::Release);
-        return;
-    }
-    let unlisted = superslab.update(|word| (!word.is_available()).then_some(word.unlisted()));
+    let unlisted = P::replaced(
+        Fault::FlagLost,
+        || superslab.update(|word| (!word.is_available()).then_some(word.unlisted())),
+        || {
+            let seen = superslab.load();
+            superslab.word.store(seen.unlisted().0, Ordering::Release);
+            Some((seen, seen.unlisted()))
+        },
+    );
     if unlisted.is_none() {
         root::<P>().available.push(unit, &superslab.stack_link);
     }
@@ -222,18 +231,13 @@ fn unlist<P: Platform>(range: Range<P>, unit: u32) {
 /// Stage 3. These slots of the new SuperSlab are the caller's; the number of its first one.
 fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
     let unit = claim_units(range, 1, 1)?;
-    if P::planted(Fault::OpenBeforeReady) {
-        share(range, unit, P::GEOMETRY.all_slots() & !taken);
-    }
+    let open = || share(range, unit, P::GEOMETRY.all_slots() & !taken);
+    P::added(Fault::OpenBeforeReady, open);
     if !budget::commit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
-        if !P::planted(Fault::CommitFailureLeak) {
-            units::release(range, unit, 1);
-        }
+        P::skipped(Fault::CommitFailureLeak, || units::release(range, unit, 1));
         return None;
     }
-    if !P::planted(Fault::OpenBeforeReady) {
-        share(range, unit, P::GEOMETRY.all_slots() & !taken);
-    }
+    P::skipped(Fault::OpenBeforeReady, open);
     Some(unit * P::GEOMETRY.slabs_per_superslab)
 }
 
@@ -250,15 +254,13 @@ pub(crate) fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
 /// Takes a slab back no block of which is out.
 pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
     let slabs = P::GEOMETRY.slabs_per_superslab;
-    let slabs = if P::planted(Fault::LgMismatch) { slabs / 2 } else { slabs };
+    let slabs = P::wrong(Fault::LgMismatch, slabs, slabs / 2);
     let (unit, bit) = (owned.index / slabs, 1 << (owned.index % slabs));
-    if !P::planted(Fault::OfferBeforeReady) {
-        owned.empty(range);
-    }
-    give_back_slots(range, unit, bit);
-    if P::planted(Fault::OfferBeforeReady) {
-        owned.empty(range);
-    }
+    P::swapped(
+        Fault::OfferBeforeReady,
+        || owned.empty(range),
+        || give_back_slots(range, unit, bit),
+    );
 }
 
 /// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle then, some of it goes back to
@@ -278,10 +280,16 @@ pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u3
 /// Sets the bits of slots that are ours; the word after that.
 pub(crate) fn offer<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> Option<SuperSlabWord> {
     let superslab = range.superslab(unit);
-    let seen = P::planted(Fault::ListedTwice).then(|| superslab.load());
-    let (old, new) =
-        superslab.update(|word| Some(word.with_slots(word.free_slots() | slots).listed()))?;
-    if !seen.unwrap_or(old).is_listed() {
+    let list = |word: SuperSlabWord| Some(word.with_slots(word.free_slots() | slots).listed());
+    let (old, new) = P::replaced(
+        Fault::ListedTwice,
+        || superslab.update(list),
+        || {
+            let seen = superslab.load();
+            superslab.update(list).map(|(_, new)| (seen, new))
+        },
+    )?;
+    if !old.is_listed() {
         root::<P>().available.push(unit, &superslab.stack_link);
     }
     Some(new)

@@ -7,7 +7,7 @@
 
 use core::ptr::with_exposed_provenance_mut;
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::tables::root::root;
 
@@ -45,7 +45,7 @@ pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
         return false;
     }
     let done = P::commit(with_exposed_provenance_mut(start), bytes);
-    if !done && !P::planted(Fault::RefusedCommitCounted) {
+    if P::wrong(Fault::RefusedCommitCounted, !done, false) {
         uncount::<P>(bytes);
     }
     done
@@ -60,7 +60,7 @@ pub(crate) fn relocate<P: Platform>(
     to: usize,
     new_bytes: usize,
 ) -> bool {
-    let more = if P::planted(Fault::MoveUncounted) { 0 } else { new_bytes - old_bytes };
+    let more = P::wrong(Fault::MoveUncounted, new_bytes - old_bytes, 0);
     if !count::<P>(more) {
         return false;
     }
@@ -76,7 +76,7 @@ pub(crate) fn relocate<P: Platform>(
 #[track_caller]
 pub(crate) fn decommit<P: Platform>(start: usize, bytes: usize) -> bool {
     let done = P::decommit(with_exposed_provenance_mut(start), bytes);
-    if done && !P::planted(Fault::DecommitUncounted) {
+    if P::wrong(Fault::DecommitUncounted, done, false) {
         uncount::<P>(bytes);
     }
     done

@@ -27,7 +27,7 @@
 
 use core::ptr::with_exposed_provenance_mut as pointer;
 
-use crate::boundary::fault::{Fault, unless_planted};
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Extension, Ordering, Platform};
 use crate::range::Range;
 use crate::range::units;
@@ -37,7 +37,7 @@ impl<P: Platform> Range<P> {
     /// The units that there are so far: below this number, all tables may be looked at.
     pub fn extent(&self) -> usize {
         // Acquire: pairs with `advance`: the tables have memory, which is zeroed.
-        let order = unless_planted::<P>(Fault::InitHalfSeen, Ordering::Acquire);
+        let order = P::relaxed(Fault::InitHalfSeen, Ordering::Acquire);
         root::<P>().extent.load(order)
     }
 }
@@ -83,9 +83,7 @@ fn step<P: Platform>(range: Range<P>, from: usize) -> usize {
 
 fn extend<P: Platform>(range: Range<P>, from: usize, count: usize) -> Extension {
     let to = from + count;
-    if P::planted(Fault::PublishBeforeReady) {
-        advance::<P>(from, to);
-    }
+    P::added(Fault::PublishBeforeReady, || advance::<P>(from, to));
     let ready =
         range.tables(from, to).iter().all(|&(start, bytes)| P::ensure(pointer(start), bytes));
     if !ready {

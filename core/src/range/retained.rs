@@ -13,7 +13,7 @@
 //! Invariant: who takes an entry out of the table alone decides about its units; their bits in the unit map stay set
 //! meanwhile.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::geometry::Geometry;
 use crate::tables::root::root;
@@ -81,11 +81,14 @@ pub(crate) fn age<P: Platform>() -> bool {
             some = true;
             // A failure means that somebody took the mapping, and perhaps put another one there.
             let old = word | OLD;
-            if P::planted(Fault::AgedWithoutExchange) {
-                entry.store(old, Ordering::Relaxed);
-            } else {
-                let _ = entry.compare_exchange(word, old, Ordering::Relaxed, Ordering::Relaxed);
-            }
+            let _ = P::replaced(
+                Fault::AgedWithoutExchange,
+                || entry.compare_exchange(word, old, Ordering::Relaxed, Ordering::Relaxed),
+                || {
+                    entry.store(old, Ordering::Relaxed);
+                    Ok(word)
+                },
+            );
         }
     }
     some
@@ -100,17 +103,19 @@ fn take_if<P: Platform>(fits: impl Fn(Run, bool) -> bool) -> Option<Run> {
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         let word = entry.load(Ordering::Relaxed);
         let Some(run) = Run::of(word).filter(|run| fits(*run, is_old(word))) else { continue };
-        let taken = if P::planted(Fault::KeptWithoutExchange) {
-            entry.store(0, Ordering::Relaxed);
-            true
-        } else {
+        let taken = P::replaced(
+            Fault::KeptWithoutExchange,
             // Acquire: pairs with `keep`: the last holder's use of the memory is over.
-            entry.compare_exchange(word, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
-        };
+            || entry.compare_exchange(word, 0, Ordering::Acquire, Ordering::Relaxed).is_ok(),
+            || {
+                entry.store(0, Ordering::Relaxed);
+                true
+            },
+        );
         if taken {
-            if !P::planted(Fault::KeptBytesNotLowered) {
+            P::skipped(Fault::KeptBytesNotLowered, || {
                 bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
-            }
+            });
             return Some(run);
         }
     }

@@ -9,7 +9,7 @@
 //!
 //! [`SuperSlab::leftover`]: crate::tables::superslab::SuperSlab::leftover
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::range::Range;
 use crate::range::growth;
@@ -104,9 +104,9 @@ fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result
         let mut seen = map.load(Ordering::Relaxed);
         loop {
             if seen & mask != mask {
-                if !P::planted(Fault::RollbackForgotten) {
+                P::skipped(Fault::RollbackForgotten, || {
                     release(range, first as u32, unit - first);
-                }
+                });
                 return Err(last_of_row(word, !seen, mask));
             }
             // Acquire: pairs with `release`, and with `add`: what the last holder did to the units is done.
@@ -128,12 +128,16 @@ pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
     while unit < end {
         let (word, mask) = part(unit, end);
         let map = range.free_word(word);
-        if P::planted(Fault::MapUpdateLost) {
-            map.store(map.load(Ordering::Relaxed) | mask, Ordering::Release);
-        } else {
+        P::replaced(
+            Fault::MapUpdateLost,
             // Release: pairs with the claim: our use of the units is over.
-            map.fetch_or(mask, Ordering::Release);
-        }
+            || map.fetch_or(mask, Ordering::Release),
+            || {
+                let seen = map.load(Ordering::Relaxed);
+                map.store(seen | mask, Ordering::Release);
+                seen
+            },
+        );
         unit += mask.count_ones() as usize;
     }
     // Relaxed: hints.

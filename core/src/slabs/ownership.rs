@@ -24,7 +24,7 @@
 //! 1. An [`Owned`] exists only on the thread whose heap the slot word names.
 //! 2. Nobody but an `Owned` drains a remote list.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::size_class;
 use crate::numbers::slot::{OwnerId, SlabState, SlotWord};
@@ -96,18 +96,22 @@ impl<P: Platform> Owned<P> {
     pub(crate) fn release(self, range: Range<P>, me: OwnerId) -> Option<Owned<P>> {
         let state = if self.slab.has_free() { SlabState::Abandoned } else { SlabState::Full };
         debug_assert!(!self.listed || state == SlabState::Abandoned);
-        let late = P::planted(Fault::ListedAfterRelease);
         let list = state == SlabState::Abandoned && !self.listed;
-        if list && !late {
-            abandoned::list(range, self.index);
-        }
-        let word = self.word().unowned(state);
-        // SeqCst: before the look below, see the module. Release (part of it): pairs with the Acquire of a claim.
-        self.slab.slot.store(word.0, Ordering::SeqCst);
-        if list && late {
-            abandoned::list(range, self.index);
-        }
-        if P::planted(Fault::ReleaseWithoutLook) || self.slab.remote.is_empty() {
+        let ((), word) = P::swapped(
+            Fault::ListedAfterRelease,
+            || {
+                if list {
+                    abandoned::list(range, self.index);
+                }
+            },
+            || {
+                let word = self.word().unowned(state);
+                // SeqCst: before the look below, see the module. Release (part of it): pairs with the Acquire of a claim.
+                self.slab.slot.store(word.0, Ordering::SeqCst);
+                word
+            },
+        );
+        if P::replaced(Fault::ReleaseWithoutLook, || self.slab.remote.is_empty(), || true) {
             None
         } else {
             open(self.index, self.slab, word, me)
@@ -119,9 +123,7 @@ impl<P: Platform> Owned<P> {
         debug_assert!(!self.listed);
         self.slab.leave_seals();
         // No assertion looks again: a look is an access, and debug builds make the accesses of release builds.
-        if !P::planted(Fault::ClassLeftBehind) {
-            range.class_word(self.index).set(0);
-        }
+        P::skipped(Fault::ClassLeftBehind, || range.class_word(self.index).set(0));
         // Relaxed: published by the slot mask.
         self.slab.slot.store(self.word().emptied().0, Ordering::Relaxed);
     }
@@ -134,9 +136,7 @@ pub(crate) fn open<P: Platform>(
     seen: SlotWord,
     me: OwnerId,
 ) -> Option<Owned<P>> {
-    if P::planted(Fault::DrainBeforeClaim) {
-        slab.drain();
-    }
+    P::added(Fault::DrainBeforeClaim, || slab.drain());
     let owned = claim(index, slab, seen, me)?;
     slab.drain();
     Some(owned)
@@ -150,13 +150,14 @@ pub(crate) fn open_of_class<P: Platform>(
     me: OwnerId,
 ) -> Option<Owned<P>> {
     let slab = range.slab(index);
-    let seen_first = P::planted(Fault::ClassSeenFirst).then(|| range.class(index));
-    // Acquire: pairs with the Release in `release`: the class is that of this slot word. The claim succeeds only if the word
-    // is still the same, with its generation; so the class is still the same then, too.
-    let seen = SlotWord(slab.slot.load(Ordering::Acquire));
-    if !seen.is_claimable() || seen_first.unwrap_or_else(|| range.class(index)) != class {
-        return None;
-    }
+    let claimable = || {
+        // Acquire: pairs with the Release in `release`: the class is that of this slot word. The claim succeeds only if the
+        // word is still the same, with its generation; so the class is still the same then, too.
+        let seen = SlotWord(slab.slot.load(Ordering::Acquire));
+        seen.is_claimable().then_some(seen)
+    };
+    let is_of_class = || range.class(index) == class;
+    let seen = P::swapped_looks(Fault::ClassSeenFirst, claimable, is_of_class)?;
     let owned = open(index, slab, seen, me)?;
     assert!(range.class(index) == class, "a slab keeps its class while a block is out");
     Some(owned)
@@ -169,15 +170,17 @@ fn claim<P: Platform>(
     me: OwnerId,
 ) -> Option<Owned<P>> {
     let owned = Owned { index, slab, listed: seen.is(SlabState::Abandoned) };
-    if P::planted(Fault::ClaimWithoutExchange) {
-        slab.slot.store(seen.owned_by(me).0, Ordering::SeqCst);
-        return Some(owned);
-    }
-    // Acquire: pairs with the Release in `release`: the owner-only words are as the last owner left them.
-    slab.slot
-        .compare_exchange(seen.0, seen.owned_by(me).0, Ordering::Acquire, Ordering::Relaxed)
-        .is_ok()
-        .then_some(owned)
+    let new = seen.owned_by(me).0;
+    let is_claimed = P::replaced(
+        Fault::ClaimWithoutExchange,
+        // Acquire: pairs with the Release in `release`: the owner-only words are as the last owner left them.
+        || slab.slot.compare_exchange(seen.0, new, Ordering::Acquire, Ordering::Relaxed).is_ok(),
+        || {
+            slab.slot.store(new, Ordering::SeqCst);
+            true
+        },
+    );
+    is_claimed.then_some(owned)
 }
 
 /// Frees a chain of blocks of a slab that somebody else owns, or nobody. If nobody owns it, it may be ours then.
@@ -204,7 +207,7 @@ pub(crate) unsafe fn free_remote<P: Platform>(
     // SeqCst: after the push, see the module. From here on the blocks may be anybody's and the slab may be reused;
     // the descriptor stays readable, and a claim fails if the word changed.
     let seen = SlotWord(slab.slot.load(Ordering::SeqCst));
-    if seen.is_claimable() && !P::planted(Fault::PushWithoutLook) {
+    if P::wrong(Fault::PushWithoutLook, seen.is_claimable(), false) {
         return open(index, slab, seen, me);
     }
     None

@@ -26,7 +26,6 @@
 
 use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 
-use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Misuse, Plain, Platform};
 
 /// The highest byte of every seal. In UTF-8 it is no byte at all, and in numbers, addresses and instructions it is a rare
@@ -152,9 +151,6 @@ pub(crate) unsafe fn is_sealed<P: Platform>(address: usize) -> bool {
 /// # Safety
 /// The blocks were cut, none of them is out, and the caller alone holds their memory.
 pub(crate) unsafe fn scrub<P: Platform>(start: usize, size: usize, count: u32) {
-    if P::planted(Fault::SealsLeftBehind) {
-        return;
-    }
     if size <= SCRUB_WHOLE_MAX {
         // SAFETY: the caller's contract.
         return unsafe { P::zero(with_exposed_provenance_mut(start), size * count as usize) };

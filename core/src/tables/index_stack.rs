@@ -12,7 +12,7 @@
 //! Invariant: a node is on at most one stack, at most once. Whoever pushes holds the node alone, or a flag that says
 //! that it is not listed.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 
 /// The stack's head. Valid when zeroed: empty.
@@ -34,7 +34,7 @@ impl Top {
     }
 
     fn replaced_by<P: Platform>(self, link: u32) -> u64 {
-        let step = if P::planted(Fault::StackAba) { 0 } else { 1 };
+        let step = P::wrong(Fault::StackAba, 1, 0);
         ((self.word >> 32).wrapping_add(step) << 32) | link as u64
     }
 }

@@ -15,7 +15,7 @@
 //! 1. Between its push and the owner's take, a block belongs to the list: nobody touches it.
 //! 2. Only the owner of the slab takes (see `ownership`).
 
-use crate::boundary::fault::{Fault, unless_planted};
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::tables::block::{self, Chain, List};
 
@@ -48,18 +48,19 @@ impl<P: Platform> RemoteList<P> {
             let (first, count) = list(head).map_or((0, 0), |list| (list.first, list.count));
             // SAFETY: invariant 1: until the exchange below succeeds the caller alone holds `last`.
             unsafe {
-                if P::planted(Fault::UnsealedPush) {
-                    block::set_next_unsealed::<P>(chain.last, first);
-                } else {
-                    block::set_next::<P>(chain.last, first, block::secret::<P>());
-                }
+                P::replaced(
+                    Fault::UnsealedPush,
+                    || block::set_next::<P>(chain.last, first, block::secret::<P>()),
+                    || block::set_next_unsealed::<P>(chain.last, first),
+                );
             }
             let new = ((count + chain.count) as usize) << ADDRESS_BITS | chain.first;
             // Release: the links are seen by `take`. SeqCst: ordered before the pusher's look at the slot word, as
             // the releaser's change of the slot word is ordered before `is_empty`; see `ownership`.
-            match self.head.compare_exchange_weak(head, new, Ordering::SeqCst, Ordering::Relaxed) {
+            let pushed =
+                self.head.compare_exchange_weak(head, new, Ordering::SeqCst, Ordering::Relaxed);
+            match P::wrong(Fault::DropOnMiss, pushed, Ok(head)) {
                 Ok(_) => return,
-                Err(_) if P::planted(Fault::DropOnMiss) => return,
                 Err(seen) => head = seen,
             }
         }
@@ -72,14 +73,14 @@ impl<P: Platform> RemoteList<P> {
             return None;
         }
         // Acquire: pairs with the exchange in `push`, whose blocks and links become ours.
-        let order = unless_planted::<P>(Fault::DrainWithoutAcquire, Ordering::Acquire);
+        let order = P::relaxed(Fault::DrainWithoutAcquire, Ordering::Acquire);
         list(self.head.swap(0, order))
     }
 
     /// Whether nothing is on the list, in the total order of the release protocol.
     pub(crate) fn is_empty(&self) -> bool {
         // SeqCst: pairs with the exchange in `push`; see `ownership`.
-        self.head.load(unless_planted::<P>(Fault::MissedWakeUp, Ordering::SeqCst)) == 0
+        self.head.load(P::relaxed(Fault::MissedWakeUp, Ordering::SeqCst)) == 0
     }
 
     /// What is on the list, for a first look, for statistics and for pictures at rest.

@@ -19,7 +19,7 @@
 //!    slab is set (see `superslab`). They are cleared before the memory is used for blocks of another size, or for a run: a
 //!    program never finds one in its block.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
 use crate::numbers::slot::SlotWord;
 use crate::tables::block::{self, Chain, List};
@@ -95,8 +95,9 @@ impl<P: Platform> Slab<P> {
         self.freelist.set(0);
         self.used.set(0);
         self.carved.set(0);
-        let more = if P::planted(Fault::OneBlockTooMany) { size - 1 } else { 0 };
-        self.capacity.set(((P::GEOMETRY.slab_size() + more) / size) as u32);
+        let bytes = P::GEOMETRY.slab_size();
+        let bytes = P::wrong(Fault::OneBlockTooMany, bytes, bytes + size - 1);
+        self.capacity.set((bytes / size) as u32);
         self.block_size.set(size as u32);
         self.next.set(0);
         self.previous.set(0);
@@ -116,8 +117,10 @@ impl<P: Platform> Slab<P> {
     /// Clears the seals of an earlier use; `start` is the slab's first byte. For whoever holds the slot, while no block is out.
     pub(crate) fn scrub(&self, start: usize) {
         let Seals { size, count } = Seals::from_word(self.seals.load(Ordering::Relaxed));
-        // SAFETY: invariant 4: these blocks were cut; the memory is the caller's, and none of them is out.
-        unsafe { block::scrub::<P>(start, size as usize, count) };
+        P::skipped(Fault::SealsLeftBehind, || {
+            // SAFETY: invariant 4: these blocks were cut; the memory is the caller's, and none of them is out.
+            unsafe { block::scrub::<P>(start, size as usize, count) };
+        });
     }
 
     /// Whether no block is out.
@@ -151,9 +154,7 @@ impl<P: Platform> Slab<P> {
             self.freelist.set(cut::<P>(first, count));
             List { first, count }
         };
-        if !P::planted(Fault::ActiveUnderflow) {
-            self.count_out(list.count);
-        }
+        P::skipped(Fault::ActiveUnderflow, || self.count_out(list.count));
         list
     }
 
@@ -184,7 +185,7 @@ impl<P: Platform> Slab<P> {
 
     /// Counts blocks that leave the slab, be it for the program or for a thread cache.
     fn count_out(&self, taken: u32) {
-        let counted = if P::planted(Fault::RetireWhileCached) { 1 } else { taken };
+        let counted = P::wrong(Fault::RetireWhileCached, taken, 1);
         self.used.set(self.used.get() + counted);
     }
 

@@ -25,7 +25,7 @@
 //!    it); whoever sets the bit pushes the node. A node outlives the SuperSlab's use: a stale one is found by the use
 //!    and the mask, and dropped.
 
-use crate::boundary::fault::{Fault, unless_planted};
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 
 /// The descriptor of a unit. Zeroed memory is a FREE unit.
@@ -191,7 +191,7 @@ impl<P: Platform> SuperSlab<P> {
             match self.word.compare_exchange_weak(
                 seen.0,
                 new.0,
-                unless_planted::<P>(Fault::StaleBitmap, Ordering::AcqRel),
+                P::relaxed(Fault::StaleBitmap, Ordering::AcqRel),
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return Some((seen, new)),

@@ -10,7 +10,7 @@
 //! the remote list of its slab (remote free); in chains of neighbours, so that a batch costs one exchange. A slab whose last
 //! block comes back goes to the shared pool, unless it is the only one of its class that the heap has.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Plain, Platform};
 use crate::numbers::capacity::{has_reserve, list_capacity, stay_count};
 use crate::numbers::size_class;
@@ -37,9 +37,9 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
             last = block::next::<P>(last);
         }
         let rest = block::next::<P>(last);
-        if !P::planted(Fault::FrontCacheBypass) {
+        P::skipped(Fault::FrontCacheBypass, || {
             block::set_next::<P>(last, 0, block::secret::<P>());
-        }
+        });
         rest
     };
     bin.room.set(list_capacity(&P::GEOMETRY, size) - stay);
@@ -163,10 +163,11 @@ unsafe fn give_back<P: Platform>(
     let slab = range.slab(index);
     // Relaxed: only this thread writes or removes its own identity.
     let owner = slab.slot_hint().owner();
-    let mine = owner == me
-        || P::planted(Fault::OwnerAlias)
-            && owner.0 != 0
-            && owner.heap().is_some_and(|heap| Some(heap & 1) == me.heap().map(|me| me & 1));
+    let mine = P::replaced(
+        Fault::OwnerAlias,
+        || owner == me,
+        || owner.heap().is_some_and(|heap| Some(heap & 1) == me.heap().map(|me| me & 1)),
+    );
     if mine {
         // SAFETY: the slot word names this thread's heap.
         let owned = unsafe { Owned::assume(range, index) };
@@ -174,9 +175,7 @@ unsafe fn give_back<P: Platform>(
         unsafe { slab.push(chain) };
         let bin = heap.bin(class);
         if slab.is_unused() && !bin.is_only(owned) {
-            if !P::planted(Fault::SlabUsedAfterPurge) {
-                bin.unlink(range, owned);
-            }
+            P::skipped(Fault::SlabUsedAfterPurge, || bin.unlink(range, owned));
             pool::give_back(range, owned);
         }
         return;
@@ -219,12 +218,12 @@ pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usiz
 pub(crate) fn give_up<P: Platform>(range: Range<P>, me: OwnerId, owned: Owned<P>) {
     owned.slab.drain();
     let mut kept = Some(owned);
-    while let Some(owned) = kept {
+    while let Some(owned) = kept.take() {
         if owned.slab.is_unused() {
             return pool::give_back(range, owned.unlisted(range));
         }
         // A block that was freed at the last moment brings the slab back.
-        kept = owned.release(range, me).filter(|_| !P::planted(Fault::ReopenedAtExit));
+        kept = P::wrong(Fault::ReopenedAtExit, owned.release(range, me), None);
     }
 }
 

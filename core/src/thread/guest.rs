@@ -9,7 +9,7 @@
 //!
 //! Invariant: no slab is in the hand of a guest that is not inside of [`allocate`], or inside of a free.
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Platform};
 use crate::numbers::slot::OwnerId;
 use crate::pool;
@@ -26,9 +26,7 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, class: u32) -> Option<usize
         .or_else(|| adopt(u32::MAX))
     {
         let list = owned.slab.pop(range.slab_start(owned.index), 1, 1);
-        if !P::planted(Fault::GuestKeepsSlab) {
-            cache::give_up(range, OwnerId::GUEST, owned);
-        }
+        P::skipped(Fault::GuestKeepsSlab, || cache::give_up(range, OwnerId::GUEST, owned));
         if let Some(list) = list {
             // SAFETY: the block was popped by this thread and is its alone.
             if unsafe { block::unseal::<P>(list.first, block::secret::<P>()) }.is_none() {

@@ -13,7 +13,7 @@ pub(crate) mod refill;
 mod slab_list;
 pub(crate) mod tidy;
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
 use crate::numbers::size_class;
 use crate::numbers::slot::OwnerId;
@@ -38,7 +38,7 @@ fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
     let index = free_heap(range)?;
     let pointer = range.heap(index);
     let heap = heap::as_ref(pointer);
-    let step = if P::planted(Fault::IdentityReused) { 0 } else { 1 };
+    let step = P::wrong(Fault::IdentityReused, 1, 0);
     let generation = heap.generation.get().wrapping_add(step);
     heap.generation.set(generation);
     heap.id.set(OwnerId::new(index, generation).0);
@@ -72,13 +72,17 @@ fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
     let used = &root::<P>().heaps_used;
     let mut index = heaps_used::<P>();
     while (index as usize) < range.heaps() {
-        let late = P::planted(Fault::HeapBeforeMemory);
-        if !late && !give_memory(range, index) {
+        if !P::replaced(Fault::HeapBeforeMemory, || give_memory(range, index), || true) {
             return None;
         }
         // Release, or Acquire on failure: pairs with itself and with `heaps_used`: the heaps below the number have memory.
         match used.compare_exchange_weak(index, index + 1, Ordering::Release, Ordering::Acquire) {
-            Ok(_) => return (!late || give_memory(range, index)).then_some(index),
+            Ok(_) => {
+                P::added(Fault::HeapBeforeMemory, || {
+                    give_memory(range, index);
+                });
+                return Some(index);
+            }
             Err(seen) => index = seen,
         }
     }
@@ -106,37 +110,32 @@ pub(crate) fn exit<P: Platform>() {
     let Some(heap) = heap::existing::<P>() else { return };
     let range = Range::of(heap);
     let index = heap.owner().heap().expect("a thread's heap has an identity");
-    let early = P::planted(Fault::HeapReusedEarly);
-    if early {
-        root::<P>().free_heaps.push(index, &heap.stack_link);
-    }
-    give_up_all(range, heap);
-    let late = P::planted(Fault::CountsAfterHeap);
-    if !late {
-        count::settle(heap);
-    }
-    heap.id.set(OwnerId::NOBODY.0);
-    if !P::planted(Fault::HeapAfterExit) {
-        P::set_thread_heap(Heap::nobody());
-    }
-    if !early {
-        root::<P>().free_heaps.push(index, &heap.stack_link);
-    }
-    if late {
-        count::settle(heap);
-    }
+    P::swapped(
+        Fault::HeapReusedEarly,
+        || {
+            give_up_all(range, heap);
+            P::skipped(Fault::CountsAfterHeap, || count::settle(heap));
+            heap.id.set(OwnerId::NOBODY.0);
+            P::skipped(Fault::HeapAfterExit, || P::set_thread_heap(Heap::nobody()));
+        },
+        || root::<P>().free_heaps.push(index, &heap.stack_link),
+    );
+    P::added(Fault::CountsAfterHeap, || count::settle(heap));
 }
 
 /// Flushes the thread cache and gives up every owned slab.
 pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
     let classes = size_class::class_of(P::GEOMETRY.small_max);
     for class in 1..=classes {
-        let strand = P::planted(Fault::CacheStrand)
-            || P::planted(Fault::FreeOnlyStrand) && heap.last(class).get() == 0;
-        if !strand {
-            // SAFETY: the heap is the running thread's.
-            unsafe { cache::flush(heap, class) };
-        }
+        // SAFETY: the heap is the running thread's.
+        let flush = || unsafe { cache::flush(heap, class) };
+        P::skipped(Fault::CacheStrand, || {
+            P::replaced(Fault::FreeOnlyStrand, flush, || {
+                if heap.last(class).get() != 0 {
+                    flush();
+                }
+            });
+        });
     }
     for class in 1..=classes {
         cache::give_up_class(range, heap, class, u32::MAX);

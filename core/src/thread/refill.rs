@@ -10,7 +10,7 @@
 //! | pool      | a slot of the shared pool (its stages 1 to 3)                                                    |
 //! | adopted   | again, with a look at every SuperSlab, before there is said to be no memory                       |
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Plain, Platform};
 use crate::numbers::capacity::{list_capacity, refill_count, refill_most};
 use crate::numbers::size_class;
@@ -56,8 +56,8 @@ fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
         P::misuse(Misuse::CorruptedLink, list.first)
     };
     bin.cache.set(rest);
-    let more = u32::from(P::planted(Fault::RoomOffByOne));
-    bin.room.set(capacity - (list.count - 1) + more);
+    let room = capacity - (list.count - 1);
+    bin.room.set(P::wrong(Fault::RoomOffByOne, room, room + 1));
     list.first
 }
 
@@ -93,10 +93,7 @@ fn sticky<P: Platform>(range: Range<P>, heap: &Heap<P>, class: u32) -> Option<Ow
     let first = last & !(P::GEOMETRY.slabs_per_superslab - 1);
     for index in first..first + P::GEOMETRY.slabs_per_superslab {
         let slab = range.slab(index);
-        if P::planted(Fault::UnownedDrain) {
-            slab.drain();
-            continue;
-        }
+        P::added(Fault::UnownedDrain, || slab.drain());
         if range.class(index) != class || slab.remote.look().is_none() {
             continue;
         }
