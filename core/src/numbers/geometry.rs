@@ -127,10 +127,10 @@ impl Geometry {
         cache_blocks_min: 2,
         reserve_blocks_min: 4,
         refill_bytes: 128,
-        idle_slots_max: 2,
+        idle_slots_max: 3,
         count_batch: 2,
         count_hidden_max: 4,
-        slice_slots: 4,
+        slice_slots: 2,
         decay_interval: 250,
         tidy_slow_paths: 2,
     }

@@ -78,11 +78,11 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "adoption",
-        about: "threads that have little and end often: slabs are abandoned and adopted, emptied by others, and used again for \
+        about: "threads that have ended or end often: slabs are abandoned and adopted, emptied by others, and used again for \
                 another class",
         origins: "H9 D2 D5 D10 R1",
-        threads: 3,
-        operations: 24,
+        threads: 4,
+        operations: 40,
         failing_system_calls: false,
         prologue: false,
         generate: adoption,
@@ -112,7 +112,7 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "runs of slabs and mappings change hands, grow and shrink in place or move, must be zero, and are kept and \
                 given back as time passes",
         origins: "S6 S9 D4 D11 D17 D20 D21 D23 D24",
-        threads: 3,
+        threads: 4,
         operations: 24,
         failing_system_calls: false,
         prologue: false,
@@ -142,7 +142,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "system-calls-fail",
         about: "memory is had and given back while one system call in eight is refused, at any place",
         origins: "D30 S8",
-        threads: 3,
+        threads: 4,
         operations: 24,
         failing_system_calls: true,
         prologue: false,
@@ -152,7 +152,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "limited",
         about: "a limit is set and changed while threads ask for more than it allows, and for what fits",
         origins: "D30 A3 A4",
-        threads: 3,
+        threads: 4,
         operations: 24,
         failing_system_calls: false,
         prologue: false,
@@ -269,8 +269,11 @@ impl Draw {
         key[16..24].copy_from_slice(b"programs");
         let mut random = ChaCha8Rng::from_seed(key);
         // All threads of a program prefer the same two sizes, so that they meet in the same slabs: the largest, of which
-        // few fit into a slab, so that slabs fill up, and that or a smaller one.
-        let classes = [0, 1].map(|one| (small_max >> (random.next_u32() % (1 + 2 * one))) as u32);
+        // few fit into a slab, so that slabs fill up, or in one program of four one that does not divide a slab; and the
+        // largest or a smaller one.
+        let first = if random.next_u32() % 4 == 0 { small_max / 4 * 3 } else { small_max };
+        let second = small_max >> (random.next_u32() % 3);
+        let classes = [first, second].map(|size| size as u32);
         random.set_stream(thread as u64 + 1);
         random.set_word_pos(0);
         let largest = (large_max > small_max * Sizes::LARGE).then_some(large_max);
@@ -377,6 +380,12 @@ impl Draw {
         Operation::Replace { mailbox: self.mailbox(), size: self.size() }
     }
 
+    /// As [`Draw::replace`], with blocks of all classes alike.
+    fn replace_any(&mut self) -> Operation {
+        let size = (self.small_max / 4 * (1 + self.below(4))) as u32;
+        Operation::Replace { mailbox: self.mailbox(), size }
+    }
+
     fn rare(&mut self) -> Operation {
         match self.below(6) {
             0 => Operation::Exit,
@@ -432,9 +441,13 @@ fn larson(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> 
     (0..operations).map(|_| draw.replace()).collect()
 }
 
+/// In one program of three the threads have ended from the beginning, and go on without heaps.
 fn thread_churn(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    let guests = draw.classes[1] as usize * 4 == draw.small_max;
     (0..operations)
         .map(|number| match draw.below(8) {
+            _ if guests && number == 0 => Operation::End,
+            1.. if guests => draw.replace_any(),
             0 => Operation::Exit,
             1..=2 => draw.allocate_small(number),
             3 => draw.free(),
@@ -444,20 +457,22 @@ fn thread_churn(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Opera
         .collect()
 }
 
-/// A few blocks of two classes, which change hands; whoever ends leaves a slab behind for the next one. Mostly a thread takes the
-/// last block of such a slab, allocates from another class and ends: the slab is in the directory again, with another class.
+/// A few blocks of all classes, which change hands. In eleven programs of twelve the threads have ended: a thread without a
+/// heap adopts a slab, takes one block and leaves the slab to the next one. In the others a thread mostly ends after each block. So
+/// slabs are adopted all the time, and many that become empty are in the directory again soon, with another class.
 fn adoption(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    let [first, second] = draw.classes.map(|size| size as usize);
+    let guests = first == draw.small_max || second != draw.small_max;
     let mut list = Vec::with_capacity(operations);
+    if guests {
+        list.push(Operation::End);
+    }
     while list.len() < operations {
-        let mailbox = draw.below(2) as u8;
-        let size = (draw.small_max >> draw.below(2)) as u32;
-        if draw.below(3) > 0 {
-            list.push(Operation::Take { mailbox });
+        if draw.below(6) == 0 {
+            list.push(draw.take());
         }
-        if draw.below(4) > 0 {
-            list.push(Operation::Replace { mailbox, size });
-        }
-        if draw.below(5) > 0 {
+        list.push(draw.replace_any());
+        if !guests && draw.below(5) > 0 {
             list.push(Operation::Exit);
         }
     }
@@ -497,8 +512,8 @@ fn decay(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
         let wave = 1 + draw.below(6);
         for register in 0..wave {
             list.push(match draw.below(4) {
-                0 => {
-                    let size = draw.large_size();
+                half @ 0..=1 => {
+                    let size = if half == 0 { draw.large_size() } else { draw.whole_size() };
                     let zeroed = draw.below(2) == 0;
                     Operation::Allocate {
                         register: register as u8,
@@ -516,7 +531,7 @@ fn decay(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
         }
         for register in 0..wave {
             list.push(Operation::Free { register: register as u8 });
-            if draw.below(8) == 0 {
+            if draw.below(3) == 0 {
                 list.push(Operation::Wait);
             }
         }
@@ -575,11 +590,12 @@ fn guests(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
                 _ => Operation::Free { register: register as u8 },
             });
         }
-        list.push(match draw.below(4) {
-            0 => Operation::Collect,
-            1 => Operation::Wait,
-            _ => draw.take(),
-        });
+        match draw.below(8) {
+            0 => list.push(Operation::Collect),
+            1 => list.push(Operation::Wait),
+            2..=3 => list.push(draw.take()),
+            _ => (0..4 + draw.below(8)).for_each(|_| list.push(draw.replace_any())),
+        }
     }
     list.truncate(operations);
     list
