@@ -270,7 +270,7 @@ faults! {
         "a mapping's units are free for others before its memory was taken away";
     KeptBeforeClosed, "kept-before-closed", D23, Line, Nothing, ["misuse", "accounting"],
         "a freed mapping is there for others before its block was closed";
-    OfferBeforeMove, "offer-before-move", D23, Line, Nothing, ["page-state", "data-race"],
+    OfferBeforeMove, "offer-before-move", D23, Line, Nothing, ["page-state", "data-race", "accounting"],
         "a mapping's units are free for others before its pages were moved away";
     MapUpdateLost, "map-update-lost", D24, Line, Nothing, ["data-race", "page-state", "accounting"],
         "a unit is given back by a load and a store of the unit map, while others claim";
@@ -325,6 +325,9 @@ faults! {
         "the bytes of a commit that the system refuses stay counted";
     MoveUncounted, "move-uncounted", A4, Line, Nothing, ["accounting"],
         "what a moved mapping is longer by is not counted";
+    LimitAddedFirst, "limit-added-first", A4, Line, Nothing, ["limit"],
+        "bytes are counted first, and taken off again if they exceed the limit: others are \
+         refused meanwhile what fits";
     IdleBoundOff, "idle-bound-off", B1, Line, Nothing, ["accounting"],
         "however much lies idle, it is not taken for too much";
     KeptBytesNotLowered, "kept-bytes-not-lowered", B1, Line, Nothing, ["accounting"],
@@ -344,6 +347,8 @@ faults! {
         "a round of decay marks and finds what is old, and gives none of it back";
     NextRoundLate, "next-round-late", B3, Line, Nothing, ["accounting"],
         "the next round of decay is due in 49 days";
+    NeverTidied, "never-tidied", B3, Check, Nothing, ["accounting"],
+        "what a living thread's heap holds and has not used for two intervals does not go back";
     OneBlockTooMany, "one-block-too-many", C4, Line, Nothing, ["misuse"],
         "the blocks of a slab are rounded up, so that its last one does not fit";
 }

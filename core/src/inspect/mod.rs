@@ -172,6 +172,12 @@ pub fn committed<P: Platform>() -> usize {
     crate::range::budget::committed::<P>()
 }
 
+/// Where the count of committed bytes lies, and where the limit of them.
+pub fn budget_words<P: Platform>() -> (usize, usize) {
+    let root = root::<P>();
+    ((&raw const root.committed).addr(), (&raw const root.limit).addr())
+}
+
 /// What is counted as kept in freed mappings: the bytes of their units.
 pub fn retained_bytes<P: Platform>() -> usize {
     root::<P>().retained_bytes.load(Ordering::Relaxed)
@@ -222,6 +228,16 @@ pub fn slots<P: Platform>() -> Slots {
             (0..heaps_used::<P>()).map(|index| heap::as_ref(range.heap(index)).counts.peek());
         counts.fold(all, |sum, counts| sum + counts)
     })
+}
+
+/// What a thread's heap has of a class: blocks in its cache, and whether it owns a slab. To be called for the running thread's
+/// heap.
+pub fn held_in<P: Platform>(heap: *mut Heap<P>, class: u32) -> (u32, bool) {
+    if heap_owner(heap).is_none() {
+        return (0, false);
+    }
+    let heap = heap::as_ref(heap);
+    (heap.cached(class), heap.bin(class).slabs.get() != 0)
 }
 
 /// Blocks of a class in the running thread's cache.

@@ -22,6 +22,13 @@ fn count<P: Platform>(bytes: usize) -> bool {
         committed.fetch_add(bytes, Ordering::Relaxed);
         return true;
     }
+    if P::planted(Fault::LimitAddedFirst) {
+        let fits = committed.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit;
+        if !fits {
+            committed.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        return fits;
+    }
     let mut seen = committed.load(Ordering::Relaxed);
     while seen.saturating_add(bytes) <= limit {
         let new = seen + bytes;

@@ -15,6 +15,7 @@
 //! So a thread holds no more than its caches (which are bounded) and what it used within the last two intervals, as long as it
 //! calls the allocator at all. A thread that ends gives everything up (see `thread`).
 
+use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Plain, Platform};
 use crate::numbers::size_class;
 use crate::pool;
@@ -44,7 +45,7 @@ fn look<P: Platform>(heap: &Heap<P>) {
     }
     heap.tidy_due.set(decay::time_after::<P>(now));
     decay::tick(Range::of(heap), P::GEOMETRY.slice_slots);
-    if due != 0 {
+    if due != 0 && !P::planted(Fault::NeverTidied) {
         heap.tidy_at.set(1);
         tidy(heap);
     }

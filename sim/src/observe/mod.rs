@@ -8,6 +8,7 @@ mod descriptors;
 pub mod event_log;
 pub(crate) mod hyperloglog;
 pub mod lifecycle;
+pub mod limit;
 pub mod ownership;
 pub mod picture;
 pub mod room;
@@ -16,6 +17,7 @@ pub(crate) mod states;
 
 use crate::observe::event_log::EventLog;
 use crate::observe::lifecycle::Lifecycle;
+use crate::observe::limit::Limit;
 use crate::observe::ownership::Ownership;
 use crate::observe::states::States;
 use crate::runtime::{Observer, WorldGeometry};
@@ -30,6 +32,8 @@ pub struct RunObservers<G: WorldGeometry> {
     pub ownership: Ownership<G>,
     /// Checks and counts the steps of slabs and SuperSlabs.
     pub lifecycle: Lifecycle<G>,
+    /// Compares what is counted as committed with the limit.
+    pub limit: Limit<G>,
 }
 
 impl<G: WorldGeometry> RunObservers<G> {
@@ -40,13 +44,14 @@ impl<G: WorldGeometry> RunObservers<G> {
             states: None,
             ownership: Ownership::default(),
             lifecycle: Lifecycle::new(false),
+            limit: Limit::default(),
         }
     }
 
     /// All of them. Who only keeps what it sees stands in front of who ends the run.
     pub fn list(&mut self) -> impl Observer {
         let states = self.states.as_deref_mut();
-        (self.events.as_mut(), states, &mut self.ownership, &mut self.lifecycle)
+        (self.events.as_mut(), states, &mut self.ownership, &mut self.lifecycle, &mut self.limit)
     }
 }
 
@@ -76,6 +81,7 @@ pub const ORACLES: &[(&str, &str)] = &[
         accounting::OUT_OF_MEMORY,
         "null is the answer only where no room was left, or the system refused it",
     ),
+    (limit::LIMIT, "what is counted as committed never exceeds the limit that was read"),
     (accounting::PAUSE, "an operation takes a bounded number of steps"),
     ("progress", "the run ends within its bound of steps, and not in spinning alone"),
     ("assertion", "no assertion of the core fails"),

@@ -22,6 +22,7 @@ use crate::observe::room::{Request, room};
 use crate::observe::secret::{self, SECRET};
 use crate::program::interpreter::{Side, deliver, run_operation};
 use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, user};
+use crate::scenario::SCENARIOS;
 
 pub use crate::runtime::Written;
 
@@ -280,10 +281,27 @@ fn check_cache<G: WorldGeometry>() {
     }
 }
 
+/// How what is left goes back when all threads have ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// By decay alone, or else at once.
+    by_decay: bool,
+    /// Before that the thread goes on for a while, and its heap gets tidied.
+    tidied: bool,
+}
+
+impl Ending {
+    /// How the schedule of this number ends. Scenarios are taken in turn too: the quotient keeps the two rounds from going in
+    /// step.
+    pub fn of(schedule: u64) -> Ending {
+        let turn = (schedule + schedule / SCENARIOS.len() as u64) % 8;
+        Ending { by_decay: turn % 2 == 1, tidied: turn == 1 }
+    }
+}
+
 /// Audits the allocator at rest, frees everything that any thread or mailbox still holds, gives the memory back, and
-/// audits again. It goes back by decay alone, if that is asked for, or else at once. To be called inside the fiber that
-/// begins after all others. If one has stopped for ever, nothing is at rest: then only decay goes on.
-pub fn run_epilogue<G: WorldGeometry>(by_decay: bool) {
+/// audits again. To be called inside the fiber that begins after all others. If one has stopped for ever, nothing is at rest: then only decay goes on.
+pub fn run_epilogue<G: WorldGeometry>(ending: Ending) {
     if user::has_one_stopped() {
         user::operation();
         return survive::<G>();
@@ -303,9 +321,12 @@ pub fn run_epilogue<G: WorldGeometry>(by_decay: bool) {
         }
     }
     user::operation();
-    if by_decay {
+    if ending.by_decay {
         // The thread cache is as full as it gets.
         audit::<G>(false);
+        if ending.tidied {
+            tidy::<G>();
+        }
         Allocator::<Sim<G>>::thread_exit();
         decay::<G>();
     } else {
@@ -313,6 +334,35 @@ pub fn run_epilogue<G: WorldGeometry>(by_decay: bool) {
         Allocator::<Sim<G>>::thread_exit();
     }
     audit::<G>(true);
+}
+
+/// Two intervals behind the last use of a class the thread's heap has nothing of it any more, if the thread goes on in slow
+/// paths: with a run, which is of no class.
+fn tidy<G: WorldGeometry>() {
+    let geometry = G::GEOMETRY;
+    let classes = inspect::classes::<Sim<G>>();
+    // In the first interval the heap may learn when it is to be tidied, or bring to its end what was begun.
+    for _ in 0..3 {
+        user::operation();
+        Sim::<G>::pass_time(geometry.decay_interval + 1);
+        for _ in 0..2 * (geometry.tidy_slow_paths + 1) + classes {
+            let run = allocate::<G>(geometry.small_max + 1, 1, false, Written::Nothing);
+            if run != 0 {
+                free::<G>(run);
+            }
+        }
+    }
+    let heap = <Sim<G> as hak_core::Platform>::thread_heap();
+    for class in 1..=classes {
+        let (blocks, slabs) = user::look(|_| inspect::held_in(heap, class));
+        if blocks != 0 || slabs {
+            let which = if slabs { "slabs and" } else { "no slab and" };
+            let message = format!(
+                "a thread has {which} {blocks} blocks of class {class}, which it has not used for two intervals"
+            );
+            user::fail(ACCOUNTING, message);
+        }
+    }
 }
 
 /// So many rounds of decay in which nothing else happens give everything back that is idle, and as many more as the system

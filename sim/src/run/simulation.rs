@@ -14,7 +14,7 @@ use crate::observe::RunObservers;
 use crate::observe::event_log::{Event, EventLog};
 use crate::observe::lifecycle::{Lifecycle, LifecycleCounts, Transition};
 use crate::observe::states::States;
-use crate::program::{self, Program, USER_BYTES};
+use crate::program::{self, Ending, Program, USER_BYTES};
 use crate::run::script::{Script, Step};
 use crate::run::settings::{GeometryName, Settings};
 use crate::run::{events, guided, strategies};
@@ -248,8 +248,8 @@ fn run_in<G: WorldGeometry>(
         .enumerate()
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
-    let by_decay = settings.schedule % 2 == 1;
-    let epilogue = || program::run_epilogue::<G>(by_decay);
+    let ending = Ending::of(settings.schedule);
+    let epilogue = || program::run_epilogue::<G>(ending);
     let bodies = bodies(settings, &threads, &epilogue);
     let plan = plan(settings, &program);
     let run = match drive {
@@ -317,8 +317,8 @@ pub(crate) fn with_bodies<G: WorldGeometry, R>(
         .enumerate()
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
-    let by_decay = settings.schedule % 2 == 1;
-    let epilogue = || program::run_epilogue::<G>(by_decay);
+    let ending = Ending::of(settings.schedule);
+    let epilogue = || program::run_epilogue::<G>(ending);
     let bodies = bodies(settings, &threads, &epilogue);
     lead(&plan(settings, &program), &bodies)
 }

@@ -217,6 +217,7 @@ mod lists {
     list!(A B);
     list!(A B C);
     list!(A B C D);
+    list!(A B C D E);
 }
 
 /// The world as an observer sees it.
