@@ -427,6 +427,48 @@ fn programs<G: WorldGeometry>() -> Vec<Program<G>> {
             2,
         ),
         (
+            "a tick says whether another one is needed",
+            |_, thread, refuses| {
+                if thread == 0 {
+                    let run = Does::<G>::ask(G::GEOMETRY.small_max + 1, 16);
+                    Does::<G>::free(run);
+                    assert!(refuses || Allocator::<Sim<G>>::tick(), "a run lies idle");
+                    let mut rounds = 0;
+                    while Allocator::<Sim<G>>::tick() {
+                        Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1);
+                        rounds += 1;
+                        assert!(rounds < 10, "nothing is left, and a round is to come for ever");
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
+            "blocks of no bytes are blocks",
+            |_, thread, refuses| {
+                if thread == 0 {
+                    let unit = G::GEOMETRY.unit_size();
+                    for align in [1, 64, G::GEOMETRY.slab_size(), unit, 2 * unit] {
+                        let blocks = [0; 2].map(|size| Allocator::<Sim<G>>::allocate(size, align));
+                        assert!(refuses || blocks.iter().all(|block| !block.is_null()));
+                        assert!(refuses || blocks[0] != blocks[1], "one block twice");
+                        for block in blocks.into_iter().filter(|block| !block.is_null()) {
+                            assert!(block.addr().is_multiple_of(align), "{block:?} at {align}");
+                            // SAFETY: a live block that nobody else holds.
+                            unsafe { Allocator::<Sim<G>>::free(block) };
+                        }
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
             "a thread without a heap frees",
             |_, thread, _| {
                 if thread == 0 {
