@@ -52,9 +52,11 @@ enum Question {
     Free,
     Measure,
     Reallocate,
+    Grow,
 }
 
-const QUESTIONS: [Question; 3] = [Question::Free, Question::Measure, Question::Reallocate];
+const QUESTIONS: [Question; 4] =
+    [Question::Free, Question::Measure, Question::Reallocate, Question::Grow];
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +65,8 @@ enum Deed {
     Interior(Shape, usize, Question),
     /// A block that was freed; this many blocks like it were freed after it.
     Freed(Shape, usize, Question),
-    /// A block that was freed, and memory went back to the system.
-    Gone(Shape),
+    /// A block that was freed, and memory went back to the system; so many bytes from its start.
+    Gone(Shape, usize),
     /// Where a block of the slab will begin that was never cut: this many behind the last one.
     Uncut(Shape, usize, Question),
     /// A write to this word of a freed block, and then blocks like it are allocated; this many were freed before it.
@@ -79,6 +81,8 @@ enum Deed {
     Null,
     /// Each thread frees what another one allocated, of this shape.
     Remote(Shape),
+    /// Two threads free the same block at the same time.
+    Twice(Shape),
 }
 
 /// A deed, and what the allocator says to it.
@@ -123,11 +127,16 @@ fn cases<G: WorldGeometry>() -> Vec<Case> {
         add(Deed::Guessed(shape), Some(Misuse::CorruptedLink));
     }
     for shape in [Shape::Run, Shape::LongRun, Shape::Mapping, Shape::LongMapping] {
-        add(Deed::Gone(shape), Some(Misuse::DoubleFree));
+        add(Deed::Gone(shape, 0), Some(Misuse::DoubleFree));
+        add(Deed::Twice(shape), Some(Misuse::DoubleFree));
     }
+    for shape in [Shape::Mapping, Shape::LongMapping] {
+        add(Deed::Gone(shape, 16), Some(Misuse::ForeignPointer));
+    }
+    let nobodys = (geometry.unit_size() * 2) as isize;
     let end = (geometry.units_max * geometry.unit_size()) as isize;
     for question in QUESTIONS {
-        for place in [-16, end, end + 16, isize::MAX & !15] {
+        for place in [-16, nobodys, nobodys + 16, end, end + 16, isize::MAX & !15] {
             add(Deed::Foreign(place, question), Some(Misuse::ForeignPointer));
         }
         add(Deed::ForeignFirst(question), Some(Misuse::ForeignPointer));
@@ -187,6 +196,9 @@ impl<G: WorldGeometry> Doer<G> {
                 Question::Reallocate => {
                     Allocator::<Sim<G>>::reallocate(block, G::GEOMETRY.slab_size(), 16);
                 }
+                Question::Grow => {
+                    Allocator::<Sim<G>>::reallocate(block, G::GEOMETRY.unit_size() * 3, 16);
+                }
             }
         }
     }
@@ -204,13 +216,13 @@ impl<G: WorldGeometry> Doer<G> {
                 others.into_iter().for_each(Self::free);
                 Self::ask(question, block);
             }
-            Deed::Gone(shape) => {
+            Deed::Gone(shape, inside) => {
                 // The slabs beside it stay in use, so that its SuperSlab does.
                 let other = Self::allocate(Shape::Least);
                 let block = Self::allocate(shape);
                 Self::free(block);
                 Allocator::<Sim<G>>::collect();
-                Self::ask(Question::Free, block);
+                Self::ask(Question::Free, block + inside);
                 Self::free(other);
             }
             Deed::Uncut(shape, behind, question) => {
@@ -269,13 +281,20 @@ impl<G: WorldGeometry> Doer<G> {
             Deed::Remote(shape) => {
                 user::plain_word(0).set(Self::allocate(shape) as u64);
             }
+            Deed::Twice(shape) => {
+                let block = Self::allocate(shape);
+                user::returning(pointer(block));
+                user::plain_word(0).set(block as u64);
+            }
         }
         Allocator::<Sim<G>>::thread_exit();
     }
 
     fn second(deed: Deed) {
-        if let Deed::Remote(_) = deed {
-            Self::free(user::plain_word(0).get() as usize);
+        match deed {
+            Deed::Remote(_) => Self::free(user::plain_word(0).get() as usize),
+            Deed::Twice(_) => Self::ask(Question::Free, user::plain_word(0).get() as usize),
+            _ => {}
         }
         Allocator::<Sim<G>>::thread_exit();
     }
@@ -285,25 +304,46 @@ fn unnoticed_in<G: WorldGeometry>(world: &mut World) -> Option<String> {
     cases::<G>().into_iter().find_map(|case| {
         let first = || Doer::<G>::first(case.deed);
         let second = || Doer::<G>::second(case.deed);
-        let bodies = [
+        let mut bodies = vec![
             Body { start: Start::AtOnce, run: &first },
             Body { start: Start::Joining(0), run: &second },
         ];
-        let plan = Plan { steps_max: 200_000, ..Plan::default() };
-        let run = world.run(&plan, &bodies, &mut Random::new(42), &mut ());
-        let violation = run.violation();
-        let is_right = match (case.said, violation) {
-            (None, None) => true,
-            (Some(what), Some(violation)) => {
-                let says = format!("the allocator says {} ", what.name());
-                violation.oracle == oracle::MISUSE && violation.message.starts_with(&says)
-            }
-            _ => false,
-        };
-        let found = violation.map_or("nothing".to_owned(), ToString::to_string);
-        (!is_right)
-            .then(|| format!("{:?}: {:?} is right, and {found} was said", case.deed, case.said))
+        let mut schedules = 1;
+        if let Deed::Twice(_) = case.deed {
+            bodies.push(Body { start: Start::Joining(0), run: &second });
+            schedules = SCHEDULES;
+        }
+        (0..schedules).find_map(|schedule| unnoticed_case(world, case, &bodies, schedule))
     })
+}
+
+/// Schedules in which two threads do something wrong at the same time.
+const SCHEDULES: u64 = 20;
+
+/// What is wrong with what was said in one schedule, if anything.
+fn unnoticed_case(
+    world: &mut World,
+    case: Case,
+    bodies: &[Body<'_>],
+    schedule: u64,
+) -> Option<String> {
+    let plan = Plan { steps_max: 200_000, ..Plan::default() };
+    let run = world.run(&plan, bodies, &mut Random::new(42 + schedule), &mut ());
+    let violation = run.violation();
+    let is_right = match (case.said, violation) {
+        (None, None) => true,
+        // How far the other thread has come decides what is seen of the block.
+        (Some(_), Some(violation)) if matches!(case.deed, Deed::Twice(_)) => {
+            violation.oracle == oracle::MISUSE
+        }
+        (Some(what), Some(violation)) => {
+            let says = format!("the allocator says {} ", what.name());
+            violation.oracle == oracle::MISUSE && violation.message.starts_with(&says)
+        }
+        _ => false,
+    };
+    let found = violation.map_or("nothing".to_owned(), ToString::to_string);
+    (!is_right).then(|| format!("{:?}: {:?} is right, and {found} was said", case.deed, case.said))
 }
 
 /// Does each misuse, and what is none; the first that is not answered as it has to be.
