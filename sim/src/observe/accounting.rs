@@ -28,14 +28,6 @@ use hak_core::tables::counts::Slots;
 use hak_core::tables::superslab::Use;
 use hak_core::{Allocator, Platform};
 
-/// Every block in one place, counts agree, memory goes back.
-pub const ACCOUNTING: &str = "accounting";
-/// Memory was refused although the system refused nothing.
-pub const OUT_OF_MEMORY: &str = "out-of-memory";
-
-/// An operation took too many steps.
-pub const PAUSE: &str = "pause";
-
 /// What does not add up.
 #[derive(Debug)]
 pub struct Discrepancy {

@@ -7,11 +7,8 @@ use hak_core::tables::superslab::{SuperSlabWord, Use};
 
 use crate::observe::descriptors::{DescriptorWord, LastChanges, Tables, identity};
 use crate::runtime::{
-    Access, Finding, Observer, ThreadId, Verdict, Wants, WorldGeometry, WorldView,
+    Access, Finding, Observer, ThreadId, Verdict, Wants, WorldGeometry, WorldView, oracle,
 };
-
-/// Only legal steps, made by who may make them.
-pub const TRANSITION: &str = "transition";
 
 /// A step in the life of a slab or SuperSlab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,7 +199,10 @@ impl<G: WorldGeometry> Lifecycle<G> {
         } else {
             return Verdict::Go;
         };
-        Verdict::Violation(Finding::new(TRANSITION, format!("superslab {index}: {message}")))
+        Verdict::Violation(Finding::new(
+            oracle::TRANSITION,
+            format!("superslab {index}: {message}"),
+        ))
     }
 
     fn keep(&mut self, thread: ThreadId, change: Change, view: &WorldView<'_>) {
@@ -216,7 +216,7 @@ fn broken<G: WorldGeometry>(index: u32, message: String) -> Verdict {
     let slabs = G::GEOMETRY.slabs_per_superslab;
     let (unit, slab) = (index / slabs, index % slabs);
     Verdict::Violation(Finding::new(
-        TRANSITION,
+        oracle::TRANSITION,
         format!("superslab {unit}, slab {slab}: {message}"),
     ))
 }

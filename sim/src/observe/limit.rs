@@ -9,11 +9,9 @@ use std::marker::PhantomData;
 use hak_core::inspect;
 
 use crate::runtime::{
-    Access, Finding, Observer, Sim, THREADS_MAX, ThreadId, Verdict, Wants, WorldGeometry, WorldView,
+    Access, Finding, Observer, Sim, THREADS_MAX, ThreadId, Verdict, Wants, WorldGeometry,
+    WorldView, oracle,
 };
-
-/// The counted bytes never exceed the limit that was read.
-pub const LIMIT: &str = "limit";
 
 /// The oracle, for one run.
 pub struct Limit<G: WorldGeometry> {
@@ -54,7 +52,7 @@ impl<G: WorldGeometry> Observer for Limit<G> {
         } else if access.offset == count && new > old && !view.is_weak() {
             return match self.read[thread] {
                 Some(limit @ 1..) if new > limit => Verdict::Violation(Finding::new(
-                    LIMIT,
+                    oracle::LIMIT,
                     format!(
                         "{new} bytes are counted as committed; the limit that was read is {limit}"
                     ),

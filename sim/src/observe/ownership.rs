@@ -6,10 +6,8 @@ use hak_core::numbers::slot::{OwnerId, SlabState, SlotWord};
 use crate::observe::descriptors::{DescriptorWord, LastChanges, Tables, identity};
 use crate::runtime::{
     Access, Finding, Kind, Observer, Sim, ThreadId, Verdict, Wants, WorldGeometry, WorldView,
+    oracle,
 };
-
-/// Only the owner touches the owner-only line of a slab's descriptor.
-pub const OWNER_ONLY: &str = "owner-only";
 
 /// The oracle, for one run.
 pub struct Ownership<G: WorldGeometry> {
@@ -65,8 +63,10 @@ impl<G: WorldGeometry> Ownership<G> {
              owns it, but {running}"
         );
         Verdict::Violation(match last {
-            Some(last) if last.thread != thread => Finding::about(OWNER_ONLY, message, last),
-            _ => Finding::new(OWNER_ONLY, message),
+            Some(last) if last.thread != thread => {
+                Finding::about(oracle::OWNER_ONLY, message, last)
+            }
+            _ => Finding::new(oracle::OWNER_ONLY, message),
         })
     }
 }

@@ -7,9 +7,6 @@ use hak_core::Platform;
 use hak_core::inspect;
 use hak_core::range::Range;
 
-/// No memory that the program gets shows a seal.
-pub const SECRET: &str = "secret";
-
 /// Of long blocks, so many bytes are looked at, at the beginning and at the end.
 const LOOKED_AT: usize = 4096;
 

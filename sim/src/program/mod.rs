@@ -17,11 +17,11 @@ use hak_core::range::Range;
 use hak_core::tables::counts::Slots;
 use hak_core::{Allocator, Atomic, Ordering};
 
-use crate::observe::accounting::{self, ACCOUNTING, Discrepancy, OUT_OF_MEMORY, PAUSE};
+use crate::observe::accounting::{self, Discrepancy};
 use crate::observe::room::{Request, room};
-use crate::observe::secret::{self, SECRET};
+use crate::observe::secret;
 use crate::program::interpreter::{Side, deliver, run_operation};
-use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, user};
+use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, oracle, user};
 use crate::scenario::SCENARIOS;
 
 pub use crate::runtime::Written;
@@ -253,7 +253,7 @@ fn check_pause(operation: &Operation, steps: u32) {
         _ => GIVING_MAX,
     };
     if steps > most {
-        user::fail(PAUSE, format!("{operation} took {steps} steps of its thread"));
+        user::fail(oracle::PAUSE, format!("{operation} took {steps} steps of its thread"));
     }
 }
 
@@ -264,7 +264,7 @@ fn check_share<G: WorldGeometry>() {
     let most = G::GEOMETRY.count_share(heap);
     if counted.used.unsigned_abs().max(counted.idle.unsigned_abs()) > most {
         user::fail(
-            ACCOUNTING,
+            oracle::ACCOUNTING,
             format!("heap {heap} hides {counted:?} from others: {most} are its share"),
         );
     }
@@ -275,7 +275,7 @@ fn check_cache<G: WorldGeometry>() {
     let heap = <Sim<G> as hak_core::Platform>::thread_heap();
     if let Err(broken) = user::look(|_| inspect::cache(heap)) {
         user::fail(
-            ACCOUNTING,
+            oracle::ACCOUNTING,
             format!("the thread cache is not as long as its room says: {broken:?}"),
         );
     }
@@ -360,7 +360,7 @@ fn tidy<G: WorldGeometry>() {
             let message = format!(
                 "a thread has {which} {blocks} blocks of class {class}, which it has not used for two intervals"
             );
-            user::fail(ACCOUNTING, message);
+            user::fail(oracle::ACCOUNTING, message);
         }
     }
 }
@@ -392,7 +392,7 @@ pub(crate) fn goes_back<G: WorldGeometry>() {
     });
     if let Some(index) = idle {
         user::fail(
-            ACCOUNTING,
+            oracle::ACCOUNTING,
             format!(
                 "superslab {index}: memory lies idle behind a stopped thread, and no round is to come"
             ),
@@ -412,7 +412,7 @@ fn decay<G: WorldGeometry>() {
         let most = ROUNDS_MAX + user::refused_by_all();
         if rounds > most {
             user::fail(
-                ACCOUNTING,
+                oracle::ACCOUNTING,
                 format!("memory still lies idle after {rounds} rounds of decay"),
             );
         }
@@ -530,7 +530,10 @@ fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
     if new.is_null() {
         if size <= pattern.bytes() {
             let had = pattern.bytes();
-            user::fail(OUT_OF_MEMORY, format!("a block of {had} B may not shrink to {size} B"));
+            user::fail(
+                oracle::OUT_OF_MEMORY,
+                format!("a block of {had} B may not shrink to {size} B"),
+            );
         }
         check_null::<G>(size, 1, &begin);
         user::received_with_prefix(old, pattern.bytes(), 1, &pattern.whole(), pattern.bytes());
@@ -563,7 +566,7 @@ fn check_null<G: WorldGeometry>(size: usize, align: usize, begin: &user::Moment)
     let user::Since { refused, refused_once, disturbed, limited } = user::since(begin);
     let request = Request { size, align, refused, refused_once, disturbed, limited };
     if let Some(why) = user::look(|_| room::<Sim<G>>(&request)) {
-        user::fail(OUT_OF_MEMORY, format!("{size} bytes were refused, although {why}"));
+        user::fail(oracle::OUT_OF_MEMORY, format!("{size} bytes were refused, although {why}"));
     }
 }
 
@@ -571,7 +574,7 @@ fn check_null<G: WorldGeometry>(size: usize, align: usize, begin: &user::Moment)
 fn check_secret<G: WorldGeometry>(block: *mut u8, size: usize) {
     let address = block.expose_provenance();
     if let Err(message) = user::peek(|| secret::check::<Sim<G>>(address, size)) {
-        user::fail(SECRET, message);
+        user::fail(oracle::SECRET, message);
     }
 }
 
@@ -587,7 +590,7 @@ fn audit<G: WorldGeometry>(all_freed: bool) {
         Ok::<(), Discrepancy>(())
     });
     if let Err(found) = audited {
-        user::fail_in(ACCOUNTING, found.message, found.slab);
+        user::fail_in(oracle::ACCOUNTING, found.message, found.slab);
     }
 }
 

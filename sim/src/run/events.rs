@@ -10,6 +10,8 @@
 //!
 //! They are written behind a strategy's name, as in `random+failures+kill:1:17`: that is how they stand on the command
 //! line, in reports and in traces. Refusals and failures are steps of a trace; the other two follow from the settings.
+//!
+//! A new one is a field of [`Events`], its row of the flags, its line here, and what makes it happen.
 
 use std::fmt;
 
@@ -76,22 +78,36 @@ impl Events {
     }
 }
 
+/// An event that is there or not.
+struct Flag {
+    /// How it is written behind a strategy.
+    word: &'static str,
+    has: fn(Events) -> bool,
+    set: fn(&mut Events),
+}
+
+/// All of them, in the order in which they are written.
+const FLAGS: &[Flag] = &[
+    Flag { word: "events", has: |events| events.drawn, set: |events| events.drawn = true },
+    Flag { word: "failures", has: |events| events.failures, set: |events| events.failures = true },
+    Flag { word: "spurious", has: |events| events.spurious, set: |events| events.spurious = true },
+    Flag { word: "exit", has: |events| events.exit, set: |events| events.exit = true },
+];
+
+/// How the stop of a thread is written, which may have a place behind it.
+const KILL: &str = "kill";
+
 impl fmt::Display for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (has, word) in [
-            (self.drawn, "+events"),
-            (self.failures, "+failures"),
-            (self.spurious, "+spurious"),
-            (self.exit, "+exit"),
-        ] {
-            if has {
-                f.write_str(word)?;
+        for row in FLAGS {
+            if (row.has)(*self) {
+                write!(f, "+{}", row.word)?;
             }
         }
         match self.kill {
             Kill::Nobody => Ok(()),
-            Kill::Drawn => f.write_str("+kill"),
-            Kill::At(thread, steps) => write!(f, "+kill:{thread}:{steps}"),
+            Kill::Drawn => write!(f, "+{KILL}"),
+            Kill::At(thread, steps) => write!(f, "+{KILL}:{thread}:{steps}"),
         }
     }
 }
@@ -104,28 +120,26 @@ pub fn parse(text: &str) -> Result<(StrategyName, Events), String> {
     let mut words = text.split('+');
     let first = words.next().unwrap_or_default();
     let mut events = Events::NONE;
-    let strategy = if first == "kill" {
+    let strategy = if first == KILL {
         events.kill = Kill::Drawn;
         StrategyName::Random
     } else {
         first.parse()?
     };
     for word in words {
-        match word {
-            "events" => events.drawn = true,
-            "failures" => events.failures = true,
-            "spurious" => events.spurious = true,
-            "exit" => events.exit = true,
-            "kill" => events.kill = Kill::Drawn,
-            _ => match word.strip_prefix("kill:") {
-                Some(place) => events.kill = place_of(place)?,
-                None => {
-                    return Err(format!(
-                        "'{word}' is no event; there are events, failures, spurious, exit, kill, \
-                         kill:THREAD:STEP"
-                    ));
-                }
-            },
+        if let Some(row) = FLAGS.iter().find(|row| row.word == word) {
+            (row.set)(&mut events);
+        } else if word == KILL {
+            events.kill = Kill::Drawn;
+        } else if let Some(place) = word.strip_prefix(KILL).and_then(|rest| rest.strip_prefix(':'))
+        {
+            events.kill = place_of(place)?;
+        } else {
+            let words: Vec<&str> = FLAGS.iter().map(|row| row.word).collect();
+            return Err(format!(
+                "'{word}' is no event; there are {}, {KILL}, {KILL}:THREAD:STEP",
+                words.join(", ")
+            ));
         }
     }
     Ok((strategy, events))

@@ -5,8 +5,9 @@
 
 use super::access::Access;
 use super::engine::Engine;
+use super::oracle;
 use super::shadow::{GRANULE_SHIFT, Touch};
-use super::violation::{Finding, oracle};
+use super::violation::Finding;
 
 impl Engine {
     /// Checks the place of an operation on a shared word of 4 or 8 bytes; returns the generation of its page.

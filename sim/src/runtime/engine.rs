@@ -30,10 +30,11 @@ use super::pages::Pages;
 use super::shadow::Shadow;
 use super::stepwise::footprint::{Footprint, Manner};
 use super::stepwise::history::Histories;
-use super::violation::{Finding, Violation, oracle};
+use super::violation::{Finding, Violation};
 use super::weak::Weak;
 use super::weakening::Weakening;
 use super::world::{End, Start};
+use crate::runtime::oracle;
 
 /// All of a world.
 pub(crate) struct Engine {

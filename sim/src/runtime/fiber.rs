@@ -13,8 +13,9 @@ use corosensei::stack::{DefaultStack, Stack, StackPointer};
 use super::access::{Kind, ThreadId};
 use super::current;
 use super::engine::{Engine, Trouble, abandon, borrow, halt};
+use super::oracle;
 use super::panics;
-use super::violation::{Finding, oracle};
+use super::violation::Finding;
 
 /// A stack that belongs to the world.
 #[derive(Clone, Copy)]

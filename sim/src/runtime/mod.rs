@@ -11,7 +11,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `access`, `violation`, `chooser`, `observer` | the nouns, and the two interfaces |
+//! | `access`, `violation`, `oracle`, `chooser`, `observer` | the nouns, and the two interfaces |
 //! | `names` | geometries and memory models |
 //! | `world`, `fiber`, `control`, `engine` | a run, its stacks, the scheduler's state, one step |
 //! | `arena`, `pages`, `shadow`, `clock`, `blocks` | memory, what of it exists, who touched it, and when |
@@ -39,6 +39,7 @@ mod fiber;
 mod memory;
 mod names;
 mod observer;
+pub mod oracle;
 mod pages;
 mod panics;
 mod plain;
@@ -70,7 +71,7 @@ pub use stepwise::footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, 
 pub use stepwise::order_hash::{AllOfUse, Moment, Trail, Uses};
 pub use stepwise::scripted_answers::{Allowance, Answers};
 pub use stepwise::stage::{Stage, StepEnd, Stepped, Terms};
-pub use violation::{Finding, OtherAccess, Violation, oracle};
+pub use violation::{Finding, OtherAccess, Violation};
 pub use weak::STORES_MAX;
 pub use weakening::Weakening;
 pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};

@@ -20,7 +20,8 @@ use super::access::{Access, Kind, ThreadId};
 use super::buffer::{Buffer, Zeroable};
 use super::clock::{Epoch, VectorClock};
 use super::site::Site;
-use super::violation::{Finding, OtherAccess, oracle};
+use super::violation::{Finding, OtherAccess};
+use crate::runtime::oracle;
 
 /// One page.
 #[derive(Clone, Copy, Debug)]

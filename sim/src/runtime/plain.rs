@@ -7,8 +7,9 @@ use std::panic::Location;
 use super::access::{Access, Kind};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
+use super::oracle;
 use super::stepwise::footprint::Manner;
-use super::violation::{Finding, oracle};
+use super::violation::Finding;
 
 /// Checks a read or write of a plain word, which the caller then does; if the write is to be shown to the observer,
 /// what the word held.

@@ -13,8 +13,9 @@ use hak_core::{
 use super::access::{Access, Kind};
 use super::engine::{self, borrow, halt};
 use super::memory::Operation;
+use super::oracle;
 use super::system::Detail;
-use super::violation::{Finding, oracle};
+use super::violation::Finding;
 use super::{current, plain, system};
 
 /// Sizes and thresholds of a simulated world.

@@ -12,10 +12,11 @@ use super::access::{Access, Kind};
 use super::blocks::{Pattern, Written};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt};
+use super::oracle;
 use super::platform::{SimAtomic, SimPlain};
 use super::shadow::GRANULE_SHIFT;
 use super::stepwise::footprint::Manner;
-use super::violation::{Finding, oracle};
+use super::violation::Finding;
 
 /// The running thread begins its next operation.
 pub fn operation() {

@@ -1,4 +1,4 @@
-//! Violations: what a run found wrong, and the oracles' names.
+//! Violations: what a run found wrong.
 //!
 //! A violation stops a run at the very access that breaks the rule, before that access has any effect.
 
@@ -6,38 +6,6 @@ use std::fmt;
 use std::panic::Location;
 
 use super::access::{Access, Kind, ThreadId};
-
-/// The oracles of the runtime, by name.
-pub mod oracle {
-    /// An access outside of the arena.
-    pub const FOREIGN_ACCESS: &str = "foreign-access";
-    /// An access to a page without memory.
-    pub const RELEASED_MEMORY: &str = "released-memory";
-    /// A page operation on pages in the wrong state.
-    pub const PAGE_STATE: &str = "page-state";
-    /// Two accesses, one of them a write and one of them plain, that nothing orders.
-    pub const DATA_RACE: &str = "data-race";
-    /// The allocator touches a block that the program holds.
-    pub const LIVE_BLOCK: &str = "live-block";
-    /// A block that overlaps a live one was handed out.
-    pub const OVERLAP: &str = "overlap";
-    /// A live block was handed out again.
-    pub const DOUBLE_HAND_OUT: &str = "double-hand-out";
-    /// A block, or an access, is not aligned.
-    pub const ALIGNMENT: &str = "alignment";
-    /// A block's contents changed while the program held it.
-    pub const CONTENT: &str = "content";
-    /// The program returned what it does not hold.
-    pub const USABLE_SIZE: &str = "usable-size";
-    /// The program returned what it does not hold.
-    pub const INVALID_FREE: &str = "invalid-free";
-    /// The run does not end.
-    pub const PROGRESS: &str = "progress";
-    /// An assertion failed.
-    pub const ASSERTION: &str = "assertion";
-    /// The allocator accuses the program of misuse.
-    pub const MISUSE: &str = "misuse";
-}
 
 /// An earlier access that a violation is about.
 #[derive(Clone, Copy, Debug)]

@@ -75,28 +75,18 @@ impl Finding {
     }
 }
 
-/// The names of the oracles of a stress.
+/// The oracles of a stress: those of a run that can be asked outside of it, and two more.
+///
+/// A new one stands in the list and where it accuses.
 pub mod oracle {
-    /// No two blocks that are in use share a byte.
-    pub const OVERLAP: &str = "overlap";
-    /// Blocks begin where they were asked to.
-    pub const ALIGNMENT: &str = "alignment";
-    /// Blocks hold what the program wrote; `calloc` is zero, `realloc` keeps the prefix.
-    pub const CONTENT: &str = "content";
-    /// The usable size is at least what was asked for.
-    pub const USABLE_SIZE: &str = "usable-size";
+    pub use crate::runtime::oracle::{
+        ACCOUNTING, ALIGNMENT, ASSERTION, CONTENT, MISUSE, OVERLAP, PROGRESS, USABLE_SIZE,
+    };
+
     /// The allocator knows its blocks for its own.
     pub const OWNS: &str = "owns";
-    /// At rest each block is in one place, counts agree, and memory has gone back.
-    pub const ACCOUNTING: &str = crate::observe::accounting::ACCOUNTING;
-    /// The allocator accuses nobody who is innocent.
-    pub const MISUSE: &str = "misuse";
-    /// No assertion fails.
-    pub const ASSERTION: &str = "assertion";
     /// The process is not ended by a signal.
     pub const CRASH: &str = "crash";
-    /// The stress ends in time.
-    pub const PROGRESS: &str = "progress";
 
     /// All of them.
     pub const ALL: &[&str] = &[
