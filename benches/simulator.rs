@@ -5,7 +5,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hak_sim::run::settings::{Settings, StrategyName};
 use hak_sim::scenario::SCENARIOS;
-use hak_sim::search::explore::{Limit, Search, explore};
+use hak_sim::search::explore::{Search, SearchLimit, explore};
 
 const SCHEDULES: u64 = 200;
 
@@ -15,7 +15,7 @@ fn scenarios(criterion: &mut Criterion) {
         settings.strategy = StrategyName::Portfolio;
         let search = Search {
             settings: vec![settings],
-            limit: Limit::Schedules(SCHEDULES),
+            limit: SearchLimit::Schedules(SCHEDULES),
             shard: (0, 1),
             jobs: 1,
         };

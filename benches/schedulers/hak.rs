@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use hak_core::{Atomic, Plain};
 use hak_sim::runtime::strategy::Strategy;
 use hak_sim::runtime::{self, Body, End, Plan, Start, World, WorldConfig, user};
-use hak_sim::search::prove::{self, Options, Proof};
+use hak_sim::search::prove::{self, Proof, ProofOptions};
 
 use crate::clock::Work;
 use crate::models::{Memory, Model};
@@ -99,7 +99,7 @@ pub(crate) fn runner(
 /// Searches all schedules.
 pub(crate) fn prove(world: &mut World, model: Model) -> Proof {
     with_bodies::<true, _>(model, |bodies| {
-        let options = Options::default();
+        let options = ProofOptions::default();
         prove::search(world, &Plan::default(), bodies, &mut (), &options, &mut |_, _| {})
     })
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use ::shuttle::scheduler::{PctScheduler, RandomScheduler};
 use hak_sim::runtime::strategy::{Pct, Random};
 use hak_sim::runtime::{MemoryModel, World, WorldConfig};
-use hak_sim::search::prove::Verdict;
+use hak_sim::search::prove::ProofVerdict;
 
 use clock::{Lane, Spread, measure, timed};
 use models::Model;
@@ -130,7 +130,7 @@ fn proofs() {
         let mut times = Vec::new();
         for round in 0..PROOF_ROUNDS {
             let (proof, time) = timed(|| hak::prove(&mut world, model));
-            assert!(matches!(proof.verdict, Verdict::Complete), "{:?}", proof.verdict);
+            assert!(matches!(proof.verdict, ProofVerdict::Complete), "{:?}", proof.verdict);
             times.push(time.as_secs_f64() * 1e3);
             if round == 0 {
                 println!("  hak    {:>9} states", proof.states);

@@ -12,7 +12,7 @@ use core::sync::atomic::{self, AtomicU32, AtomicU64, AtomicUsize};
 
 use hak_core::{Extension, Fault, Geometry, Heap, Misuse, Ordering, Platform, Root};
 
-use crate::words::{Owned, Shared};
+use crate::words::{OwnedWord, SharedWord};
 use crate::{memory, report, secret, thread};
 
 /// The machine, as the core sees it.
@@ -30,11 +30,11 @@ unsafe impl Sync for StaticRoot {}
 pub(crate) static ROOT: StaticRoot = StaticRoot(UnsafeCell::new(MaybeUninit::zeroed()));
 
 impl Platform for Native {
-    type AtomicU32 = Shared<AtomicU32>;
-    type AtomicU64 = Shared<AtomicU64>;
-    type AtomicUsize = Shared<AtomicUsize>;
-    type Plain<T: Copy + 'static> = Owned<T>;
-    type Gauge = Shared<AtomicU32>;
+    type AtomicU32 = SharedWord<AtomicU32>;
+    type AtomicU64 = SharedWord<AtomicU64>;
+    type AtomicUsize = SharedWord<AtomicUsize>;
+    type Plain<T: Copy + 'static> = OwnedWord<T>;
+    type Gauge = SharedWord<AtomicU32>;
 
     const GEOMETRY: Geometry = geometry();
 

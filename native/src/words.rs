@@ -1,6 +1,6 @@
 //! The words of the native platform: what `core::sync::atomic` and `UnsafeCell` offer, under the core's names.
 //!
-//! [`Shared`] and [`Owned`] are `repr(transparent)` and every method is one inlined call, so that the core compiles to
+//! [`SharedWord`] and [`OwnedWord`] are `repr(transparent)` and every method is one inlined call, so that the core compiles to
 //! the instructions that a version written for the machine alone would have. They are wrappers, and not the bare
 //! types, only because Rust lets nobody implement another crate's trait for another crate's type.
 
@@ -12,12 +12,12 @@ use hak_core::{Atomic, Gauge, Ordering, Plain};
 /// A word that threads share: `W` is a type of `core::sync::atomic`.
 #[derive(Debug, Default)]
 #[repr(transparent)]
-pub struct Shared<W>(W);
+pub struct SharedWord<W>(W);
 
 /// The nine methods for one width. A macro, because the types in `core::sync::atomic` have no trait in common.
 macro_rules! shared {
     ($word:ty, $value:ty) => {
-        impl Atomic<$value> for Shared<$word> {
+        impl Atomic<$value> for SharedWord<$word> {
             #[inline(always)]
             fn load(&self, order: Ordering) -> $value {
                 self.0.load(order)
@@ -76,8 +76,8 @@ macro_rules! shared {
             }
         }
 
-        const _: () = assert!(size_of::<Shared<$word>>() == size_of::<$value>());
-        const _: () = assert!(align_of::<Shared<$word>>() == align_of::<$word>());
+        const _: () = assert!(size_of::<SharedWord<$word>>() == size_of::<$value>());
+        const _: () = assert!(align_of::<SharedWord<$word>>() == align_of::<$word>());
     };
 }
 
@@ -85,7 +85,7 @@ shared!(AtomicU32, u32);
 shared!(AtomicU64, u64);
 shared!(AtomicUsize, usize);
 
-impl Plain<u32> for Shared<AtomicU32> {
+impl Plain<u32> for SharedWord<AtomicU32> {
     #[inline(always)]
     fn get(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
@@ -97,7 +97,7 @@ impl Plain<u32> for Shared<AtomicU32> {
     }
 }
 
-impl Gauge for Shared<AtomicU32> {
+impl Gauge for SharedWord<AtomicU32> {
     #[inline(always)]
     fn peek(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
@@ -107,9 +107,9 @@ impl Gauge for Shared<AtomicU32> {
 /// A word that one thread at a time may touch. `!Sync`, as the [`UnsafeCell`] in it.
 #[derive(Debug)]
 #[repr(transparent)]
-pub struct Owned<T>(UnsafeCell<T>);
+pub struct OwnedWord<T>(UnsafeCell<T>);
 
-impl<T: Copy> Plain<T> for Owned<T> {
+impl<T: Copy> Plain<T> for OwnedWord<T> {
     #[inline(always)]
     fn get(&self) -> T {
         // SAFETY: the contract of `Plain`: accesses of several threads are ordered by happens-before, so nobody
@@ -125,4 +125,4 @@ impl<T: Copy> Plain<T> for Owned<T> {
     }
 }
 
-const _: () = assert!(size_of::<Owned<*mut u8>>() == size_of::<*mut u8>());
+const _: () = assert!(size_of::<OwnedWord<*mut u8>>() == size_of::<*mut u8>());

@@ -94,7 +94,7 @@ macro_rules! address_of {
 
 /// A block, or what to call before it is tried again.
 #[repr(C)]
-struct Step {
+struct CxxStep {
     block: *mut c_void,
     call: *mut c_void,
 }
@@ -107,20 +107,20 @@ extern "C" fn malloc_quietly(size: size_t) -> *mut c_void {
 
 /// One attempt of `operator new`: the block, or the new handler, or what throws.
 #[cold]
-extern "C" fn new_step(size: size_t, align: size_t) -> Step {
+extern "C" fn new_step(size: size_t, align: size_t) -> CxxStep {
     if !align.is_power_of_two() {
-        return Step { block: ptr::null_mut(), call: thrower() };
+        return CxxStep { block: ptr::null_mut(), call: thrower() };
     }
     // SAFETY: a power of two.
     let block: *mut c_void = unsafe { Hak::allocate(size, align.max(ALIGN)) }.cast();
     if !block.is_null() {
-        return Step { block, call: ptr::null_mut() };
+        return CxxStep { block, call: ptr::null_mut() };
     }
     let call = match new_handler() {
         Some(handler) => handler as *mut c_void,
         None => thrower(),
     };
-    Step { block, call }
+    CxxStep { block, call }
 }
 
 /// `operator new(size, align)`. A new handler may throw, and what throws does: in between lies this function, which the
@@ -353,20 +353,20 @@ forwarding_third! {
 
 /// A block for a nothrow form if what throws for it is hak's; null if there is none. Else, and where there is a new handler: to call
 /// what throws, and to catch.
-fn quiet(throwing_is_ours: bool, size: size_t, align: size_t) -> Step {
+fn quiet(throwing_is_ours: bool, size: size_t, align: size_t) -> CxxStep {
     let (null, catching) =
-        (ptr::null_mut(), Step { block: ptr::null_mut(), call: ptr::dangling_mut() });
+        (ptr::null_mut(), CxxStep { block: ptr::null_mut(), call: ptr::dangling_mut() });
     if !throwing_is_ours {
         return catching;
     }
     if !align.is_power_of_two() {
-        return Step { block: null, call: null };
+        return CxxStep { block: null, call: null };
     }
     // SAFETY: a power of two.
     let block: *mut c_void = unsafe { Hak::allocate(size, align.max(ALIGN)) }.cast();
     if !block.is_null() || new_handler().is_none() || address_of!(weak __cxa_begin_catch).is_null()
     {
-        return Step { block, call: null };
+        return CxxStep { block, call: null };
     }
     catching
 }
@@ -376,7 +376,7 @@ fn quiet(throwing_is_ours: bool, size: size_t, align: size_t) -> Step {
 /// personality, nobody throws.
 macro_rules! nothrow_forms {
     ($($name:ident $step:ident => $to:ident $(=> $last:ident)?, $align:ident;)*) => { $(
-        extern "C" fn $step(size: size_t, _align: size_t) -> Step {
+        extern "C" fn $step(size: size_t, _align: size_t) -> CxxStep {
             let ours = is_ours!($to) $(&& is_ours!($last))?;
             quiet(ours, size, $align!(_align))
         }

@@ -21,11 +21,11 @@ use crate::crash;
 struct Variable {
     name: &'static str,
     what: &'static str,
-    takes: Takes,
+    takes: VariableTakes,
 }
 
 /// What the value of a variable is, and what happens with it.
-enum Takes {
+enum VariableTakes {
     /// 1 turns it on; 0 and nothing turn it off.
     Switch(Switch),
     /// A number of bytes, which the function gets at once.
@@ -46,8 +46,8 @@ type Environment = *mut *const c_char;
 /// It fits: a class has seven numbers, and there are a few beside.
 type LastWords = Text<{ 2048 + 200 * CLASSES }>;
 
-const fn switch(at_start: fn(Environment), at_end: Option<fn(&mut LastWords)>) -> Takes {
-    Takes::Switch(Switch { on: AtomicBool::new(false), at_start, at_end })
+const fn switch(at_start: fn(Environment), at_end: Option<fn(&mut LastWords)>) -> VariableTakes {
+    VariableTakes::Switch(Switch { on: AtomicBool::new(false), at_start, at_end })
 }
 
 /// The variables. `docs/INSTALL.md` shows what `HAK_HELP` prints of them.
@@ -80,7 +80,7 @@ static VARIABLES: [Variable; 6] = [
     Variable {
         name: "HAK_LIMIT",
         what: "limits the memory that is had from the system, as in 512M (K, M, G, T)",
-        takes: Takes::Bytes(Hak::set_limit),
+        takes: VariableTakes::Bytes(Hak::set_limit),
     },
 ];
 
@@ -97,8 +97,8 @@ impl Switch {
 /// The switches that are on.
 fn switches() -> impl DoubleEndedIterator<Item = &'static Switch> {
     let switches = VARIABLES.iter().filter_map(|variable| match &variable.takes {
-        Takes::Switch(switch) => Some(switch),
-        Takes::Bytes(_) => None,
+        VariableTakes::Switch(switch) => Some(switch),
+        VariableTakes::Bytes(_) => None,
     });
     switches.filter(|switch| switch.is_on())
 }
@@ -249,14 +249,16 @@ fn set(entry: &[u8]) {
     for &Variable { name, ref takes, .. } in &VARIABLES {
         let Some(text) = value(name, entry) else { continue };
         match (takes, text) {
-            (Takes::Switch(switch), b"1") => switch.on.store(true, Ordering::Relaxed),
-            (Takes::Switch(switch), b"" | b"0") => switch.on.store(false, Ordering::Relaxed),
-            (Takes::Switch(_), other) => {
+            (VariableTakes::Switch(switch), b"1") => switch.on.store(true, Ordering::Relaxed),
+            (VariableTakes::Switch(switch), b"" | b"0") => {
+                switch.on.store(false, Ordering::Relaxed)
+            }
+            (VariableTakes::Switch(_), other) => {
                 let other = printable(other);
                 let text = format_args!("hak: {name} is {other:?} and stays off; set it to 1 or 0");
                 Text::line(text).print();
             }
-            (Takes::Bytes(obey), text) => match bytes_of(text) {
+            (VariableTakes::Bytes(obey), text) => match bytes_of(text) {
                 Some(bytes) => obey(bytes),
                 None => {
                     let text = printable(text);

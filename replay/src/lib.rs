@@ -43,4 +43,4 @@ pub use follower::Follower;
 pub use recorder::{DIGEST_INTERVAL, Recorder};
 pub use seen::{OutcomeSeen, StepSeen};
 pub use side::{KindName, OutcomeSide, Side, StepSide};
-pub use subject::{Choice, Guide, ReplayError, Subject, record, replay};
+pub use subject::{Guide, GuideChoice, ReplayError, Subject, record, replay};

@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::panic::Location;
 
-use hak_traces::{Config, Digest, Outcome, Site, Step, Trace};
+use hak_traces::{Config, DigestAt, Outcome, Site, Step, Trace};
 
 use crate::seen::{OutcomeSeen, StepSeen};
 
@@ -52,7 +52,7 @@ impl Recorder {
         self.trace.steps.push(Step { thread, event, kind, site, operation, place });
         self.last_digest = digest;
         if (index + 1).is_multiple_of(DIGEST_INTERVAL) {
-            self.trace.digests.push(Digest { step: index, value: digest });
+            self.trace.digests.push(DigestAt { step: index, value: digest });
         }
     }
 
@@ -71,7 +71,7 @@ impl Recorder {
         if let Some(step) = self.step_count().checked_sub(1)
             && self.trace.digests.last().is_none_or(|last| last.step < step)
         {
-            self.trace.digests.push(Digest { step, value: self.last_digest });
+            self.trace.digests.push(DigestAt { step, value: self.last_digest });
         }
         self.trace.outcome = match outcome {
             OutcomeSeen::Passed => Outcome::Passed,

@@ -54,7 +54,7 @@ pub trait Subject {
 /// Whoever is asked before each step, and told after it.
 pub trait Guide {
     /// Who makes this step? `runnable` are the threads that can, ascending, and never none.
-    fn choose(&mut self, step: u64, runnable: &[u8]) -> Choice;
+    fn choose(&mut self, step: u64, runnable: &[u8]) -> GuideChoice;
 
     /// What is to happen to this step, now that it is known to which operation of its thread it
     /// belongs. `None` leaves it to the answer of [`choose`](Self::choose): a guide whose events
@@ -69,7 +69,7 @@ pub trait Guide {
 
 /// A guide's answer to "who is next?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub enum GuideChoice {
     /// Whomever the subject's own strategy names, with whatever event it picks.
     Own,
     /// This thread, which is runnable, with this event.
@@ -157,8 +157,8 @@ struct Recording {
 }
 
 impl Guide for Recording {
-    fn choose(&mut self, _step: u64, _runnable: &[u8]) -> Choice {
-        Choice::Own
+    fn choose(&mut self, _step: u64, _runnable: &[u8]) -> GuideChoice {
+        GuideChoice::Own
     }
 
     fn executed(&mut self, step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()> {
@@ -176,20 +176,20 @@ struct Following<'trace> {
 }
 
 impl Guide for Following<'_> {
-    fn choose(&mut self, step: u64, runnable: &[u8]) -> Choice {
+    fn choose(&mut self, step: u64, runnable: &[u8]) -> GuideChoice {
         if self.follower.stops_at(step) {
             self.stopped = true;
-            return Choice::Stop;
+            return GuideChoice::Stop;
         }
         let divergence = match self.follower.next_thread(step) {
             Some(thread) if runnable.contains(&thread) => {
-                return Choice::Thread { thread, event: self.follower.event(step) };
+                return GuideChoice::Thread { thread, event: self.follower.event(step) };
             }
             Some(_) => self.follower.not_runnable(step, runnable),
             None => self.follower.continues(step, runnable),
         };
         self.divergence = Some(divergence);
-        Choice::Stop
+        GuideChoice::Stop
     }
 
     fn executed(&mut self, step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()> {

@@ -6,7 +6,7 @@ use hak_sim::report::columns;
 use hak_sim::run::settings::{Settings, StrategyName};
 use hak_sim::run::simulation::{Extras, Guidable, Simulator};
 use hak_sim::runtime::Kind;
-use hak_sim::search::explore::{Limit, Search, explore};
+use hak_sim::search::explore::{Search, SearchLimit, explore};
 use hak_sim::{report, scenario};
 
 /// The first schedule that fails, as it is reported.
@@ -14,8 +14,12 @@ fn failure(fault: Fault) -> String {
     let mut settings = Settings::new(scenario::find("remote-free").expect("a scenario"), 42);
     settings.plant = Some(fault);
     settings.strategy = StrategyName::Portfolio;
-    let search =
-        Search { settings: vec![settings], limit: Limit::Schedules(1_000), shard: (0, 1), jobs: 1 };
+    let search = Search {
+        settings: vec![settings],
+        limit: SearchLimit::Schedules(1_000),
+        shard: (0, 1),
+        jobs: 1,
+    };
     let found = explore(&search, &|_, _| {}).expect("memory for a world");
     let failing = found.violation.expect("the fault is found");
     let mut simulator = Simulator::new();

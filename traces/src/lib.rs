@@ -57,6 +57,6 @@ mod validation;
 pub use error::TraceError;
 pub use header::{FORMAT_VERSION, HEADER_LENGTH, MAGIC, PAYLOAD_LENGTH_MAX};
 pub use trace::{
-    Config, Digest, EVENT_PLAIN, EVENT_READ_FROM, EVENT_READ_FROM_LAST, EVENT_SPURIOUS_FAILURE,
+    Config, DigestAt, EVENT_PLAIN, EVENT_READ_FROM, EVENT_READ_FROM_LAST, EVENT_SPURIOUS_FAILURE,
     EVENT_SYSTEM_CALL_FAILURE, Outcome, Site, Step, Trace,
 };

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::TraceError;
 use crate::header::PAYLOAD_LENGTH_MAX;
 use crate::steps;
-use crate::trace::{Config, Digest, Outcome, Site, Trace};
+use crate::trace::{Config, DigestAt, Outcome, Site, Trace};
 
 /// What bincode may claim in all. An integer of one byte claims up to eight, so no payload of a
 /// legal length can reach it.
@@ -151,12 +151,12 @@ impl<'bytes> SitePart<'bytes> {
 }
 
 impl DigestPart {
-    fn of(digest: &Digest) -> Self {
+    fn of(digest: &DigestAt) -> Self {
         DigestPart { step: digest.step, value: digest.value }
     }
 
-    fn into_digest(self) -> Digest {
-        Digest { step: self.step, value: self.value }
+    fn into_digest(self) -> DigestAt {
+        DigestAt { step: self.step, value: self.value }
     }
 }
 

@@ -92,7 +92,7 @@ pub struct Step {
 
 /// The digest of the whole state at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Digest {
+pub struct DigestAt {
     /// Index of the step that the digest belongs to: hak-sim takes it in front of the step.
     pub step: u64,
     /// The digest.
@@ -130,7 +130,7 @@ pub struct Trace {
     /// Every step at a scheduling point, in the order in which they ran.
     pub steps: Vec<Step>,
     /// Digests of the state, by ascending step.
-    pub digests: Vec<Digest>,
+    pub digests: Vec<DigestAt>,
     /// How it ended.
     pub outcome: Outcome,
 }

@@ -1,6 +1,6 @@
 //! What is not a sound trace is refused, with the right sentence and without a panic.
 
-use hak_traces::{Config, Digest, HEADER_LENGTH, Outcome, Site, Step, Trace, TraceError};
+use hak_traces::{Config, DigestAt, HEADER_LENGTH, Outcome, Site, Step, Trace, TraceError};
 use proptest::prelude::*;
 
 mod sample;
@@ -146,7 +146,7 @@ fn each_broken_invariant_is_refused_when_writing() {
         (|trace| trace.steps[7].event = 11, "unknown event 11"),
         (|trace| trace.digests[1].step = 63, "follows that of step 63"),
         (|trace| trace.digests[1].step = 70, "digest of step 70 and only 70"),
-        (|trace| trace.digests.push(Digest { step: 1, value: 0 }), "step 1 follows"),
+        (|trace| trace.digests.push(DigestAt { step: 1, value: 0 }), "step 1 follows"),
         (|trace| trace.sites.clear(), "site 0 of 0"),
         (|trace| trace.outcome = violation(3, 0, None), "violation names thread 3 of 3"),
         (|trace| trace.outcome = violation(0, 71, None), "step 71 of 70"),

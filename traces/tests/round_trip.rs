@@ -1,6 +1,6 @@
 //! What is written comes back, whatever it is; and always as the same bytes.
 
-use hak_traces::{Config, Digest, HEADER_LENGTH, Outcome, Site, Step, Trace};
+use hak_traces::{Config, DigestAt, HEADER_LENGTH, Outcome, Site, Step, Trace};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ fn traces() -> impl Strategy<Value = Trace> {
                 steps,
                 digests: digests
                     .into_iter()
-                    .map(|(step, value)| Digest { step: step as u64, value })
+                    .map(|(step, value)| DigestAt { step: step as u64, value })
                     .collect(),
                 outcome,
             }

@@ -80,7 +80,7 @@ pub(crate) trait Plant: Platform {
 impl<P: Platform> Plant for P {}
 
 /// What is known of a fault. It is for people, and for whoever chooses a search: no oracle reads it.
-pub struct Row {
+pub struct FaultRow {
     /// The name on the command line and in traces.
     pub name: &'static str,
     /// Its row in the list of known bugs, `docs/BUGS.md`.
@@ -138,8 +138,8 @@ macro_rules! faults {
         }
 
         /// One for each fault, in the same order.
-        const ROWS: &[Row] = &[$(
-            Row {
+        const ROWS: &[FaultRow] = &[$(
+            FaultRow {
                 name: $name,
                 origin: stringify!($origin),
                 takes: Takes::$takes,
@@ -153,7 +153,7 @@ macro_rules! faults {
 
 impl Fault {
     /// What is known of it.
-    pub const fn row(self) -> &'static Row {
+    pub const fn row(self) -> &'static FaultRow {
         &ROWS[self as usize]
     }
 

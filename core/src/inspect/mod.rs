@@ -11,7 +11,7 @@ use crate::numbers::size_class::{self, CLASSES};
 use crate::numbers::slot::{OwnerId, SlabState, SlotWord};
 use crate::pool::count;
 use crate::range::Range;
-use crate::range::retained::{self, Run};
+use crate::range::retained::{self, Mapping};
 use crate::range::units;
 use crate::tables::block;
 use crate::tables::counts::Slots;
@@ -141,7 +141,7 @@ pub fn units<P: Platform>(range: Range<P>, visit: impl FnMut(UnitPicture)) {
 pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnMut(UnitPicture)) {
     let kept = core::array::from_fn::<_, RETAINED_MAX, _>(|entry| {
         let word = root::<P>().retained[entry].load(Ordering::Relaxed);
-        Run::of(word).map(|run| (run.first, retained::is_old(word)))
+        Mapping::of(word).map(|run| (run.first, retained::is_old(word)))
     });
     for index in 0..count {
         let superslab = range.superslab(index);

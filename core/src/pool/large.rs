@@ -17,7 +17,7 @@ use crate::pool::run::Fresh;
 use crate::pool::{claim_units, claim_units_at};
 use crate::range::Range;
 use crate::range::budget;
-use crate::range::retained::{self, Run};
+use crate::range::retained::{self, Mapping};
 use crate::range::units;
 use crate::tables::superslab::Use;
 
@@ -37,13 +37,13 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
         units::release(range, first, count);
         return None;
     }
-    open(range, Run { first, count: count as u32 }, bytes);
+    open(range, Mapping { first, count: count as u32 }, bytes);
     Some(Fresh { address: range.unit_start(first), is_zero: true })
 }
 
 /// Hands a kept mapping out again. `None` if it has too little memory and gets no more: then it went back, which may leave
 /// room for another one.
-fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> {
+fn reuse<P: Platform>(range: Range<P>, run: Mapping, bytes: usize) -> Option<Fresh> {
     // Relaxed: the mapping is ours.
     let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
     let end = range.unit_start(run.first) + committed;
@@ -55,7 +55,7 @@ fn reuse<P: Platform>(range: Range<P>, run: Run, bytes: usize) -> Option<Fresh> 
     Some(Fresh { address: range.unit_start(run.first), is_zero: false })
 }
 
-fn open<P: Platform>(range: Range<P>, run: Run, bytes: usize) {
+fn open<P: Platform>(range: Range<P>, run: Mapping, bytes: usize) {
     let superslab = range.superslab(run.first);
     // Relaxed: published by the word, and by whatever hands the block to another thread.
     superslab.run.store(run.count, Ordering::Relaxed);
@@ -72,7 +72,7 @@ fn claim_aligned<P: Platform>(range: Range<P>, count: usize, align: usize) -> Op
 pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
     check(range, first, address);
     let superslab = range.superslab(first);
-    let run = Run { first, count: superslab.run.load(Ordering::Relaxed) };
+    let run = Mapping { first, count: superslab.run.load(Ordering::Relaxed) };
     let is_worth_it = retained::is_worth_it::<P>(run.count as usize);
     let usage = if is_worth_it { Use::Retained } else { Use::Free };
     let close = || {
@@ -93,7 +93,7 @@ pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
 }
 
 /// Keeps a mapping, and makes room for it first; whether there was a place.
-fn keep<P: Platform>(range: Range<P>, run: Run) -> bool {
+fn keep<P: Platform>(range: Range<P>, run: Mapping) -> bool {
     while retained::is_full_for::<P>(run.count as usize) {
         match retained::take_any::<P>() {
             Some(older) => release(range, older),
@@ -104,7 +104,7 @@ fn keep<P: Platform>(range: Range<P>, run: Run) -> bool {
 }
 
 /// Gives a mapping that is ours back to the system.
-pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
+pub(crate) fn release<P: Platform>(range: Range<P>, run: Mapping) {
     let superslab = range.superslab(run.first);
     let (first, count) = (run.first, run.count as usize);
     // Relaxed: the mapping is ours.
@@ -123,7 +123,7 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Run) {
 
 /// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most` slots: then it is kept again, as
 /// old as it was. How many slots went back.
-pub(crate) fn release_part<P: Platform>(range: Range<P>, run: Run, most: u32) -> u32 {
+pub(crate) fn release_part<P: Platform>(range: Range<P>, run: Mapping, most: u32) -> u32 {
     let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
     let superslab = range.superslab(run.first);
     // Relaxed, here and below: the mapping is ours; `keep_old` publishes.
@@ -202,7 +202,7 @@ pub(crate) fn resize<P: Platform>(
     let Some(new) = P::GEOMETRY.round_to_pages(size.max(1)) else { return false };
     let units = new.div_ceil(P::GEOMETRY.unit_size());
     if new <= old {
-        return shrink(range, Run { first, count: run as u32 }, old, new);
+        return shrink(range, Mapping { first, count: run as u32 }, old, new);
     }
     if units > run && !claim_units_at(range, first + run as u32, units - run) {
         return false;
@@ -222,7 +222,7 @@ pub(crate) fn resize<P: Platform>(
 /// Makes the block of `run`, of `old` bytes, one of `new` bytes where it is: what is behind them goes back. If the system does not
 /// take that, the block has shrunk all the same, and only its memory stays: what is behind the new size may be zero already,
 /// so that the old block is no more.
-fn shrink<P: Platform>(range: Range<P>, run: Run, old: usize, new: usize) -> bool {
+fn shrink<P: Platform>(range: Range<P>, run: Mapping, old: usize, new: usize) -> bool {
     let superslab = range.superslab(run.first);
     let cut = range.unit_start(run.first) + new;
     if new == old {
@@ -271,7 +271,7 @@ pub(crate) fn relocate<P: Platform>(
         P::skipped(Fault::MoveFailureLeak, || units::release(range, to, count));
         return None;
     }
-    open(range, Run { first: to, count: count as u32 }, new);
+    open(range, Mapping { first: to, count: count as u32 }, new);
     P::skipped(Fault::OfferBeforeMove, || units::release(range, first, run));
     Some(range.unit_start(to))
 }

@@ -20,7 +20,7 @@ use crate::tables::root::root;
 
 /// A run of units that was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
+pub(crate) struct Mapping {
     pub(crate) first: u32,
     pub(crate) count: u32,
 }
@@ -33,15 +33,15 @@ pub(crate) const fn is_old(word: u64) -> bool {
     word & OLD != 0
 }
 
-impl Run {
+impl Mapping {
     const fn word(self) -> u64 {
         (self.first as u64 + 1) << 32 | self.count as u64
     }
 
-    pub(crate) const fn of(word: u64) -> Option<Run> {
+    pub(crate) const fn of(word: u64) -> Option<Mapping> {
         match (word >> 32) as u32 {
             0 => None,
-            next => Some(Run { first: next - 1, count: (word & !OLD) as u32 }),
+            next => Some(Mapping { first: next - 1, count: (word & !OLD) as u32 }),
         }
     }
 
@@ -51,7 +51,7 @@ impl Run {
 }
 
 /// Takes a kept mapping of at least `count` units out of the table, and not of many more.
-pub(crate) fn take<P: Platform>(count: usize) -> Option<Run> {
+pub(crate) fn take<P: Platform>(count: usize) -> Option<Mapping> {
     take_if::<P>(|run, _| {
         let units = run.count as usize;
         units >= count && units - count <= count / 4
@@ -59,12 +59,12 @@ pub(crate) fn take<P: Platform>(count: usize) -> Option<Run> {
 }
 
 /// Takes any kept mapping out of the table.
-pub(crate) fn take_any<P: Platform>() -> Option<Run> {
+pub(crate) fn take_any<P: Platform>() -> Option<Mapping> {
     take_if::<P>(|_, _| true)
 }
 
 /// Takes a mapping out of the table that was there in the last round of decay already.
-pub(crate) fn take_old<P: Platform>() -> Option<Run> {
+pub(crate) fn take_old<P: Platform>() -> Option<Mapping> {
     take_if::<P>(|_, is_old| is_old)
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn age<P: Platform>() -> bool {
     some
 }
 
-fn take_if<P: Platform>(fits: impl Fn(Run, bool) -> bool) -> Option<Run> {
+fn take_if<P: Platform>(fits: impl Fn(Mapping, bool) -> bool) -> Option<Mapping> {
     // Relaxed: hints; and counts.
     let bytes = &root::<P>().retained_bytes;
     if bytes.load(Ordering::Relaxed) == 0 {
@@ -102,7 +102,7 @@ fn take_if<P: Platform>(fits: impl Fn(Run, bool) -> bool) -> Option<Run> {
     }
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         let word = entry.load(Ordering::Relaxed);
-        let Some(run) = Run::of(word).filter(|run| fits(*run, is_old(word))) else { continue };
+        let Some(run) = Mapping::of(word).filter(|run| fits(*run, is_old(word))) else { continue };
         let taken = P::replaced(
             Fault::KeptWithoutExchange,
             // Acquire: pairs with `keep`: the last holder's use of the memory is over.
@@ -135,16 +135,16 @@ pub(crate) fn is_full_for<P: Platform>(count: usize) -> bool {
 }
 
 /// Puts a mapping into the table; `false` if there is no place.
-pub(crate) fn keep<P: Platform>(run: Run) -> bool {
+pub(crate) fn keep<P: Platform>(run: Mapping) -> bool {
     put::<P>(run, run.word())
 }
 
 /// Puts a mapping back into the table that was there in the last round of decay already; `false` if there is no place.
-pub(crate) fn keep_old<P: Platform>(run: Run) -> bool {
+pub(crate) fn keep_old<P: Platform>(run: Mapping) -> bool {
     put::<P>(run, run.word() | OLD)
 }
 
-fn put<P: Platform>(run: Run, word: u64) -> bool {
+fn put<P: Platform>(run: Mapping, word: u64) -> bool {
     let bytes = &root::<P>().retained_bytes;
     // Relaxed: a count, raised first so that it is never below zero.
     bytes.fetch_add(run.bytes(&P::GEOMETRY), Ordering::Relaxed);

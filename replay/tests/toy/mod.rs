@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::panic::Location;
 
-use hak_replay::{Choice, Guide, OutcomeSeen, StepSeen, Subject};
+use hak_replay::{Guide, GuideChoice, OutcomeSeen, StepSeen, Subject};
 use hak_traces::{Config, EVENT_PLAIN, EVENT_SPURIOUS_FAILURE};
 
 /// A load of the counter.
@@ -89,9 +89,9 @@ impl Subject for Toy {
                 break;
             }
             let (thread, event) = match guide.choose(step, &runnable) {
-                Choice::Stop => return Ok(None),
-                Choice::Thread { thread, event } => (thread, event),
-                Choice::Own => own_choice(&mut random, &runnable),
+                GuideChoice::Stop => return Ok(None),
+                GuideChoice::Thread { thread, event } => (thread, event),
+                GuideChoice::Own => own_choice(&mut random, &runnable),
             };
             assert!(runnable.contains(&thread));
             let seen = self.make_step(thread, event, &mut threads, &mut counter);

@@ -23,7 +23,7 @@ use crate::stress::{Flaw, STAND_INS};
 #[command(verbatim_doc_comment)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    pub(super) run: Run,
+    pub(super) run: RunOptions,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }
@@ -62,7 +62,7 @@ pub(super) enum Command {
     /// than the one that asked for it, so that nothing was proved.
     Stress(Stress),
     /// Lists what can be run.
-    Scenarios(Plain),
+    Scenarios(PlainOptions),
     /// Lists what can be planted, or measures how fast it is found.
     ///
     /// Exit codes: 0 nothing wrong, 2 bad usage, 4 the median of a measured fault is too great.
@@ -150,7 +150,7 @@ fn kill(text: &str) -> Result<KillWhere, String> {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct Run {
+pub(super) struct RunOptions {
     /// The seed: same seed, same run, byte for byte.
     #[arg(long, default_value_t = 42)]
     pub(super) seed: u64,
@@ -406,7 +406,7 @@ pub(super) struct Faults {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct Plain {
+pub(super) struct PlainOptions {
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
     pub(super) json: bool,

@@ -22,11 +22,11 @@ use crate::run::settings::{GeometryName, Settings, StrategyName};
 use crate::run::simulation::{Extras, Guidable, Simulator};
 use crate::runtime::Kind;
 use crate::scenario::SCENARIOS;
-use crate::search::explore::{Limit, Search, explore};
+use crate::search::explore::{Search, SearchLimit, explore};
 use crate::search::shrink::shrink;
 
 /// What became of a fault's trace.
-enum Outcome {
+enum CorpusOutcome {
     /// It replays, with so many steps.
     Replays(usize),
     /// It does not, and why.
@@ -37,13 +37,13 @@ enum Outcome {
     NotFound,
 }
 
-impl Outcome {
+impl CorpusOutcome {
     const fn name(&self) -> &'static str {
         match self {
-            Outcome::Replays(_) => "replays",
-            Outcome::Stale(_) => "STALE",
-            Outcome::Recorded(..) => "recorded",
-            Outcome::NotFound => "NOT FOUND",
+            CorpusOutcome::Replays(_) => "replays",
+            CorpusOutcome::Stale(_) => "STALE",
+            CorpusOutcome::Recorded(..) => "recorded",
+            CorpusOutcome::NotFound => "NOT FOUND",
         }
     }
 }
@@ -78,24 +78,29 @@ pub(super) fn main(options: &Corpus) -> Result<Exit, Refusal> {
     }
     bar.finish_and_clear();
     print(options.json, || text(&outcomes), || value(&outcomes))?;
-    let any = |wanted: fn(&Outcome) -> bool| outcomes.iter().any(|(_, outcome)| wanted(outcome));
-    Ok(if any(|outcome| matches!(outcome, Outcome::NotFound)) {
+    let any =
+        |wanted: fn(&CorpusOutcome) -> bool| outcomes.iter().any(|(_, outcome)| wanted(outcome));
+    Ok(if any(|outcome| matches!(outcome, CorpusOutcome::NotFound)) {
         Exit::Cut
-    } else if any(|outcome| matches!(outcome, Outcome::Stale(_))) {
+    } else if any(|outcome| matches!(outcome, CorpusOutcome::Stale(_))) {
         Exit::Diverged
     } else {
         Exit::Passed
     })
 }
 
-fn outcome(options: &Corpus, simulator: &mut Simulator, fault: Fault) -> Result<Outcome, Refusal> {
+fn outcome(
+    options: &Corpus,
+    simulator: &mut Simulator,
+    fault: Fault,
+) -> Result<CorpusOutcome, Refusal> {
     let file = file(&options.folder, fault);
     if options.record && !options.stale {
         return record(options, simulator, fault, &file);
     }
     let checked = check(simulator, fault, &file);
     match checked {
-        Outcome::Stale(_) if options.record => record(options, simulator, fault, &file),
+        CorpusOutcome::Stale(_) if options.record => record(options, simulator, fault, &file),
         checked => Ok(checked),
     }
 }
@@ -105,25 +110,25 @@ fn file(folder: &Path, fault: Fault) -> PathBuf {
     folder.join(format!("{}.hak", fault.name()))
 }
 
-fn check(simulator: &mut Simulator, fault: Fault, file: &Path) -> Outcome {
+fn check(simulator: &mut Simulator, fault: Fault, file: &Path) -> CorpusOutcome {
     let trace = match Trace::read(file) {
         Ok(trace) => trace,
-        Err(error) => return Outcome::Stale(error.to_string()),
+        Err(error) => return CorpusOutcome::Stale(error.to_string()),
     };
     if trace.config.plant.as_deref() != Some(fault.name()) {
         let plant = trace.config.plant.as_deref().unwrap_or("nothing");
-        return Outcome::Stale(format!("{plant} is planted in it"));
+        return CorpusOutcome::Stale(format!("{plant} is planted in it"));
     }
     let extras = Extras { transitions: false, picture: false, events: false };
     let mut subject = Guidable { simulator, extras, script: None, report: None };
     let kind_name = |kind: u8| Kind::ALL.get(kind as usize).map_or("unknown", |kind| kind.name());
     match hak_replay::replay(&mut subject, &trace, None, kind_name) {
-        Ok(_) => Outcome::Replays(trace.steps.len()),
+        Ok(_) => CorpusOutcome::Replays(trace.steps.len()),
         Err(ReplayError::Diverged(divergence)) => {
             let step = divergence.step + 1;
-            Outcome::Stale(format!("diverges at step {step}: {}", divergence.reason))
+            CorpusOutcome::Stale(format!("diverges at step {step}: {}", divergence.reason))
         }
-        Err(ReplayError::Subject(error)) => Outcome::Stale(Refusal::from(error).0),
+        Err(ReplayError::Subject(error)) => CorpusOutcome::Stale(Refusal::from(error).0),
     }
 }
 
@@ -132,7 +137,7 @@ fn record(
     simulator: &mut Simulator,
     fault: Fault,
     file: &Path,
-) -> Result<Outcome, Refusal> {
+) -> Result<CorpusOutcome, Refusal> {
     // A fault that the first geometry cannot show is looked for in the others.
     for &geometry in GeometryName::value_variants() {
         let settings = SCENARIOS.iter().map(|scenario| Settings {
@@ -144,25 +149,27 @@ fn record(
             ..Settings::new(scenario, options.seed)
         });
         let settings = settings.filter(|settings| settings.check().is_ok()).collect();
-        let limit = Limit::Schedules(options.schedules);
+        let limit = SearchLimit::Schedules(options.schedules);
         let search = Search { settings, limit, shard: (0, 1), jobs: options.jobs };
         let Some(failing) = explore(&search, &|_, _| {})?.violation else { continue };
         let (trace, _) = run::record(simulator, &failing)?;
         let shrunk = shrink(simulator, &trace)?.map_or(trace, |shrunk| shrunk.trace);
         shrunk.write(file)?;
-        return Ok(Outcome::Recorded(failing.schedule, shrunk.steps.len()));
+        return Ok(CorpusOutcome::Recorded(failing.schedule, shrunk.steps.len()));
     }
-    Ok(Outcome::NotFound)
+    Ok(CorpusOutcome::NotFound)
 }
 
-fn text(outcomes: &[(Fault, Outcome)]) -> String {
+fn text(outcomes: &[(Fault, CorpusOutcome)]) -> String {
     let mut text = String::new();
     for (fault, outcome) in outcomes {
         let what = match outcome {
-            Outcome::Replays(steps) => format!("{steps} steps"),
-            Outcome::Stale(why) => crate::report::plain(why).to_string(),
-            Outcome::Recorded(schedule, steps) => format!("schedule {schedule}, {steps} steps"),
-            Outcome::NotFound => "in no geometry; its trace stays as it was".to_owned(),
+            CorpusOutcome::Replays(steps) => format!("{steps} steps"),
+            CorpusOutcome::Stale(why) => crate::report::plain(why).to_string(),
+            CorpusOutcome::Recorded(schedule, steps) => {
+                format!("schedule {schedule}, {steps} steps")
+            }
+            CorpusOutcome::NotFound => "in no geometry; its trace stays as it was".to_owned(),
         };
         let _ = writeln!(text, "{:<9}  {}  ({what})", outcome.name(), fault.name());
     }
@@ -179,20 +186,20 @@ fn text(outcomes: &[(Fault, Outcome)]) -> String {
     text
 }
 
-fn value(outcomes: &[(Fault, Outcome)]) -> serde_json::Value {
+fn value(outcomes: &[(Fault, CorpusOutcome)]) -> serde_json::Value {
     json!({
         "outcome": if outcomes.iter().all(|(_, outcome)| {
-            matches!(outcome, Outcome::Replays(_) | Outcome::Recorded(..))
+            matches!(outcome, CorpusOutcome::Replays(_) | CorpusOutcome::Recorded(..))
         }) { "passed" } else { "stale" },
         "faults": outcomes.iter().map(|(fault, outcome)| json!({
             "name": fault.name(),
             "outcome": outcome.name().to_lowercase(),
             "schedule": match outcome {
-                Outcome::Recorded(schedule, _) => Some(schedule),
+                CorpusOutcome::Recorded(schedule, _) => Some(schedule),
                 _ => None,
             },
             "steps": match outcome {
-                Outcome::Recorded(_, steps) | Outcome::Replays(steps) => Some(steps),
+                CorpusOutcome::Recorded(_, steps) | CorpusOutcome::Replays(steps) => Some(steps),
                 _ => None,
             },
         })).collect::<Vec<_>>(),

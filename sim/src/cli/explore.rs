@@ -13,7 +13,9 @@ use crate::run::events::Events;
 use crate::run::settings::{Settings, StrategyName};
 use crate::run::simulation::Simulator;
 use crate::scenario::SCENARIOS;
-use crate::search::explore::{Found, Limit, Options, Progress, Search, Totals, explore_with};
+use crate::search::explore::{
+    ExploreTotals, Found, Progress, Search, SearchLimit, SearchOptions, explore_with,
+};
 use crate::search::shrink::shrink;
 
 const SCHEDULES: u64 = 20_000;
@@ -29,7 +31,7 @@ pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
     options.trace.as_deref().map_or(Ok(()), run::check_trace_file)?;
     let bar = progress_bar(search.limit);
     let kill_each = options.events.kill_each();
-    let wanted = Options { all: options.all, kill_each, states: true };
+    let wanted = SearchOptions { all: options.all, kill_each, states: true };
     let found = explore_with(&search, wanted, &|done| show(&bar, search.limit, done))?;
     bar.finish_and_clear();
     if found.violation.is_none() {
@@ -106,8 +108,8 @@ fn search(options: &Explore) -> Result<Search, Refusal> {
         (Some(0), _) | (_, Some(0)) => {
             return Err(Refusal("a search needs at least one schedule, or one second".to_owned()));
         }
-        (_, Some(seconds)) => Limit::Time(Duration::from_secs(seconds)),
-        (schedules, None) => Limit::Schedules(schedules.unwrap_or(usual)),
+        (_, Some(seconds)) => SearchLimit::Time(Duration::from_secs(seconds)),
+        (schedules, None) => SearchLimit::Schedules(schedules.unwrap_or(usual)),
     };
     let shard = options.shard.map_or((0, 1), |(part, parts)| (part - 1, parts));
     Ok(Search { settings, limit, shard, jobs: options.jobs })
@@ -119,7 +121,7 @@ fn has_kill((_, events): (StrategyName, Events)) -> bool {
 
 /// A search that could not have found anything is no pass: with several threads there must have been preemptions, and
 /// blocks freed by others than their slab's owner.
-fn check_power(search: &Search, totals: &Totals) -> Result<(), Refusal> {
+fn check_power(search: &Search, totals: &ExploreTotals) -> Result<(), Refusal> {
     let several = search.settings.iter().all(|settings| settings.threads > 1);
     if !several || totals.schedules < POWER {
         return Ok(());
@@ -138,7 +140,7 @@ fn check_power(search: &Search, totals: &Totals) -> Result<(), Refusal> {
 }
 
 /// The same where threads are to be stopped.
-fn check_places(totals: &Totals) -> Result<(), Refusal> {
+fn check_places(totals: &ExploreTotals) -> Result<(), Refusal> {
     match totals.places {
         0 => Err(Refusal(format!(
             "this search proves nothing: no thread was ever stopped in {}; try more operations",
@@ -148,10 +150,10 @@ fn check_places(totals: &Totals) -> Result<(), Refusal> {
     }
 }
 
-fn progress_bar(limit: Limit) -> ProgressBar {
+fn progress_bar(limit: SearchLimit) -> ProgressBar {
     let length = match limit {
-        Limit::Schedules(schedules) => schedules,
-        Limit::Time(time) => time.as_secs(),
+        SearchLimit::Schedules(schedules) => schedules,
+        SearchLimit::Time(time) => time.as_secs(),
     };
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -163,14 +165,14 @@ fn progress_bar(limit: Limit) -> ProgressBar {
     bar
 }
 
-fn show(bar: &ProgressBar, limit: Limit, done: &Progress) {
+fn show(bar: &ProgressBar, limit: SearchLimit, done: &Progress) {
     if bar.is_hidden() {
         return;
     }
     let seconds = bar.elapsed().as_secs_f64().max(1e-3);
     bar.set_position(match limit {
-        Limit::Schedules(_) => done.schedules,
-        Limit::Time(_) => seconds as u64,
+        SearchLimit::Schedules(_) => done.schedules,
+        SearchLimit::Time(_) => seconds as u64,
     });
     let violating = match done.violating {
         0 => String::new(),

@@ -11,7 +11,7 @@ use crate::faults;
 use crate::report::{self, counted, folded, grouped};
 use crate::run::settings::MemoryModel;
 use crate::run::simulation::Report;
-use crate::search::explore::{Bound, ERROR_PERCENT, Found, Kind, Search, Totals};
+use crate::search::explore::{Bound, ERROR_PERCENT, ExploreTotals, Found, Search, ViolationKind};
 use crate::search::shrink::Shrunk;
 
 /// The first violation, run again.
@@ -103,7 +103,7 @@ fn headline(options: &Explore) -> String {
     text
 }
 
-fn sums(totals: &Totals) -> String {
+fn sums(totals: &ExploreTotals) -> String {
     format!(
         "{}, {}, {} ({}, {}), {}",
         counted(totals.schedules, "schedule", "schedules"),
@@ -192,7 +192,7 @@ fn chance(probability: f64) -> String {
 }
 
 /// The violations by kind, each with the command that shows the first of them.
-fn kinds_text(totals: &Totals, kinds: &[Kind]) -> String {
+fn kinds_text(totals: &ExploreTotals, kinds: &[ViolationKind]) -> String {
     let mut text = format!(
         "{} of {} a rule, in {}:\n",
         grouped(totals.violating),
@@ -266,7 +266,7 @@ fn bound_value(bound: &Bound) -> Value {
     })
 }
 
-fn kind_value(kind: &Kind) -> Value {
+fn kind_value(kind: &ViolationKind) -> Value {
     json!({
         "oracle": kind.oracle,
         "site": kind.site,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use hak_core::Fault;
 use serde_json::json;
 
-use super::arguments::{Faults, Plain};
+use super::arguments::{Faults, PlainOptions};
 use super::{Exit, Refusal, measure, print};
 use crate::faults;
 use crate::faults::not_plantable::{ABSENT, Absent};
@@ -30,7 +30,7 @@ fn all() -> impl Iterator<Item = &'static Scenario> {
     SCENARIOS.iter().chain(PROTOCOLS)
 }
 
-pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
+pub(super) fn scenarios(options: &PlainOptions) -> Result<Exit, Refusal> {
     print(
         options.json,
         || {
@@ -67,23 +67,23 @@ pub(super) fn scenarios(options: &Plain) -> Result<Exit, Refusal> {
 }
 
 /// A row of the acceptance list.
-enum Row {
+enum ListRow {
     Planted(Fault),
     Absent(&'static Absent),
 }
 
-impl Row {
+impl ListRow {
     fn origin(&self) -> &'static str {
         match self {
-            Row::Planted(fault) => fault.row().origin,
-            Row::Absent(row) => row.origin,
+            ListRow::Planted(fault) => fault.row().origin,
+            ListRow::Absent(row) => row.origin,
         }
     }
 
     /// The name to plant, the sentence, and what follows it.
     fn texts(&self) -> (&'static str, &'static str, String) {
         match self {
-            Row::Planted(fault) => {
+            ListRow::Planted(fault) => {
                 let row = fault.row();
                 let mut found = format!("found by {}", row.oracles.join(", "));
                 if faults::memory(Some(*fault)) == MemoryModel::Weak {
@@ -95,15 +95,15 @@ impl Row {
                 }
                 (row.name, row.about, found)
             }
-            Row::Absent(row) => ("-", row.about, format!("no counterpart: {}", row.why)),
+            ListRow::Absent(row) => ("-", row.about, format!("no counterpart: {}", row.why)),
         }
     }
 }
 
 /// The whole acceptance list, in its order.
-fn rows() -> Vec<Row> {
-    let planted = Fault::ALL.iter().copied().map(Row::Planted);
-    let mut rows: Vec<Row> = planted.chain(ABSENT.iter().map(Row::Absent)).collect();
+fn rows() -> Vec<ListRow> {
+    let planted = Fault::ALL.iter().copied().map(ListRow::Planted);
+    let mut rows: Vec<ListRow> = planted.chain(ABSENT.iter().map(ListRow::Absent)).collect();
     rows.sort_by_key(|row| faults::order(row.origin()));
     rows
 }
@@ -118,7 +118,7 @@ pub(super) fn faults(options: &Faults) -> Result<Exit, Refusal> {
             let mut text = folded(FAULTS_INTRODUCTION, 0, 0) + "\n\n";
             let rows = rows();
             let names = 2 + longest(Fault::ALL.iter().map(|fault| fault.name()));
-            let indent = names + 2 + longest(rows.iter().map(Row::origin));
+            let indent = names + 2 + longest(rows.iter().map(ListRow::origin));
             let origins = indent - names;
             for row in &rows {
                 let (name, about, rest) = row.texts();

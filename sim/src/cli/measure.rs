@@ -17,7 +17,7 @@ use crate::report::{counted, grouped};
 use crate::run::events::Events;
 use crate::run::settings::{Settings, StrategyName};
 use crate::scenario::SCENARIOS;
-use crate::search::explore::{Limit, Search, explore};
+use crate::search::explore::{Search, SearchLimit, explore};
 
 /// So many schedules may the median of a fault have.
 const MEDIAN_MAX: u64 = 2_000;
@@ -100,7 +100,7 @@ fn until_found(options: &Faults, fault: Fault, seed: u64) -> Result<Option<u64>,
         ..Settings::new(scenario, seed)
     });
     let settings = settings.filter(|settings| settings.check().is_ok()).collect();
-    let limit = Limit::Schedules(options.schedules);
+    let limit = SearchLimit::Schedules(options.schedules);
     let search = Search { settings, limit, shard: (0, 1), jobs: options.jobs };
     let found = explore(&search, &|_, _| {})?;
     // Schedules are counted from 0.

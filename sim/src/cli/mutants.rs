@@ -12,7 +12,7 @@ use super::arguments::Mutants;
 use super::{Exit, Refusal, print};
 use crate::report::grouped;
 use crate::run::simulation::Simulator;
-use crate::search::mutants::{Verdict, judge, mutants, name};
+use crate::search::mutants::{MutantVerdict, judge, mutants, name};
 
 pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
     let schedules = options.schedules;
@@ -94,7 +94,7 @@ fn guards(options: &Mutants) -> Result<Exit, Refusal> {
     }
 }
 
-fn line(verdict: &Verdict) -> String {
+fn line(verdict: &MutantVerdict) -> String {
     let name = name(&verdict.change);
     match verdict.killed {
         Some((schedule, oracle)) => format!("killed    {name}  (schedule {schedule}, {oracle})\n"),

@@ -14,14 +14,14 @@ use crate::observe::ORACLES;
 use crate::observe::lifecycle::LifecycleCounts;
 use crate::report::{self, grouped};
 use crate::run::events::{Events, Kill};
-use crate::run::script::{Step, Way};
+use crate::run::script::{ScriptStep, Way};
 use crate::run::settings::{GeometryName, Settings, StrategyName};
 use crate::run::simulation::{Guidable, Report, Simulator};
 use crate::runtime::Allowance;
-use crate::search::prove::{Options, Proof, Verdict};
+use crate::search::prove::{Proof, ProofOptions, ProofVerdict};
 
 /// What was proved, and what is said of it.
-struct Outcome {
+struct ProofOutcome {
     settings: Settings,
     proof: Proof,
     counts: LifecycleCounts,
@@ -49,12 +49,12 @@ pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
         spurious: options.spurious,
         stops: u32::from(options.kill),
     };
-    let limits = Options {
+    let limits = ProofOptions {
         states_max: options.states_max,
         bytes_max: options.memory_max << 20,
         clocks_matter: !options.merge_clocks,
         events,
-        ..Options::default()
+        ..ProofOptions::default()
     };
     let bar = progress_bar();
     let mut simulator = Simulator::new();
@@ -66,17 +66,17 @@ pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
     let elapsed = begin.elapsed();
     bar.finish_and_clear();
     let failure = match &proof.verdict {
-        Verdict::Violation(_, schedule) => {
+        ProofVerdict::Violation(_, schedule) => {
             Some(again(&mut simulator, options, &settings, schedule)?)
         }
-        Verdict::Complete | Verdict::Cut { .. } => None,
+        ProofVerdict::Complete | ProofVerdict::Cut { .. } => None,
     };
-    let outcome = Outcome { settings, proof, counts, elapsed, failure };
+    let outcome = ProofOutcome { settings, proof, counts, elapsed, failure };
     print(options.common.json, || text(options, &outcome), || value(options, &outcome))?;
     Ok(match outcome.proof.verdict {
-        Verdict::Complete => Exit::Passed,
-        Verdict::Violation(..) => Exit::Violation,
-        Verdict::Cut { .. } => Exit::Cut,
+        ProofVerdict::Complete => Exit::Passed,
+        ProofVerdict::Violation(..) => Exit::Violation,
+        ProofVerdict::Cut { .. } => Exit::Cut,
     })
 }
 
@@ -85,7 +85,7 @@ fn again(
     simulator: &mut Simulator,
     options: &Prove,
     settings: &Settings,
-    schedule: &[Step],
+    schedule: &[ScriptStep],
 ) -> Result<Report, Refusal> {
     let settings = &Settings { events: stopped(schedule), ..*settings };
     let mut subject =
@@ -104,7 +104,7 @@ fn again(
 }
 
 /// Who stops for ever in this schedule; the rest of it is recorded step by step.
-fn stopped(schedule: &[Step]) -> Events {
+fn stopped(schedule: &[ScriptStep]) -> Events {
     let stop = schedule.iter().position(|step| step.way == Way::Stop);
     stop.map_or(Events::NONE, |at| {
         let thread = schedule[at].thread;
@@ -170,8 +170,8 @@ fn command(settings: &Settings, options: &Prove) -> String {
     command
 }
 
-fn text(options: &Prove, outcome: &Outcome) -> String {
-    let Outcome { settings, proof, counts, elapsed, failure } = outcome;
+fn text(options: &Prove, outcome: &ProofOutcome) -> String {
+    let ProofOutcome { settings, proof, counts, elapsed, failure } = outcome;
     let plant =
         settings.plant.map_or(String::new(), |fault| format!(", planted fault {}", fault.name()));
     let mut text = format!(
@@ -214,7 +214,7 @@ fn text(options: &Prove, outcome: &Outcome) -> String {
         grouped(counts.retired)
     );
     match &proof.verdict {
-        Verdict::Complete => {
+        ProofVerdict::Complete => {
             let races = if options.merge_clocks { ", races on merged paths excepted" } else { "" };
             let _ = writeln!(
                 text,
@@ -222,7 +222,7 @@ fn text(options: &Prove, outcome: &Outcome) -> String {
                 ORACLES.len()
             );
         }
-        Verdict::Violation(..) => {
+        ProofVerdict::Violation(..) => {
             if let Some(report) = failure {
                 text += &report::text(report);
             }
@@ -239,7 +239,7 @@ fn text(options: &Prove, outcome: &Outcome) -> String {
                 );
             }
         }
-        Verdict::Cut { limit, frontier, depth } => {
+        ProofVerdict::Cut { limit, frontier, depth } => {
             let _ = writeln!(
                 text,
                 "cut: the limit of {limit} was reached at depth {}, with {} steps still to be followed; \
@@ -252,19 +252,19 @@ fn text(options: &Prove, outcome: &Outcome) -> String {
     text
 }
 
-fn value(options: &Prove, outcome: &Outcome) -> Value {
-    let Outcome { settings, proof, elapsed, failure, .. } = outcome;
+fn value(options: &Prove, outcome: &ProofOutcome) -> Value {
+    let ProofOutcome { settings, proof, elapsed, failure, .. } = outcome;
     let cut = match &proof.verdict {
-        Verdict::Cut { limit, frontier, depth } => {
+        ProofVerdict::Cut { limit, frontier, depth } => {
             Some(json!({ "limit": limit, "frontier": frontier, "depth": depth }))
         }
-        Verdict::Complete | Verdict::Violation(..) => None,
+        ProofVerdict::Complete | ProofVerdict::Violation(..) => None,
     };
     json!({
         "outcome": match &proof.verdict {
-            Verdict::Complete => "complete",
-            Verdict::Violation(..) => "violation",
-            Verdict::Cut { .. } => "cut",
+            ProofVerdict::Complete => "complete",
+            ProofVerdict::Violation(..) => "violation",
+            ProofVerdict::Cut { .. } => "cut",
         },
         "scenario": settings.scenario.name,
         "plant": settings.plant.map(|fault| fault.name()),

@@ -5,14 +5,14 @@ use std::path::Path;
 use hak_traces::Trace;
 use serde_json::Value;
 
-use super::arguments::{self, Run};
+use super::arguments::{self, RunOptions};
 use super::{COMMIT, Exit, Refusal, print};
 use crate::report;
 use crate::run::settings::Settings;
 use crate::run::simulation::{Extras, Guidable, GuidedError, Report, Simulator};
 use crate::search::shrink::{Shrunk, shrink};
 
-pub(super) fn main(options: &Run) -> Result<Exit, Refusal> {
+pub(super) fn main(options: &RunOptions) -> Result<Exit, Refusal> {
     let scenario = arguments::scenario(&options.scenario)?;
     if options.events.kill_each() {
         return Err(Refusal(

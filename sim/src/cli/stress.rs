@@ -12,8 +12,8 @@ use crate::report::{counted, folded, grouped};
 use crate::scenario::SCENARIOS;
 use crate::stress::own_memory::STRESS_CHILD;
 use crate::stress::{
-    Ended, Finding, Flaw, Plan, SECONDS_MAX, STAND_INS, THREADS_MAX, Totals, oracle,
-    stress_process, watch,
+    Ended, Flaw, SECONDS_MAX, STAND_INS, StressFinding, StressPlan, StressTotals, THREADS_MAX,
+    oracle, stress_process, watch,
 };
 
 pub(super) fn main(options: &Stress) -> Result<Exit, Refusal> {
@@ -35,7 +35,7 @@ pub(super) fn main(options: &Stress) -> Result<Exit, Refusal> {
     Ok(if matches!(ended, Ended::Violation(..)) { Exit::Violation } else { Exit::Passed })
 }
 
-fn plan(options: &Stress) -> Result<Plan, Refusal> {
+fn plan(options: &Stress) -> Result<StressPlan, Refusal> {
     if !(1..=THREADS_MAX).contains(&options.threads) {
         return Err(Refusal(format!("the number of threads is from 1 to {THREADS_MAX}")));
     }
@@ -47,7 +47,7 @@ fn plan(options: &Stress) -> Result<Plan, Refusal> {
     } else {
         vec![arguments::scenario(&options.scenario)?]
     };
-    Ok(Plan {
+    Ok(StressPlan {
         seed: options.seed,
         threads: options.threads,
         time: Duration::from_secs(options.time),
@@ -119,7 +119,7 @@ fn text(options: &Stress, ended: &Ended) -> String {
             }
             text += "nothing wrong\n";
         }
-        Ended::Violation(Finding { oracle, message }, round) => {
+        Ended::Violation(StressFinding { oracle, message }, round) => {
             let line = format!("VIOLATION {oracle}: {message}");
             let _ = writeln!(text, "{}", folded(&line, 0, 2));
             let _ = writeln!(text, "  in round {}", grouped(*round));
@@ -134,7 +134,7 @@ fn text(options: &Stress, ended: &Ended) -> String {
     text
 }
 
-fn sums(totals: &Totals) -> String {
+fn sums(totals: &StressTotals) -> String {
     format!(
         "{}, {} ({} per second), {}, {}, {}, {}, {}",
         counted(totals.rounds, "round", "rounds"),
@@ -148,7 +148,7 @@ fn sums(totals: &Totals) -> String {
     )
 }
 
-fn memory(totals: &Totals) -> String {
+fn memory(totals: &StressTotals) -> String {
     format!(
         "{} at rest, {} KiB resident at most, {} KiB left where blocks lie",
         counted(totals.audits, "audit", "audits"),
@@ -160,7 +160,7 @@ fn memory(totals: &Totals) -> String {
 fn value(options: &Stress, ended: &Ended) -> Value {
     let (totals, violation) = match ended {
         Ended::Passed(totals) => (Some(totals.value()), None),
-        Ended::Violation(Finding { oracle, message }, round) => {
+        Ended::Violation(StressFinding { oracle, message }, round) => {
             let command = command(options, *round);
             let violation = json!({
                 "oracle": oracle,

@@ -61,7 +61,7 @@ mod tests {
     use crate::run::settings::{Settings, StrategyName};
     use crate::run::simulation::{Extras, Simulator};
     use crate::scenario::SCENARIOS;
-    use crate::search::explore::{Limit, Search, explore};
+    use crate::search::explore::{Search, SearchLimit, explore};
 
     #[test]
     fn each_fault_has_a_name_of_its_own_that_is_its_own_in_small_letters() {
@@ -125,7 +125,7 @@ mod tests {
                 strategy: StrategyName::Portfolio,
                 ..Settings::new(scenario, 42)
             });
-            let limit = Limit::Schedules(2_000);
+            let limit = SearchLimit::Schedules(2_000);
             let search = Search { settings: settings.collect(), limit, shard: (0, 1), jobs: 2 };
             let found = explore(&search, &|_, _| {}).expect("memory for a world");
             assert!(found.violation.is_none(), "{}", fault.name());
@@ -152,7 +152,7 @@ mod tests {
             geometry: geometry(plant),
             ..Settings::new(scenario, 42)
         });
-        let limit = Limit::Schedules(if plant.is_some() { 60_000 } else { 1_000 });
+        let limit = SearchLimit::Schedules(if plant.is_some() { 60_000 } else { 1_000 });
         let search = Search { settings: settings.collect(), limit, shard: (0, 1), jobs: 2 };
         let found = explore(&search, &|_, _| {}).expect("memory for a world");
         let report = Simulator::new().run(&found.violation?, Extras::default());

@@ -121,14 +121,14 @@ fn check_listed(unit: &UnitPicture, times: u32) -> Result<(), String> {
 
 /// Where a block was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+enum Whereabouts {
     Live,
     In(Home),
 }
 
 struct Audit<P: Platform> {
     range: Range<P>,
-    places: HashMap<usize, Found>,
+    places: HashMap<usize, Whereabouts>,
     /// Up to the last one that was ever put to a use: the others are zeroed memory, and are not looked at.
     units: Vec<UnitPicture>,
     slabs: Vec<SlabPicture>,
@@ -156,7 +156,7 @@ impl<P: Platform> Audit<P> {
     }
 
     fn add_live(&mut self, address: usize, bytes: usize) -> Result<(), Discrepancy> {
-        if self.places.insert(address, Found::Live).is_some() {
+        if self.places.insert(address, Whereabouts::Live).is_some() {
             return Err(self.of_block(address, |name| format!("the block at {name} is live twice")));
         }
         let Some(index) = self.range.slab_index_of(address) else {
@@ -209,7 +209,7 @@ impl<P: Platform> Audit<P> {
 
     fn add_found(&mut self, found: Vec<(usize, Home)>) -> Result<(), Discrepancy> {
         for (block, home) in found {
-            if let Some(other) = self.places.insert(block, Found::In(home)) {
+            if let Some(other) = self.places.insert(block, Whereabouts::In(home)) {
                 return Err(self.of_block(block, |name| {
                     format!("the block at {name} is in two places: {other:?} and {home:?}")
                 }));
@@ -271,9 +271,9 @@ impl<P: Platform> Audit<P> {
         for (&block, found) in &self.places {
             let index = self.range.slab_index_of(block).unwrap_or(0) as usize;
             match found {
-                Found::Live => live[index] += 1,
-                Found::In(Home::Cache(_)) => cached[index] += 1,
-                Found::In(_) => {}
+                Whereabouts::Live => live[index] += 1,
+                Whereabouts::In(Home::Cache(_)) => cached[index] += 1,
+                Whereabouts::In(_) => {}
             }
         }
         for slab in &self.slabs {
@@ -383,7 +383,7 @@ impl<P: Platform> Audit<P> {
                 *inside = unit.run as usize - 1;
                 let start = self.range.base() + unit.index as usize * P::GEOMETRY.unit_size();
                 match self.places.get(&start) {
-                    Some(Found::Live) => Ok(()),
+                    Some(Whereabouts::Live) => Ok(()),
                     _ => Err("a mapping whose block nobody holds".into()),
                 }
             }

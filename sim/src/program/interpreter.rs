@@ -1,14 +1,14 @@
 //! The interpreter: what an operation does, for simulated threads and for real ones.
 //!
 //! An interpreter needs a place for the blocks of a thread, mailboxes that all threads share, and an allocator. Those are
-//! behind [`Side`]: `program` has them in the simulated world, `stress` on the machine. A block is a number there, and 0
+//! behind [`ProgramSide`]: `program` has them in the simulated world, `stress` on the machine. A block is a number there, and 0
 //! is none: what the number means is the side's business.
 
 use crate::program::Operation;
 use crate::runtime::Written;
 
 /// What a thread of a program acts upon.
-pub trait Side {
+pub trait ProgramSide {
     /// The block in a register, which stays there.
     fn held(&mut self, register: usize) -> usize;
     /// The block in a register, which is empty then.
@@ -44,7 +44,7 @@ pub trait Side {
 }
 
 /// Does one operation.
-pub fn run_operation(side: &mut impl Side, operation: &Operation) {
+pub fn run_operation(side: &mut impl ProgramSide, operation: &Operation) {
     match *operation {
         Operation::Allocate { register, size, align_shift, zeroed, written } => {
             free_held(side, register.into());
@@ -94,7 +94,7 @@ pub fn run_operation(side: &mut impl Side, operation: &Operation) {
 }
 
 /// Frees the block in a register, if there is one.
-pub fn free_held(side: &mut impl Side, register: usize) {
+pub fn free_held(side: &mut impl ProgramSide, register: usize) {
     let old = side.take_held(register);
     if old != 0 {
         side.free(old);
@@ -102,7 +102,7 @@ pub fn free_held(side: &mut impl Side, register: usize) {
 }
 
 /// Puts a block, or nothing, into a mailbox, and frees what was there.
-pub fn deliver(side: &mut impl Side, mailbox: usize, block: usize) {
+pub fn deliver(side: &mut impl ProgramSide, mailbox: usize, block: usize) {
     let old = side.exchange(mailbox, block);
     if old != 0 {
         side.free(old);

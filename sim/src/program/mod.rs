@@ -20,7 +20,7 @@ use hak_core::{Allocator, Atomic, Ordering};
 use crate::observe::accounting::{self, Discrepancy};
 use crate::observe::room::{Request, room};
 use crate::observe::secret;
-use crate::program::interpreter::{Side, deliver, run_operation};
+use crate::program::interpreter::{ProgramSide, deliver, run_operation};
 use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, oracle, user};
 use crate::scenario::SCENARIOS;
 
@@ -422,7 +422,7 @@ fn decay<G: WorldGeometry>() {
 /// A simulated thread, by number, as the interpreter sees it: its words lie in the user area, and a block is its address.
 struct Simulated<G: WorldGeometry>(usize, PhantomData<G>);
 
-impl<G: WorldGeometry> Side for Simulated<G> {
+impl<G: WorldGeometry> ProgramSide for Simulated<G> {
     fn held(&mut self, index: usize) -> usize {
         register(self.0, index).get()
     }

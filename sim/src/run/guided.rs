@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
-use hak_replay::{Choice as Guided, Guide, StepSeen};
+use hak_replay::{Guide, GuideChoice as Guided, StepSeen};
 use hak_traces::{
     EVENT_PLAIN, EVENT_READ_FROM, EVENT_READ_FROM_LAST, EVENT_SPURIOUS_FAILURE,
     EVENT_SYSTEM_CALL_FAILURE,

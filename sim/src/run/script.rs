@@ -4,7 +4,7 @@ use crate::runtime::{Access, Answers, Choice, ChoicePoint, Chooser, ThreadId};
 
 /// One step of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct ScriptStep {
     /// Whose.
     pub thread: ThreadId,
     /// How it went.
@@ -28,7 +28,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn new(steps: &[Step]) -> Script {
+    pub(crate) fn new(steps: &[ScriptStep]) -> Script {
         let (mut threads, mut answers) = (Vec::new(), Vec::new());
         for step in steps {
             if let Way::Answers(given) = step.way {

@@ -15,7 +15,7 @@ use crate::observe::event_log::{Event, EventLog};
 use crate::observe::lifecycle::{Lifecycle, LifecycleCounts, Transition};
 use crate::observe::states::States;
 use crate::program::{self, Ending, Program, USER_BYTES};
-use crate::run::script::{Script, Step};
+use crate::run::script::{Script, ScriptStep};
 use crate::run::settings::{GeometryName, Settings};
 use crate::run::{events, guided, strategies};
 use crate::runtime::{
@@ -226,7 +226,7 @@ pub(crate) enum Drive<'a> {
     /// A chooser.
     Chosen(&'a mut dyn Chooser),
     /// A guide that sees each step. What it does not choose is left to the script, or else to the strategy.
-    Guided(&'a mut dyn Guide, Option<&'a [Step]>),
+    Guided(&'a mut dyn Guide, Option<&'a [ScriptStep]>),
 }
 
 fn run_in<G: WorldGeometry>(
@@ -385,7 +385,7 @@ pub struct Guidable<'a> {
     /// What the run is asked for.
     pub extras: Extras,
     /// Who does each step, and how it goes, where the guide does not say.
-    pub script: Option<&'a [Step]>,
+    pub script: Option<&'a [ScriptStep]>,
     /// The report of the last run.
     pub report: Option<Report>,
 }

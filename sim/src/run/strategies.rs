@@ -28,7 +28,7 @@ pub enum StrategyName {
 }
 
 /// What is known of a strategy.
-struct Row {
+struct StrategyRow {
     /// How it is written; the depth of [`StrategyName::Pct`] stands behind it.
     name: &'static str,
     /// The chooser, aimed at the settings' schedule.
@@ -46,27 +46,28 @@ impl StrategyName {
         StrategyName::Portfolio,
     ];
 
-    const fn row(self) -> Row {
+    const fn row(self) -> StrategyRow {
         match self {
-            StrategyName::Random => Row {
+            StrategyName::Random => StrategyRow {
                 name: "random",
                 chooser: |settings| eventful(Random::new(settings.seed), settings),
             },
-            StrategyName::Pct(_) => Row { name: "pct", chooser: pct },
-            StrategyName::Pos => {
-                Row { name: "pos", chooser: |settings| eventful(Pos::new(settings.seed), settings) }
-            }
-            StrategyName::Surw => Row {
+            StrategyName::Pct(_) => StrategyRow { name: "pct", chooser: pct },
+            StrategyName::Pos => StrategyRow {
+                name: "pos",
+                chooser: |settings| eventful(Pos::new(settings.seed), settings),
+            },
+            StrategyName::Surw => StrategyRow {
                 name: "surw",
                 chooser: |settings| {
                     eventful(Surw::new(settings.seed, thread_steps(settings)), settings)
                 },
             },
-            StrategyName::RoundRobin => Row {
+            StrategyName::RoundRobin => StrategyRow {
                 name: "round-robin",
                 chooser: |settings| eventful(RoundRobin::new(QUANTUM), settings),
             },
-            StrategyName::Portfolio => Row { name: "portfolio", chooser },
+            StrategyName::Portfolio => StrategyRow { name: "portfolio", chooser },
         }
     }
 

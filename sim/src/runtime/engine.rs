@@ -24,7 +24,7 @@ use super::chooser::{Choice, ChoicePoint, Chooser};
 use super::clock::ThreadClocks;
 use super::control::{Candidates, Control};
 use super::current;
-use super::memory::{Operation, Outcome};
+use super::memory::{WordOperation, WordOutcome};
 use super::observer::{Observer, Verdict, Wants, WorldView};
 use super::pages::Pages;
 use super::shadow::Shadow;
@@ -79,11 +79,11 @@ pub(crate) unsafe fn borrow<'a>(engine: *mut Engine) -> &'a mut Engine {
 #[inline(never)]
 pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
     address: usize,
-    operation: Operation,
+    operation: WordOperation,
     site: &'static Location<'static>,
-) -> Outcome {
+) -> WordOutcome {
     let kind = const { Kind::numbered(KIND) };
-    let operation = Operation { kind, ..operation };
+    let operation = WordOperation { kind, ..operation };
     let engine = current::live();
     if engine.is_null() {
         return atomic_raw(address, BYTES, operation);
@@ -97,7 +97,7 @@ pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
     };
     // A load has its ordering in both places.
     let failure = if kind == Kind::Load { order } else { operation.failure };
-    let operation = Operation { order, failure, ..operation };
+    let operation = WordOperation { order, failure, ..operation };
     let may_be_address = operation.may_be_address;
     let access = || Access { offset, bytes: BYTES, site, kind, order, may_be_address };
     turn(engine, access());
@@ -111,7 +111,7 @@ pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
 }
 
 #[cold]
-fn atomic_raw(address: usize, bytes: usize, operation: Operation) -> Outcome {
+fn atomic_raw(address: usize, bytes: usize, operation: WordOperation) -> WordOutcome {
     // SAFETY: raw accesses happen while no other reference to the engine is used: the engine calls out only between
     // two uses of its own.
     let arena = unsafe { &(*current::world()).arena };
@@ -122,7 +122,7 @@ fn atomic_raw(address: usize, bytes: usize, operation: Operation) -> Outcome {
     if let Some(new) = new {
         arena.write(offset, bytes, new);
     }
-    Outcome { old, written: new.is_some() }
+    WordOutcome { old, written: new.is_some() }
 }
 
 /// A fence, a spin hint.
@@ -352,19 +352,19 @@ impl Engine {
     fn operate<const KIND: u8, const BYTES: usize>(
         &mut self,
         access: &Access,
-        operation: &Operation,
-    ) -> Result<Outcome, Trouble> {
+        operation: &WordOperation,
+    ) -> Result<WordOutcome, Trouble> {
         if self.weak.on {
             return self.operate_weak(access, operation);
         }
         let kind = const { Kind::numbered(KIND) };
-        let Operation { order, failure, .. } = *operation;
+        let WordOperation { order, failure, .. } = *operation;
         let offset = access.offset;
         self.before(access)?;
         let me = self.control.current;
         let generation = self.check_atomic::<BYTES>(access, offset)?;
         let old = self.arena.read_word::<BYTES>(offset);
-        let mut new = Operation { kind, ..*operation }.result(old, BYTES);
+        let mut new = WordOperation { kind, ..*operation }.result(old, BYTES);
         if kind == Kind::CompareExchangeWeak
             && new.is_some()
             && self.ask(access, |chooser, me, access| chooser.spurious_failure(me, access))
@@ -396,7 +396,7 @@ impl Engine {
             self.histories.atomic(me, kind, old, new.is_some());
         }
         self.after(access, old, value)?;
-        Ok(Outcome { old, written: new.is_some() })
+        Ok(WordOutcome { old, written: new.is_some() })
     }
 
     /// Passes a fence or a spin hint.

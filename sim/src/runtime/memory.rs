@@ -8,7 +8,7 @@ use super::access::{Kind, Ordering};
 
 /// An operation on a shared word, with its operands.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Operation {
+pub(crate) struct WordOperation {
     pub(crate) kind: Kind,
     /// Whether the word's type may hold an address.
     pub(crate) may_be_address: bool,
@@ -23,14 +23,14 @@ pub(crate) struct Operation {
 
 /// What an operation did.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct WordOutcome {
     /// What the word held.
     pub(crate) old: u64,
     /// Whether it was written.
     pub(crate) written: bool,
 }
 
-impl Operation {
+impl WordOperation {
     /// What the operation writes to a word of `bytes` bytes that holds `old`, if it writes.
     #[inline]
     pub(crate) fn result(&self, old: u64, bytes: usize) -> Option<u64> {

@@ -68,7 +68,7 @@ pub use platform::{
     CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Wide, Word, WorldGeometry,
 };
 pub use stepwise::footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};
-pub use stepwise::order_hash::{AllOfUse, Moment, Trail, Uses};
+pub use stepwise::order_hash::{AllOfUse, OrderMoment, Trail, Uses};
 pub use stepwise::scripted_answers::{Allowance, Answers};
 pub use stepwise::stage::{Stage, StepEnd, Stepped, Terms};
 pub use violation::{Finding, OtherAccess, Violation};

@@ -19,7 +19,7 @@ use std::io;
 use super::access::{Access, Kind, ThreadId};
 use super::buffer::{Buffer, Zeroable};
 use super::clock::{Epoch, VectorClock};
-use super::site::Site;
+use super::site::SiteNumber;
 use super::violation::{Finding, OtherAccess};
 use crate::runtime::oracle;
 
@@ -34,7 +34,7 @@ pub(crate) struct Page {
     pub(crate) generation: u32,
     /// The last commit, decommit or release.
     pub(crate) change: Epoch,
-    change_site: Site,
+    change_site: SiteNumber,
     /// The live block that covers the whole page, plus one; or zero.
     pub(crate) block: u32,
     /// How many live blocks cover a part of the page.
@@ -52,7 +52,7 @@ const _: () = assert!(size_of::<Page>() == 64);
 
 /// A reserved range of the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Range {
+struct PageRange {
     start: usize,
     end: usize,
     /// What lies behind it up to here is kept free for it.
@@ -62,7 +62,7 @@ struct Range {
 /// What is known of the address space beside the pages.
 #[derive(Clone, Debug)]
 pub(crate) struct AddressSpace {
-    ranges: Vec<Range>,
+    ranges: Vec<PageRange>,
     foreign: Vec<(usize, usize)>,
     pub(crate) released: VectorClock,
     generation: u32,
@@ -72,7 +72,7 @@ pub(crate) struct AddressSpace {
 pub(crate) struct Pages {
     table: Buffer<Page>,
     /// Reserved ranges by place.
-    ranges: Vec<Range>,
+    ranges: Vec<PageRange>,
     /// Addresses in the room of a range that are somebody else's.
     foreign: Vec<(usize, usize)>,
     /// What had happened when address space was given back, or when pages were given memory that may have some. The system hands it out
@@ -290,7 +290,7 @@ impl Pages {
         if room > self.table.len() << self.shift {
             return None;
         }
-        self.ranges.insert(place, Range { start, end: start + bytes, room });
+        self.ranges.insert(place, PageRange { start, end: start + bytes, room });
         Some(start)
     }
 
@@ -321,7 +321,7 @@ impl Pages {
             if next.is_some() {
                 self.ranges.remove(before + 1);
             }
-            self.ranges.insert(before + 1, Range { start, end, room });
+            self.ranges.insert(before + 1, PageRange { start, end, room });
         }
         Ok(true)
     }
@@ -341,7 +341,7 @@ impl Pages {
         Ok(self.pages_of(access).filter(|&index| self.at(index).generation == 0).collect())
     }
 
-    fn range_around(&self, start: usize, bytes: usize) -> Option<Range> {
+    fn range_around(&self, start: usize, bytes: usize) -> Option<PageRange> {
         self.ranges
             .iter()
             .copied()
@@ -528,7 +528,7 @@ impl Page {
         schedule: 0,
         generation: 0,
         change: Epoch::NEVER,
-        change_site: Site::NOWHERE,
+        change_site: SiteNumber::NOWHERE,
         block: 0,
         partial_blocks: 0,
         change_kind: Kind::Start,
@@ -538,7 +538,7 @@ impl Page {
 
     fn change_by(&mut self, thread: ThreadId, now: &VectorClock, access: &Access) {
         self.change = now.epoch(thread);
-        self.change_site = Site::new(access.site);
+        self.change_site = SiteNumber::new(access.site);
         self.change_kind = access.kind;
     }
 }

@@ -12,7 +12,7 @@ use hak_core::{
 
 use super::access::{Access, Kind};
 use super::engine::{self, borrow, halt};
-use super::memory::Operation;
+use super::memory::WordOperation;
 use super::oracle;
 use super::system::Detail;
 use super::violation::Finding;
@@ -128,7 +128,7 @@ impl<T: Word> SimAtomic<T> {
         const { assert!(size_of::<T>() == 4 || size_of::<T>() == 8) };
         let kind = Kind::numbered(KIND);
         let may_be_address = T::MAY_BE_ADDRESS;
-        let operation = Operation { kind, may_be_address, order, failure, first, second };
+        let operation = WordOperation { kind, may_be_address, order, failure, first, second };
         let address = self.0.get().expose_provenance();
         let outcome = match size_of::<T>() {
             4 => engine::atomic::<KIND, 4>(address, operation, site),

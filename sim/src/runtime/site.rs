@@ -10,18 +10,18 @@ static ANCHOR: &Location<'static> = Location::caller();
 /// A source line, packed. Zeroed memory is a valid site (the anchor) and means "nowhere".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
-pub(crate) struct Site(i32);
+pub(crate) struct SiteNumber(i32);
 
-impl Site {
-    pub(crate) const NOWHERE: Site = Site(0);
+impl SiteNumber {
+    pub(crate) const NOWHERE: SiteNumber = SiteNumber(0);
 
     #[inline]
-    pub(crate) fn new(location: &'static Location<'static>) -> Site {
+    pub(crate) fn new(location: &'static Location<'static>) -> SiteNumber {
         let place = std::ptr::from_ref(location).expose_provenance();
         let anchor = std::ptr::from_ref(ANCHOR).addr();
         let distance = place.wrapping_sub(anchor) as isize;
         debug_assert!(i32::try_from(distance).is_ok(), "constants of one program lie within 2 GiB");
-        Site(distance as i32)
+        SiteNumber(distance as i32)
     }
 
     pub(crate) fn location(self) -> &'static Location<'static> {

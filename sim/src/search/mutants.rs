@@ -13,11 +13,11 @@ use crate::run::settings::{MemoryModel, Settings, StrategyName};
 use crate::run::simulation::{Extras, Simulator};
 use crate::runtime::{Kind, Ordering, Weakening};
 use crate::scenario::SCENARIOS;
-use crate::search::explore::{Limit, Search, explore};
+use crate::search::explore::{Search, SearchLimit, explore};
 
 /// What is changed in the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum OrderingChange {
     /// An ordering that was stronger.
     Order {
         /// What the operation does.
@@ -32,9 +32,9 @@ pub enum Change {
 }
 
 /// What became of a mutant.
-pub struct Verdict {
+pub struct MutantVerdict {
     /// The mutant.
-    pub change: Change,
+    pub change: OrderingChange,
     /// The schedule and the oracle that killed it.
     pub killed: Option<(u64, &'static str)>,
 }
@@ -48,13 +48,13 @@ pub fn checks() -> impl Iterator<Item = Fault> {
 const SURVEY: u64 = 600;
 
 /// Where an operation is: file, line, column.
-pub type Place = (&'static str, u32, u32);
+pub type SourcePlace = (&'static str, u32, u32);
 
 /// Every non-relaxed ordering of the core that is met, with what its operation does.
 ///
 /// # Errors
 /// The system has no memory for the simulated world.
-pub fn survey(simulator: &mut Simulator) -> io::Result<BTreeMap<Place, (Kind, Ordering)>> {
+pub fn survey(simulator: &mut Simulator) -> io::Result<BTreeMap<SourcePlace, (Kind, Ordering)>> {
     let mut sites = BTreeMap::new();
     for schedule in 0..SURVEY {
         let scenario = &SCENARIOS[(schedule % SCENARIOS.len() as u64) as usize];
@@ -78,15 +78,15 @@ pub fn survey(simulator: &mut Simulator) -> io::Result<BTreeMap<Place, (Kind, Or
 ///
 /// # Errors
 /// The system has no memory for the simulated world.
-pub fn mutants(simulator: &mut Simulator) -> io::Result<Vec<Change>> {
+pub fn mutants(simulator: &mut Simulator) -> io::Result<Vec<OrderingChange>> {
     let mut changes = Vec::new();
     for ((file, line, column), (kind, from)) in survey(simulator)? {
         for &order in weaker(kind, from) {
             let weakening = Weakening { file, line, column, order };
-            changes.push(Change::Order { kind, from, weakening });
+            changes.push(OrderingChange::Order { kind, from, weakening });
         }
     }
-    changes.extend(checks().map(Change::Check));
+    changes.extend(checks().map(OrderingChange::Check));
     Ok(changes)
 }
 
@@ -106,18 +106,23 @@ fn weaker(kind: Kind, from: Ordering) -> &'static [Ordering] {
 ///
 /// # Errors
 /// The system has no memory for the simulated world.
-pub fn judge(change: Change, seed: u64, schedules: u64, jobs: usize) -> io::Result<Verdict> {
+pub fn judge(
+    change: OrderingChange,
+    seed: u64,
+    schedules: u64,
+    jobs: usize,
+) -> io::Result<MutantVerdict> {
     let settings = SCENARIOS.iter().map(|scenario| {
         let mut settings = Settings::new(scenario, seed);
         settings.memory = MemoryModel::Weak;
         settings.strategy = StrategyName::Portfolio;
         match change {
-            Change::Order { weakening, .. } => settings.weakening = Some(weakening),
-            Change::Check(fault) => settings.plant = Some(fault),
+            OrderingChange::Order { weakening, .. } => settings.weakening = Some(weakening),
+            OrderingChange::Check(fault) => settings.plant = Some(fault),
         }
         settings
     });
-    let limit = Limit::Schedules(schedules);
+    let limit = SearchLimit::Schedules(schedules);
     let search = Search { settings: settings.collect(), limit, shard: (0, 1), jobs };
     let found = explore(&search, &|_, _| {})?;
     let killed = match found.violation {
@@ -127,20 +132,20 @@ pub fn judge(change: Change, seed: u64, schedules: u64, jobs: usize) -> io::Resu
             report.violation().map(|violation| (settings.schedule, violation.oracle))
         }
     };
-    Ok(Verdict { change, killed })
+    Ok(MutantVerdict { change, killed })
 }
 
 /// A mutant, in one line.
-pub fn name(change: &Change) -> String {
+pub fn name(change: &OrderingChange) -> String {
     match change {
-        Change::Order { kind, from, weakening } => format!(
+        OrderingChange::Order { kind, from, weakening } => format!(
             "{}:{}: {} {from:?} → {:?}",
             weakening.file,
             weakening.line,
             kind.name(),
             weakening.order
         ),
-        Change::Check(fault) => format!("dropped check: {}", fault.name()),
+        OrderingChange::Check(fault) => format!("dropped check: {}", fault.name()),
     }
 }
 

@@ -63,11 +63,11 @@ impl Chooser for InOrder {
 struct Does<G>(PhantomData<G>);
 
 /// A block, with its size. Address 0 for none.
-type Held = (usize, usize);
+type HeldBlock = (usize, usize);
 
 impl<G: WorldGeometry> Does<G> {
     /// A block, or nothing.
-    fn ask(size: usize, align: usize) -> Held {
+    fn ask(size: usize, align: usize) -> HeldBlock {
         let block = Allocator::<Sim<G>>::allocate(size, align);
         if !block.is_null() {
             user::received(block, size, align);
@@ -75,7 +75,7 @@ impl<G: WorldGeometry> Does<G> {
         (block.expose_provenance(), size)
     }
 
-    fn free((address, _): Held) {
+    fn free((address, _): HeldBlock) {
         if address != 0 {
             let block = with_exposed_provenance_mut(address);
             user::returning(block);
@@ -84,7 +84,7 @@ impl<G: WorldGeometry> Does<G> {
         }
     }
 
-    fn grow(held: Held, size: usize) -> Held {
+    fn grow(held: HeldBlock, size: usize) -> HeldBlock {
         if held.0 == 0 {
             return held;
         }
@@ -101,7 +101,7 @@ impl<G: WorldGeometry> Does<G> {
     }
 
     /// Leaves a block to others.
-    fn leave(place: usize, held: Held) {
+    fn leave(place: usize, held: HeldBlock) {
         user::plain_word(place).set(held.0 as u64);
     }
 
@@ -114,7 +114,7 @@ impl<G: WorldGeometry> Does<G> {
     }
 
     /// None of these requests was refused, as long as the system refused nothing.
-    fn expect(refuses: bool, requests: &[Held]) {
+    fn expect(refuses: bool, requests: &[HeldBlock]) {
         if !refuses {
             let refused = requests.iter().filter(|held| held.0 == 0).count();
             assert!(refused == 0, "{refused} requests were refused");
@@ -150,7 +150,7 @@ impl<G: WorldGeometry> Does<G> {
     }
 
     /// As many blocks of `size` as fit into so many SuperSlabs, roughly.
-    fn fill(superslabs: usize, size: usize) -> Vec<Held> {
+    fn fill(superslabs: usize, size: usize) -> Vec<HeldBlock> {
         let count = superslabs * G::GEOMETRY.unit_size() / size;
         (0..count).map(|_| Self::ask(size, 16)).collect()
     }
@@ -190,7 +190,7 @@ fn costs<G: WorldGeometry>() -> [Cost<G>; 9] {
             |_| {
                 let blocks = G::GEOMETRY.cache_bytes / 16;
                 let blocks = blocks.min(G::GEOMETRY.cache_blocks_max as usize);
-                let held: Vec<Held> = (0..blocks).map(|_| Does::<G>::ask(16, 16)).collect();
+                let held: Vec<HeldBlock> = (0..blocks).map(|_| Does::<G>::ask(16, 16)).collect();
                 held.into_iter().for_each(Does::<G>::free);
             },
             [1_300, 32_000],
@@ -235,9 +235,9 @@ fn cost<G: WorldGeometry>(world: &mut World, round: fn(PhantomData<G>)) -> Resul
 }
 
 /// A program, by name: what its threads do, one after the other, by number, and whether a system call is refused; and how many there are.
-type Program<G> = (&'static str, fn(PhantomData<G>, usize, bool), usize);
+type PromiseProgram<G> = (&'static str, fn(PhantomData<G>, usize, bool), usize);
 
-fn programs<G: WorldGeometry>() -> Vec<Program<G>> {
+fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
     vec![
         (
             "blocks of every kind come and go",
@@ -253,7 +253,7 @@ fn programs<G: WorldGeometry>() -> Vec<Program<G>> {
                         geometry.unit_size() + 1,
                         geometry.relocate_min + 1,
                     ];
-                    let held: Vec<Held> =
+                    let held: Vec<HeldBlock> =
                         sizes.iter().map(|&size| Does::<G>::ask(size, 16)).collect();
                     held.into_iter().for_each(Does::<G>::free);
                     Does::<G>::end();
@@ -302,7 +302,7 @@ fn programs<G: WorldGeometry>() -> Vec<Program<G>> {
                 1 => {
                     let before = Allocator::<Sim<G>>::committed();
                     let count = G::GEOMETRY.unit_size() / G::GEOMETRY.small_max / 2;
-                    let held: Vec<Held> =
+                    let held: Vec<HeldBlock> =
                         (0..count).map(|_| Does::<G>::ask(G::GEOMETRY.small_max, 16)).collect();
                     let more = Allocator::<Sim<G>>::committed() - before;
                     assert!(more == 0, "{more} bytes more, although blocks are free");
@@ -527,7 +527,7 @@ fn held_up_by_a_stopped_thread<G: WorldGeometry>(
 ) -> Option<String> {
     let leaves = || {
         let sizes = [G::GEOMETRY.small_max + 1, G::GEOMETRY.unit_size() + 1];
-        let held: Vec<Held> =
+        let held: Vec<HeldBlock> =
             [sizes, sizes].concat().into_iter().map(|size| Does::<G>::ask(size, 16)).collect();
         held.into_iter().for_each(Does::<G>::free);
         Does::<G>::end();

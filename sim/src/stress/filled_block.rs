@@ -8,7 +8,7 @@ use std::iter::once;
 use std::ops::Range;
 use std::ptr;
 
-use super::{Finding, oracle};
+use super::{StressFinding, oracle};
 use crate::program::Written;
 
 /// The largest block that is filled and checked whole.
@@ -133,7 +133,7 @@ impl Held {
     ///
     /// # Safety
     /// The block is the caller's.
-    pub(super) unsafe fn check_whole(&self) -> Result<(), Finding> {
+    pub(super) unsafe fn check_whole(&self) -> Result<(), StressFinding> {
         // SAFETY: the same contract.
         unsafe {
             if self.sum == 0 {
@@ -143,7 +143,7 @@ impl Held {
         }
     }
 
-    fn check_sum(&self, found: u64, expected: u64) -> Result<(), Finding> {
+    fn check_sum(&self, found: u64, expected: u64) -> Result<(), StressFinding> {
         if found == expected {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl Held {
             "the block of {} bytes at {:#x} does not hold any more what the program saw in it",
             self.size, self.address
         );
-        Err(Finding::new(oracle::CONTENT, what))
+        Err(StressFinding::new(oracle::CONTENT, what))
     }
 
     /// What is to be found in another block that gets the first `kept` bytes of this one.
@@ -168,7 +168,7 @@ impl Held {
     ///
     /// # Safety
     /// As [`Held::check`].
-    pub(super) unsafe fn check_prefix(&self, old: &Held, kept: usize) -> Result<(), Finding> {
+    pub(super) unsafe fn check_prefix(&self, old: &Held, kept: usize) -> Result<(), StressFinding> {
         // SAFETY: the same contract: the old block's parts lie in this one as far as `kept` goes.
         unsafe {
             if old.sum == 0 {
@@ -212,7 +212,7 @@ impl Held {
     ///
     /// # Safety
     /// The block is the caller's, and has that many bytes.
-    pub(super) unsafe fn check(&self, written: &Held, kept: usize) -> Result<(), Finding> {
+    pub(super) unsafe fn check(&self, written: &Held, kept: usize) -> Result<(), StressFinding> {
         for part in parts(written.size) {
             // SAFETY: the same contract.
             unsafe {
@@ -223,7 +223,7 @@ impl Held {
                     "byte {place} of the block of {} bytes at {:#x} is not what the program wrote",
                     self.size, self.address
                 );
-                Finding::new(oracle::CONTENT, what)
+                StressFinding::new(oracle::CONTENT, what)
             })?;
         }
         Ok(())
@@ -233,14 +233,14 @@ impl Held {
     ///
     /// # Safety
     /// As [`Held::check`].
-    pub(super) unsafe fn check_zero(&self) -> Result<(), Finding> {
+    pub(super) unsafe fn check_zero(&self) -> Result<(), StressFinding> {
         // SAFETY: the same contract.
         unsafe { self.expect(0..self.size, |_| 0) }.map_err(|place| {
             let what = format!(
                 "byte {place} of a zeroed block of {} bytes at {:#x} is not zero",
                 self.size, self.address
             );
-            Finding::new(oracle::CONTENT, what)
+            StressFinding::new(oracle::CONTENT, what)
         })
     }
 

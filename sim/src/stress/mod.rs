@@ -35,7 +35,7 @@ use crate::scenario::Scenario;
 
 pub use stand_in::{Flaw, STAND_INS};
 pub use supervisor::{Ended, watch};
-pub use totals::Totals;
+pub use totals::StressTotals;
 
 /// Threads of a program, at most.
 pub const THREADS_MAX: usize = 64;
@@ -45,7 +45,7 @@ pub const SECONDS_MAX: u64 = 86_400;
 
 /// What a stress is asked for.
 #[derive(Clone)]
-pub struct Plan {
+pub struct StressPlan {
     /// Keys the programs.
     pub seed: u64,
     /// Threads of each program.
@@ -62,16 +62,16 @@ pub struct Plan {
 
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct StressFinding {
     /// Which oracle found it.
     pub oracle: String,
     /// What is wrong, in one sentence.
     pub message: String,
 }
 
-impl Finding {
-    pub(crate) fn new(oracle: &str, message: impl Into<String>) -> Finding {
-        Finding { oracle: oracle.to_owned(), message: message.into() }
+impl StressFinding {
+    pub(crate) fn new(oracle: &str, message: impl Into<String>) -> StressFinding {
+        StressFinding { oracle: oracle.to_owned(), message: message.into() }
     }
 }
 

@@ -12,11 +12,11 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use super::filled_block::Held;
-use super::shadow::Shadow;
-use super::subject::Subject;
-use super::totals::Totals;
-use super::worker::{Stage, Worker};
-use super::{Finding, Plan, oracle, stress_process};
+use super::shadow::BlockShadow;
+use super::subject::StressSubject;
+use super::totals::StressTotals;
+use super::worker::{StressStage, Worker};
+use super::{StressFinding, StressPlan, oracle, stress_process};
 use crate::program::Operation;
 use crate::scenario::{Scenario, Sizes};
 
@@ -34,7 +34,7 @@ const STACK: usize = 256 * 1024;
 
 /// The shape of a round.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
+pub(super) struct RoundShape {
     pub(super) scenario: &'static Scenario,
     pub(super) operations: usize,
     /// What the programs take for the largest block of a slab.
@@ -46,9 +46,9 @@ pub(super) struct Shape {
     pub(super) collect: bool,
 }
 
-impl Shape {
+impl RoundShape {
     /// The shape of this round, for an allocator whose slabs hold blocks up to `small_max` bytes.
-    pub(super) fn of(plan: &Plan, round: u64, small_max: usize) -> Shape {
+    pub(super) fn of(plan: &StressPlan, round: u64, small_max: usize) -> RoundShape {
         let mut state = mixed(plan.seed ^ mixed(round));
         let mut below = |bound: u64| {
             state = mixed(state.wrapping_add(0x9e37_79b9_7f4a_7c15));
@@ -62,7 +62,7 @@ impl Shape {
         let most = (CALLS_MAX / lanes).min(BYTES_MAX / small_max);
         let operations = if scenario.prologue { scenario.operations } else { drawn.min(most) };
         let yields = [0, 0, 64, 4][below(4) as usize];
-        Shape { scenario, operations, small_max, lanes, yields, collect: below(4) == 0 }
+        RoundShape { scenario, operations, small_max, lanes, yields, collect: below(4) == 0 }
     }
 }
 
@@ -74,11 +74,14 @@ fn mixed(number: u64) -> u64 {
 }
 
 /// Runs rounds until the time is up.
-pub(super) fn run<S: Subject>(plan: &Plan, subject: &S) -> Result<Totals, Finding> {
+pub(super) fn run<S: StressSubject>(
+    plan: &StressPlan,
+    subject: &S,
+) -> Result<StressTotals, StressFinding> {
     let begin = Instant::now();
     let end = begin + plan.time;
-    let shadow = Shadow::new();
-    let mut totals = Totals::default();
+    let shadow = BlockShadow::new();
+    let mut totals = StressTotals::default();
     let mut audited = begin;
     loop {
         let round = plan.round.unwrap_or(totals.rounds);
@@ -105,21 +108,21 @@ pub(super) fn run<S: Subject>(plan: &Plan, subject: &S) -> Result<Totals, Findin
         let left = totals.left_resident;
         let what =
             format!("{left} bytes stayed resident although everything was freed and collected");
-        return Err(Finding::new(oracle::ACCOUNTING, what));
+        return Err(StressFinding::new(oracle::ACCOUNTING, what));
     }
     Ok(totals)
 }
 
 /// Runs the program of one round, and tidies up behind it.
-fn run_round<S: Subject>(
-    plan: &Plan,
+fn run_round<S: StressSubject>(
+    plan: &StressPlan,
     round: u64,
     subject: &S,
-    shadow: &Shadow,
+    shadow: &BlockShadow,
     end: Instant,
     audit: bool,
-) -> Result<Totals, Finding> {
-    let shape = Shape::of(plan, round, subject.small_max());
+) -> Result<StressTotals, StressFinding> {
+    let shape = RoundShape::of(plan, round, subject.small_max());
     let programs: Vec<Vec<Operation>> = (0..plan.threads)
         .map(|thread| {
             let (operations, small_max) = (shape.operations, shape.small_max);
@@ -132,7 +135,7 @@ fn run_round<S: Subject>(
             )
         })
         .collect();
-    let stage = Stage::new(subject, shadow, shape, end);
+    let stage = StressStage::new(subject, shadow, shape, end);
     let mut workers: Vec<_> = (0..plan.threads)
         .map(|thread| {
             let key = mixed(plan.seed ^ mixed(round ^ mixed(thread as u64 + 1)));
@@ -143,7 +146,7 @@ fn run_round<S: Subject>(
     let others = workers.split_off(prologue);
     let mut ended = run_threads(workers, &programs[..prologue]);
     ended.extend(run_threads(others, &programs[prologue..]));
-    let mut totals = Totals { rounds: 1, ..Totals::default() };
+    let mut totals = StressTotals { rounds: 1, ..StressTotals::default() };
     for worker in &ended {
         totals.add(&worker.totals);
     }
@@ -163,17 +166,20 @@ fn run_round<S: Subject>(
     Ok(totals)
 }
 
-fn audit_at_rest<S: Subject>(
+fn audit_at_rest<S: StressSubject>(
     subject: &S,
     live: &[(usize, usize)],
     all_freed: bool,
-) -> Result<(), Finding> {
+) -> Result<(), StressFinding> {
     let looked = subject.audit(live, all_freed);
-    looked.map_err(|message| Finding::new(oracle::ACCOUNTING, message))
+    looked.map_err(|message| StressFinding::new(oracle::ACCOUNTING, message))
 }
 
 /// All blocks that threads and mailboxes hold; every thread has ended.
-fn live<S: Subject>(stage: &Stage<'_, S>, workers: &[Worker<'_, S>]) -> Vec<(usize, usize)> {
+fn live<S: StressSubject>(
+    stage: &StressStage<'_, S>,
+    workers: &[Worker<'_, S>],
+) -> Vec<(usize, usize)> {
     let mut blocks = Vec::new();
     for worker in workers {
         worker.live(&mut blocks);
@@ -199,7 +205,7 @@ enum Life<'scope, 'a, S> {
 }
 
 /// Runs each program on threads of its own, all at once, to its end. All threads have ended then, destructors and all.
-fn run_threads<'a, S: Subject>(
+fn run_threads<'a, S: StressSubject>(
     workers: Vec<Worker<'a, S>>,
     programs: &[Vec<Operation>],
 ) -> Vec<Worker<'a, S>> {
@@ -251,7 +257,7 @@ fn spawn<'scope, T: Send + 'scope>(
 }
 
 /// Does operations until the thread is to end.
-fn live_on<'scope, 'a: 'scope, S: Subject>(
+fn live_on<'scope, 'a: 'scope, S: StressSubject>(
     scope: &'scope Scope<'scope, '_>,
     mut worker: Worker<'a, S>,
     program: &'scope [Operation],
@@ -276,16 +282,23 @@ mod tests {
     use super::*;
     use crate::scenario::SCENARIOS;
 
-    fn plan(seed: u64) -> Plan {
+    fn plan(seed: u64) -> StressPlan {
         let scenarios = SCENARIOS.iter().collect();
-        Plan { seed, threads: 2, time: Duration::ZERO, scenarios, round: None, stand_in: None }
+        StressPlan {
+            seed,
+            threads: 2,
+            time: Duration::ZERO,
+            scenarios,
+            round: None,
+            stand_in: None,
+        }
     }
 
     #[test]
     fn a_round_has_the_same_shape_whenever_it_is_drawn() {
         let shape = |seed, round| {
-            let shape = Shape::of(&plan(seed), round, 32 * 1024);
-            let Shape { scenario, operations, small_max, lanes, yields, collect } = shape;
+            let shape = RoundShape::of(&plan(seed), round, 32 * 1024);
+            let RoundShape { scenario, operations, small_max, lanes, yields, collect } = shape;
             (scenario.name, operations, small_max, lanes, yields, collect)
         };
         let rounds: Vec<_> = (0..60).map(|round| shape(42, round)).collect();

@@ -16,7 +16,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use super::{Finding, oracle};
+use super::{StressFinding, oracle};
 
 /// Bytes of a granule. Blocks begin at multiples of it.
 pub(super) const GRANULE: usize = 16;
@@ -28,14 +28,14 @@ const GRANULES_OF_WORD: usize = 64;
 const WORDS: usize = (1 << LEAF_SHIFT) / GRANULE / GRANULES_OF_WORD;
 
 /// The bits of all addresses.
-pub(super) struct Shadow {
+pub(super) struct BlockShadow {
     leaves: NonNull<AtomicPtr<AtomicU64>>,
 }
 
 // SAFETY: everything behind the pointers is atomic, and leaves live as long as the shadow.
-unsafe impl Sync for Shadow {}
+unsafe impl Sync for BlockShadow {}
 // SAFETY: as above.
-unsafe impl Send for Shadow {}
+unsafe impl Send for BlockShadow {}
 
 fn zeroed<T>(count: usize) -> NonNull<T> {
     let layout = Layout::array::<T>(count).expect("a table of a fixed size");
@@ -52,13 +52,13 @@ unsafe fn give_back<T>(table: *mut T, count: usize) {
     unsafe { System.dealloc(table.cast(), layout) };
 }
 
-impl Shadow {
-    pub(super) fn new() -> Shadow {
-        Shadow { leaves: zeroed(LEAVES) }
+impl BlockShadow {
+    pub(super) fn new() -> BlockShadow {
+        BlockShadow { leaves: zeroed(LEAVES) }
     }
 
     /// A block comes into use.
-    pub(super) fn add(&self, start: usize, bytes: usize) -> Result<(), Finding> {
+    pub(super) fn add(&self, start: usize, bytes: usize) -> Result<(), StressFinding> {
         let mut taken = None;
         self.visit(start, bytes, |word, mask, first| {
             let before = word.fetch_or(mask, Ordering::Relaxed) & mask;
@@ -68,7 +68,7 @@ impl Shadow {
         })?;
         match taken {
             None => Ok(()),
-            Some(address) => Err(Finding::new(
+            Some(address) => Err(StressFinding::new(
                 oracle::OVERLAP,
                 format!(
                     "a block of {bytes} bytes was handed out at {start:#x}, but a block that is in use covers \
@@ -81,7 +81,7 @@ impl Shadow {
     }
 
     /// A block goes out of use.
-    pub(super) fn remove(&self, start: usize, bytes: usize) -> Result<(), Finding> {
+    pub(super) fn remove(&self, start: usize, bytes: usize) -> Result<(), StressFinding> {
         let mut missing = false;
         self.visit(start, bytes, |word, mask, _| {
             missing |= word.fetch_and(!mask, Ordering::Relaxed) & mask != mask;
@@ -89,7 +89,7 @@ impl Shadow {
         if !missing {
             return Ok(());
         }
-        Err(Finding::new(
+        Err(StressFinding::new(
             oracle::OVERLAP,
             format!(
                 "the block of {bytes} bytes at {start:#x} shares bytes with one that was freed before it"
@@ -103,10 +103,10 @@ impl Shadow {
         start: usize,
         bytes: usize,
         mut visit: impl FnMut(&AtomicU64, u64, usize),
-    ) -> Result<(), Finding> {
+    ) -> Result<(), StressFinding> {
         if start.checked_add(bytes).is_none_or(|end| end > 1 << ADDRESS_BITS) {
             let message = format!("{bytes} bytes at {start:#x} are no memory of a program");
-            return Err(Finding::new(oracle::OVERLAP, message));
+            return Err(StressFinding::new(oracle::OVERLAP, message));
         }
         let (mut granule, end) = (start / GRANULE, (start + bytes.max(1)).div_ceil(GRANULE));
         while granule < end {
@@ -145,7 +145,7 @@ impl Shadow {
     }
 }
 
-impl Drop for Shadow {
+impl Drop for BlockShadow {
     fn drop(&mut self) {
         for index in 0..LEAVES {
             // SAFETY: the table has that leaf; nobody uses the shadow any more.
@@ -166,7 +166,7 @@ mod tests {
 
     const HERE: usize = 0x7f12_3456_0000;
 
-    fn message(result: Result<(), Finding>) -> String {
+    fn message(result: Result<(), StressFinding>) -> String {
         let finding = result.expect_err("a finding");
         assert_eq!(finding.oracle, oracle::OVERLAP);
         finding.message
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn neighbours_do_not_overlap() {
-        let shadow = Shadow::new();
+        let shadow = BlockShadow::new();
         for block in 0..200 {
             assert_eq!(shadow.add(HERE + block * 48, 48), Ok(()));
         }
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_block_that_is_handed_out_twice_is_found() {
-        let shadow = Shadow::new();
+        let shadow = BlockShadow::new();
         assert_eq!(shadow.add(HERE, 64), Ok(()));
         let text = message(shadow.add(HERE, 64));
         assert!(text.contains("0 bytes into it"), "{text}");
@@ -197,7 +197,7 @@ mod tests {
         for (start, bytes) in
             [(HERE - 64, 65), (HERE + 112, 16), (HERE + 127, 1), (HERE - 4096, 9000)]
         {
-            let shadow = Shadow::new();
+            let shadow = BlockShadow::new();
             assert_eq!(shadow.add(HERE, 128), Ok(()));
             message(shadow.add(start & !15, bytes + start % 16));
         }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn blocks_may_span_leaves_and_the_end_of_a_block_is_its_own() {
         let border = 3 << LEAF_SHIFT;
-        let shadow = Shadow::new();
+        let shadow = BlockShadow::new();
         assert_eq!(shadow.add(border - 4096, 8192), Ok(()));
         message(shadow.add(border + 4080, 16));
         assert_eq!(shadow.add(border + 4096, 16), Ok(()));
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_is_not_in_use_cannot_go_out_of_use() {
-        let shadow = Shadow::new();
+        let shadow = BlockShadow::new();
         message(shadow.remove(HERE, 16));
         assert_eq!(shadow.add(HERE, 64), Ok(()));
         message(shadow.remove(HERE, 80));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn an_address_that_no_program_has_is_refused() {
-        let shadow = Shadow::new();
+        let shadow = BlockShadow::new();
         message(shadow.add(usize::MAX - 15, 16));
         message(shadow.add(1 << ADDRESS_BITS, 16));
     }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::oracle;
 use super::shadow::GRANULE;
-use super::subject::Subject;
+use super::subject::StressSubject;
 
 /// What is wrong with a stand-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +84,13 @@ struct State {
     /// Free blocks, by log2 of their size.
     free: [Vec<usize>; 32],
     /// Blocks in use, by address.
-    live: HashMap<usize, Live>,
+    live: HashMap<usize, LiveBlock>,
     calls: u64,
 }
 
 /// A block in use.
 #[derive(Clone, Copy)]
-struct Live {
+struct LiveBlock {
     /// Bytes asked for.
     size: usize,
     /// log2 of what was cut for it,
@@ -154,7 +154,7 @@ fn pointer(address: usize) -> *mut u8 {
     std::ptr::with_exposed_provenance_mut(address)
 }
 
-impl Subject for StandIn {
+impl StressSubject for StandIn {
     fn small_max(&self) -> usize {
         32 * 1024
     }
@@ -189,7 +189,7 @@ impl Subject for StandIn {
         let shifted =
             self.flaw == Flaw::Misaligns && align > GRANULE && size + GRANULE <= 1 << class;
         let address = if shifted { begin + GRANULE } else { begin };
-        state.live.insert(address, Live { size, class, begin });
+        state.live.insert(address, LiveBlock { size, class, begin });
         pointer(address)
     }
 
@@ -212,7 +212,7 @@ impl Subject for StandIn {
             eprintln!("thread panicked at stand_in.rs: an assertion of a stand-in");
             std::process::abort();
         }
-        let Some(Live { class, begin, .. }) = state.live.remove(&block.addr()) else { return };
+        let Some(LiveBlock { class, begin, .. }) = state.live.remove(&block.addr()) else { return };
         if self.shows(&mut state, Flaw::Scribbles)
             && let Some((&other, _)) = state.live.iter().next()
         {

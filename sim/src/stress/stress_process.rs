@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::stand_in::StandIn;
 use super::subject::Shipped;
-use super::{Finding, Plan, rounds};
+use super::{StressFinding, StressPlan, rounds};
 
 /// Stresses, and says how it went. Comes back only if nothing was wrong.
-pub(crate) fn main(plan: &Plan) {
+pub(crate) fn main(plan: &StressPlan) {
     be_bounded(plan.time);
     let result = match plan.stand_in {
         None => rounds::run(plan, &Shipped),
@@ -32,7 +32,7 @@ pub(super) fn tell_round(round: u64) {
 }
 
 /// Ends the process with a broken rule. To be called by any thread, while others run.
-pub(super) fn end_with(finding: &Finding) -> ! {
+pub(super) fn end_with(finding: &StressFinding) -> ! {
     end(&json!({ "oracle": finding.oracle, "message": finding.message }), 1)
 }
 

@@ -7,7 +7,7 @@ use hak_core::{Allocator, Platform};
 use crate::observe::accounting;
 
 /// An allocator for all threads. Its blocks begin at multiples of 16 at least.
-pub(super) trait Subject: Sync {
+pub(super) trait StressSubject: Sync {
     /// The largest block that shares its memory with others: what "small" means for the programs.
     fn small_max(&self) -> usize;
 
@@ -26,13 +26,13 @@ pub(super) trait Subject: Sync {
     /// Changes a block's size; null if there is no memory, and the block is as it was.
     ///
     /// # Safety
-    /// As [`Subject::free`]; it was asked for with this alignment.
+    /// As [`StressSubject::free`]; it was asked for with this alignment.
     unsafe fn reallocate(&self, block: *mut u8, size: usize, align: usize) -> *mut u8;
 
     /// Bytes of the block that may be used.
     ///
     /// # Safety
-    /// As [`Subject::free`].
+    /// As [`StressSubject::free`].
     unsafe fn usable_size(&self, block: *const u8) -> usize;
 
     /// Whether the address is the allocator's.
@@ -69,7 +69,7 @@ pub(super) trait Subject: Sync {
 /// What ships.
 pub(super) struct Shipped;
 
-impl Subject for Shipped {
+impl StressSubject for Shipped {
     fn small_max(&self) -> usize {
         Native::GEOMETRY.small_max
     }

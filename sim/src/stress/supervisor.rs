@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Finding, Totals, oracle};
+use super::{StressFinding, StressTotals, oracle};
 
 /// How long a stress may go on after its time is up: a round has to end, and the machine may be busy.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -18,9 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Nothing wrong.
-    Passed(Totals),
+    Passed(StressTotals),
     /// A rule was broken, in this round.
-    Violation(Finding, u64),
+    Violation(StressFinding, u64),
     /// The system refused what was needed: one sentence.
     Refused(String),
 }
@@ -85,19 +85,19 @@ fn judge(status: Option<ExitStatus>, said: &Said, complained: &str) -> Ended {
     if let Some(last) = &said.last {
         let text = |name: &str| last[name].as_str();
         if let (Some(oracle), Some(message)) = (text("oracle"), text("message")) {
-            return Ended::Violation(Finding::new(oracle, message), said.round);
+            return Ended::Violation(StressFinding::new(oracle, message), said.round);
         }
         if let Some(why) = text("refused") {
             return Ended::Refused(why.to_owned());
         }
         if let (Some(totals), Some(true)) =
-            (Totals::from_value(last), status.map(|status| status.success()))
+            (StressTotals::from_value(last), status.map(|status| status.success()))
         {
             return Ended::Passed(totals);
         }
     }
     let finding = match status {
-        None => Finding::new(
+        None => StressFinding::new(
             oracle::PROGRESS,
             format!("the threads had not ended {} s after the time was up", MARGIN.as_secs()),
         ),
@@ -107,21 +107,24 @@ fn judge(status: Option<ExitStatus>, said: &Said, complained: &str) -> Ended {
 }
 
 /// About a process that ended without its last word.
-fn about_end(status: ExitStatus, complained: &str) -> Finding {
+fn about_end(status: ExitStatus, complained: &str) -> StressFinding {
     if let Some(line) = complained.lines().find(|line| line.starts_with("hak: ")) {
-        return Finding::new(oracle::MISUSE, format!("an innocent program is accused: {line}"));
+        return StressFinding::new(
+            oracle::MISUSE,
+            format!("an innocent program is accused: {line}"),
+        );
     }
     let lines: Vec<&str> = complained.lines().collect();
     if let Some(place) = lines.iter().position(|line| line.contains("panicked at")) {
         let about = lines[place..].iter().take(2).copied().collect::<Vec<_>>().join(" ");
-        return Finding::new(oracle::ASSERTION, format!("an assertion fails: {about}"));
+        return StressFinding::new(oracle::ASSERTION, format!("an assertion fails: {about}"));
     }
     let how = match (status.signal(), status.code()) {
         (Some(signal), _) => format!("the process was ended by {}", signal_name(signal)),
         (None, code) => format!("the process ended with exit code {}", code.unwrap_or(-1)),
     };
     let last = lines.last().map_or(String::new(), |line| format!(": {line}"));
-    Finding::new(oracle::CRASH, format!("{how}{last}"))
+    StressFinding::new(oracle::CRASH, format!("{how}{last}"))
 }
 
 fn signal_name(signal: i32) -> String {
@@ -183,11 +186,11 @@ mod tests {
         let (oracle, message, _) = violation("exit 0");
         assert_eq!(oracle, oracle::CRASH);
         assert!(message.contains("exit code 0"), "{message}");
-        let totals = Totals { rounds: 3, ..Totals::default() }.value().to_string();
+        let totals = StressTotals { rounds: 3, ..StressTotals::default() }.value().to_string();
         violation(&format!("echo '{totals}'; exit 1"));
         violation(&format!("printf '%s' '{}'", &totals[..20]));
         let passed = ended(&format!("echo '{totals}'"), Duration::from_secs(60));
-        assert_eq!(passed, Ended::Passed(Totals { rounds: 3, ..Totals::default() }));
+        assert_eq!(passed, Ended::Passed(StressTotals { rounds: 3, ..StressTotals::default() }));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// Counts over all rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct StressTotals {
     /// Programs that ran.
     pub rounds: u64,
     /// Operations of the programs, each for each lane.
@@ -30,9 +30,9 @@ pub struct Totals {
     pub elapsed: u64,
 }
 
-impl Totals {
+impl StressTotals {
     /// Adds what one thread or round counted.
-    pub(super) fn add(&mut self, other: &Totals) {
+    pub(super) fn add(&mut self, other: &StressTotals) {
         self.rounds += other.rounds;
         self.operations += other.operations;
         self.blocks += other.blocks;
@@ -66,10 +66,10 @@ impl Totals {
         })
     }
 
-    /// Back from [`Totals::value`].
-    pub(super) fn from_value(value: &Value) -> Option<Totals> {
+    /// Back from [`StressTotals::value`].
+    pub(super) fn from_value(value: &Value) -> Option<StressTotals> {
         let number = |name: &str| value[name].as_u64();
-        Some(Totals {
+        Some(StressTotals {
             rounds: number("rounds")?,
             operations: number("operations")?,
             blocks: number("blocks")?,
@@ -91,9 +91,14 @@ mod tests {
 
     #[test]
     fn totals_survive_the_way_to_the_other_process() {
-        let totals =
-            Totals { rounds: 1, operations: 2, elapsed: 3, refused: 4, ..Totals::default() };
-        assert_eq!(Totals::from_value(&totals.value()), Some(totals));
-        assert_eq!(Totals::from_value(&json!({})), None);
+        let totals = StressTotals {
+            rounds: 1,
+            operations: 2,
+            elapsed: 3,
+            refused: 4,
+            ..StressTotals::default()
+        };
+        assert_eq!(StressTotals::from_value(&totals.value()), Some(totals));
+        assert_eq!(StressTotals::from_value(&json!({})), None);
     }
 }

@@ -9,40 +9,40 @@ use hak::Native;
 use hak_core::Platform;
 
 use super::filled_block::Held;
-use super::rounds::Shape;
-use super::shadow::{GRANULE, Shadow};
-use super::subject::Subject;
-use super::totals::Totals;
-use super::{Finding, oracle, stress_process};
-use crate::program::interpreter::{Side, deliver, free_held, run_operation};
+use super::rounds::RoundShape;
+use super::shadow::{BlockShadow, GRANULE};
+use super::subject::StressSubject;
+use super::totals::StressTotals;
+use super::{StressFinding, oracle, stress_process};
+use crate::program::interpreter::{ProgramSide, deliver, free_held, run_operation};
 use crate::program::{MAILBOXES, Operation, REGISTERS, Written};
 
 /// What all threads of a round share.
-pub(super) struct Stage<'a, S> {
+pub(super) struct StressStage<'a, S> {
     pub(super) subject: &'a S,
-    pub(super) shadow: &'a Shadow,
-    pub(super) shape: Shape,
+    pub(super) shadow: &'a BlockShadow,
+    pub(super) shape: RoundShape,
     /// When the time is up.
     pub(super) end: Instant,
     /// By lane and mailbox.
     pub(super) mailboxes: Vec<AtomicUsize>,
 }
 
-impl<'a, S> Stage<'a, S> {
+impl<'a, S> StressStage<'a, S> {
     pub(super) fn new(
         subject: &'a S,
-        shadow: &'a Shadow,
-        shape: Shape,
+        shadow: &'a BlockShadow,
+        shape: RoundShape,
         end: Instant,
-    ) -> Stage<'a, S> {
+    ) -> StressStage<'a, S> {
         let mailboxes = (0..shape.lanes * MAILBOXES).map(|_| AtomicUsize::new(0)).collect();
-        Stage { subject, shadow, shape, end, mailboxes }
+        StressStage { subject, shadow, shape, end, mailboxes }
     }
 }
 
 /// A thread of a program. It goes from one thread of the system to the next when that ends.
 pub(super) struct Worker<'a, S> {
-    stage: &'a Stage<'a, S>,
+    stage: &'a StressStage<'a, S>,
     thread: u32,
     /// By lane and register.
     registers: Vec<usize>,
@@ -51,11 +51,11 @@ pub(super) struct Worker<'a, S> {
     random: u64,
     /// Whether the thread of the system is to end, and another one to go on.
     pub(super) ending: bool,
-    pub(super) totals: Totals,
+    pub(super) totals: StressTotals,
 }
 
-impl<'a, S: Subject> Worker<'a, S> {
-    pub(super) fn new(stage: &'a Stage<'a, S>, thread: u32, key: u64) -> Worker<'a, S> {
+impl<'a, S: StressSubject> Worker<'a, S> {
+    pub(super) fn new(stage: &'a StressStage<'a, S>, thread: u32, key: u64) -> Worker<'a, S> {
         Worker {
             stage,
             thread,
@@ -64,7 +64,7 @@ impl<'a, S: Subject> Worker<'a, S> {
             blocks: 0,
             random: key | 1,
             ending: false,
-            totals: Totals::default(),
+            totals: StressTotals::default(),
         }
     }
 
@@ -134,7 +134,7 @@ impl<'a, S: Subject> Worker<'a, S> {
         start: *mut u8,
         size: usize,
         align: usize,
-        contents: Contents,
+        contents: BlockContents,
         written: Written,
     ) -> usize {
         self.blocks += 1;
@@ -153,37 +153,37 @@ impl<'a, S: Subject> Worker<'a, S> {
         held.into_word()
     }
 
-    fn check_received(&self, held: &Held, contents: Contents) -> Result<(), Finding> {
+    fn check_received(&self, held: &Held, contents: BlockContents) -> Result<(), StressFinding> {
         let Held { address, size, align, .. } = *held;
         if !address.is_multiple_of(align.max(GRANULE)) {
             let what = format!("a block of {size} bytes at {address:#x} is not aligned to {align}");
-            return Err(Finding::new(oracle::ALIGNMENT, what));
+            return Err(StressFinding::new(oracle::ALIGNMENT, what));
         }
         self.stage.shadow.add(address, size)?;
         let ends = [address, address + size - 1];
         if ends.iter().any(|&end| !self.stage.subject.owns(ptr::without_provenance(end))) {
             let what =
                 format!("the block of {size} bytes at {address:#x} is said to be a stranger's");
-            return Err(Finding::new(oracle::OWNS, what));
+            return Err(StressFinding::new(oracle::OWNS, what));
         }
         self.check_usable(held)?;
         // SAFETY: the block is the program's and has that many bytes.
         unsafe {
             match contents {
-                Contents::Anything => Ok(()),
-                Contents::Zero => held.check_zero(),
-                Contents::Kept(old) => held.check_prefix(&old, old.size.min(size)),
+                BlockContents::Anything => Ok(()),
+                BlockContents::Zero => held.check_zero(),
+                BlockContents::Kept(old) => held.check_prefix(&old, old.size.min(size)),
             }
         }
     }
 
-    fn check_usable(&self, held: &Held) -> Result<(), Finding> {
+    fn check_usable(&self, held: &Held) -> Result<(), StressFinding> {
         let (size, pointer) = (held.size, ptr::with_exposed_provenance(held.address));
         // SAFETY: the block is in use, and the program's.
         let usable = unsafe { self.stage.subject.usable_size(pointer) };
         if usable < size {
             let what = format!("of a block of {size} bytes only {usable} are said to be usable");
-            return Err(Finding::new(oracle::USABLE_SIZE, what));
+            return Err(StressFinding::new(oracle::USABLE_SIZE, what));
         }
         Ok(())
     }
@@ -201,20 +201,20 @@ impl<'a, S: Subject> Worker<'a, S> {
 }
 
 /// What a block must hold when it is handed out.
-enum Contents {
+enum BlockContents {
     Anything,
     Zero,
     Kept(Held),
 }
 
 /// A broken rule ends the process: nothing that happens after it could be relied on.
-fn or_end(result: Result<(), Finding>) {
+fn or_end(result: Result<(), StressFinding>) {
     if let Err(finding) = result {
         stress_process::end_with(&finding);
     }
 }
 
-impl<S: Subject> Side for Worker<'_, S> {
+impl<S: StressSubject> ProgramSide for Worker<'_, S> {
     fn held(&mut self, register: usize) -> usize {
         self.registers[self.lane * REGISTERS + register]
     }
@@ -244,7 +244,7 @@ impl<S: Subject> Side for Worker<'_, S> {
             self.totals.refused += 1;
             return 0;
         }
-        let contents = if zeroed { Contents::Zero } else { Contents::Anything };
+        let contents = if zeroed { BlockContents::Zero } else { BlockContents::Anything };
         self.receive(start, size, align, contents, written)
     }
 
@@ -290,10 +290,10 @@ impl<S: Subject> Side for Worker<'_, S> {
         let new = unsafe { self.stage.subject.reallocate(old, size, held.align) };
         if new.is_null() {
             self.totals.refused += 1;
-            let kept = Contents::Kept(whole);
+            let kept = BlockContents::Kept(whole);
             return self.receive(old, held.size, held.align, kept, written);
         }
-        self.receive(new, size, held.align, Contents::Kept(before), written)
+        self.receive(new, size, held.align, BlockContents::Kept(before), written)
     }
 
     /// Time cannot be made to pass here: a thread sleeps for so long in one case of 256, and yields in the others.

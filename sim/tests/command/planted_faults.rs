@@ -3,7 +3,7 @@
 use hak_core::Fault;
 use hak_sim::run::settings::{Settings, StrategyName};
 use hak_sim::scenario::{SCENARIOS, Scenario};
-use hak_sim::search::explore::{Limit, Search, explore};
+use hak_sim::search::explore::{Search, SearchLimit, explore};
 use hak_traces::{Outcome, Trace};
 use serde_json::Value;
 
@@ -178,7 +178,7 @@ fn reaches(fault: Fault, scenarios: &'static [Scenario], seed: u64) -> bool {
     });
     let search = Search {
         settings: settings.collect(),
-        limit: Limit::Schedules(SCHEDULES_MAX),
+        limit: SearchLimit::Schedules(SCHEDULES_MAX),
         shard: (0, 1),
         jobs: 1,
     };

@@ -1,6 +1,6 @@
 //! A small trace that has something in every field.
 
-use hak_traces::{Config, Digest, Outcome, Site, Step, Trace};
+use hak_traces::{Config, DigestAt, Outcome, Site, Step, Trace};
 
 /// Three threads, two sites, a violation.
 pub(crate) fn sample() -> Trace {
@@ -35,8 +35,8 @@ pub(crate) fn sample() -> Trace {
         sites: vec![site(88, 13), site(121, 9)],
         steps,
         digests: vec![
-            Digest { step: 63, value: 0x0123_4567_89ab_cdef },
-            Digest { step: 69, value: 7 },
+            DigestAt { step: 63, value: 0x0123_4567_89ab_cdef },
+            DigestAt { step: 69, value: 7 },
         ],
         outcome: Outcome::Violation {
             oracle: "double-hand-out".to_owned(),

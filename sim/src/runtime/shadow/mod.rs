@@ -23,7 +23,7 @@ use std::io;
 use super::access::{Access, Kind, ThreadId};
 use super::buffer::{Buffer, Zeroable};
 use super::clock::{Epoch, VectorClock};
-use super::site::Site;
+use super::site::SiteNumber;
 use super::violation::{Finding, OtherAccess};
 use crate::runtime::oracle;
 
@@ -49,9 +49,9 @@ pub(crate) struct Cell {
     /// The live block to which the word belongs, plus one; or zero.
     pub(crate) block: u32,
     write: Epoch,
-    write_site: Site,
+    write_site: SiteNumber,
     read: Epoch,
-    read_site: Site,
+    read_site: SiteNumber,
     write_mask: u8,
     read_mask: u8,
     write_kind: Kind,
@@ -150,7 +150,7 @@ impl Shadow {
             if touch.now.covers(cell.read) {
                 cell.read_mask = if cell.read == epoch { cell.read_mask | mask } else { mask };
                 cell.read = epoch;
-                cell.read_site = Site::new(touch.access.site);
+                cell.read_site = SiteNumber::new(touch.access.site);
                 cell.read_kind = touch.access.kind;
                 return Ok(());
             }
@@ -183,7 +183,7 @@ impl Shadow {
         }
         cell.write_mask = if cell.write == epoch { cell.write_mask | mask } else { mask };
         cell.write = epoch;
-        cell.write_site = Site::new(touch.access.site);
+        cell.write_site = SiteNumber::new(touch.access.site);
         cell.write_kind = touch.access.kind;
         if touch.now.covers(cell.read) {
             cell.read = Epoch::NEVER;
@@ -216,13 +216,13 @@ impl Shadow {
             if writes {
                 half.write_mask = 0xf;
                 half.write = epoch;
-                half.write_site = Site::new(access.site);
+                half.write_site = SiteNumber::new(access.site);
                 half.write_kind = access.kind;
                 half.read = Epoch::NEVER;
             } else if half.read != epoch || half.read_mask != 0xf {
                 half.read_mask = 0xf;
                 half.read = epoch;
-                half.read_site = Site::new(access.site);
+                half.read_site = SiteNumber::new(access.site);
                 half.read_kind = access.kind;
             }
         }
@@ -252,11 +252,11 @@ impl Shadow {
                 record.check_plain_reads(touch, granule, u8::MAX)?;
             }
             record.writes.set(touch.thread, clock);
-            record.write_sites[touch.thread] = Site::new(touch.access.site);
+            record.write_sites[touch.thread] = SiteNumber::new(touch.access.site);
             record.write_kinds[touch.thread] = touch.access.kind;
         } else {
             record.reads.set(touch.thread, clock);
-            record.read_sites[touch.thread] = Site::new(touch.access.site);
+            record.read_sites[touch.thread] = SiteNumber::new(touch.access.site);
         }
         Ok(index)
     }
@@ -370,9 +370,9 @@ impl Cell {
             record: 0,
             block: 0,
             write: Epoch::NEVER,
-            write_site: Site::default(),
+            write_site: SiteNumber::default(),
             read: Epoch::NEVER,
-            read_site: Site::default(),
+            read_site: SiteNumber::default(),
             write_mask: 0,
             read_mask: 0,
             write_kind: Kind::Start,
@@ -392,7 +392,13 @@ impl Cell {
 }
 
 #[cold]
-fn race(access: &Access, epoch: Epoch, kind: Kind, site: Site, granule: usize) -> Box<Finding> {
+fn race(
+    access: &Access,
+    epoch: Epoch,
+    kind: Kind,
+    site: SiteNumber,
+    granule: usize,
+) -> Box<Finding> {
     let offset = granule << GRANULE_SHIFT;
     let other = OtherAccess { thread: epoch.thread(), kind, site: site.location(), offset };
     let what = format!(

@@ -3,7 +3,7 @@
 use super::super::access::{Kind, THREADS_MAX};
 use super::super::buffer::Zeroable;
 use super::super::clock::VectorClock;
-use super::super::site::Site;
+use super::super::site::SiteNumber;
 use super::super::violation::Finding;
 use super::{Touch, race};
 
@@ -15,9 +15,9 @@ pub(crate) struct Record {
     pub(super) writes: VectorClock,
     pub(super) reads: VectorClock,
     pub(super) plain_reads: VectorClock,
-    pub(super) write_sites: [Site; THREADS_MAX],
-    pub(super) read_sites: [Site; THREADS_MAX],
-    pub(super) plain_read_sites: [Site; THREADS_MAX],
+    pub(super) write_sites: [SiteNumber; THREADS_MAX],
+    pub(super) read_sites: [SiteNumber; THREADS_MAX],
+    pub(super) plain_read_sites: [SiteNumber; THREADS_MAX],
     pub(super) write_kinds: [Kind; THREADS_MAX],
     pub(super) plain_read_kinds: [Kind; THREADS_MAX],
     pub(super) plain_read_masks: [u8; THREADS_MAX],
@@ -40,7 +40,7 @@ impl Record {
             self.plain_reads.set(thread, clock);
             self.plain_read_masks[thread] = mask;
         }
-        self.plain_read_sites[thread] = Site::new(touch.access.site);
+        self.plain_read_sites[thread] = SiteNumber::new(touch.access.site);
         self.plain_read_kinds[thread] = touch.access.kind;
     }
 

@@ -8,7 +8,7 @@
 //! Searches that look at each granule's memory do not use this: in them no page's cell ever knows anything.
 
 use super::super::buffer::Zeroable;
-use super::super::site::Site;
+use super::super::site::SiteNumber;
 use super::super::violation::Finding;
 use super::{Cell, Shadow, Touch};
 
@@ -63,7 +63,7 @@ impl Shadow {
             (false, true) => {
                 cell.read = now.epoch(thread);
                 cell.read_mask = 0xf;
-                cell.read_site = Site::new(access.site);
+                cell.read_site = SiteNumber::new(access.site);
                 cell.read_kind = access.kind;
             }
             // Unordered reads of two threads need a record.
@@ -85,7 +85,7 @@ impl Cell {
         Cell {
             write: touch.now.epoch(touch.thread),
             write_mask: 0xf,
-            write_site: Site::new(touch.access.site),
+            write_site: SiteNumber::new(touch.access.site),
             write_kind: touch.access.kind,
             ..Cell::empty(touch.generation)
         }

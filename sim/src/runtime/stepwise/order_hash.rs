@@ -31,7 +31,7 @@ use crate::runtime::world::Start;
 
 /// A moment that a word or page remembers, or one part of a clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct OrderMoment {
     /// The first granule.
     pub start: u32,
     /// How many granules: one, or a page.
@@ -82,7 +82,7 @@ impl Trail {
 /// What is of use to the threads, in the present state.
 pub trait Uses {
     /// Whether anything that the threads still do is compared with the moment, or takes it up.
-    fn matters(&self, moment: &Moment) -> bool;
+    fn matters(&self, moment: &OrderMoment) -> bool;
     /// The threads that still touch one of these granules.
     fn touchers(&self, start: u32, count: u32) -> ThreadSet;
 }
@@ -92,7 +92,7 @@ pub trait Uses {
 pub struct AllOfUse;
 
 impl Uses for AllOfUse {
-    fn matters(&self, _moment: &Moment) -> bool {
+    fn matters(&self, _moment: &OrderMoment) -> bool {
         true
     }
 
@@ -103,7 +103,7 @@ impl Uses for AllOfUse {
 
 /// A word with a history.
 #[derive(Clone, Copy)]
-pub(crate) struct Word {
+pub(crate) struct OrderWord {
     pub(crate) start: u32,
     pub(crate) count: u32,
     pub(crate) record: u32,
@@ -161,14 +161,14 @@ pub(crate) fn floor(engine: &Engine) -> VectorClock {
 }
 
 /// The moments of a page that some thread does not cover.
-pub(crate) fn moments(engine: &Engine, index: usize, see: &See, moments: &mut Vec<Moment>) {
+pub(crate) fn moments(engine: &Engine, index: usize, see: &See, moments: &mut Vec<OrderMoment>) {
     let pages = &engine.pages;
     let page = pages.raw(index);
     let count = 1 << (pages.shift - GRANULE_SHIFT);
     let first = index as u32 * count;
     let mut add = |start: u32, count, memory, mask: u8, thread: ThreadId, clock: u32| {
         if clock > see.floor.get(thread) {
-            moments.push(Moment { start, count, memory, mask, thread: thread as u8, clock });
+            moments.push(OrderMoment { start, count, memory, mask, thread: thread as u8, clock });
         }
     };
     for thread in 0..THREADS_MAX {
@@ -190,7 +190,7 @@ pub(crate) fn moments(engine: &Engine, index: usize, see: &See, moments: &mut Ve
 }
 
 /// The words of a page whose histories may be of use.
-pub(crate) fn words(engine: &Engine, index: usize, see: &See, words: &mut Vec<Word>) {
+pub(crate) fn words(engine: &Engine, index: usize, see: &See, words: &mut Vec<OrderWord>) {
     let page = engine.pages.raw(index);
     if page.generation == 0 || !page.has_shadow() {
         return;
@@ -205,7 +205,7 @@ pub(crate) fn words(engine: &Engine, index: usize, see: &See, words: &mut Vec<Wo
         let newest = engine.weak.seen(record).at(stores as usize, 0);
         let is_base = stores == 1 || see.floor.reaches(&newest.seen);
         if !(is_base && newest.fence == 0 && see.floor.covers_all(&newest.clock)) {
-            words.push(Word { start, count, record, stores });
+            words.push(OrderWord { start, count, record, stores });
         }
     }
 }
@@ -213,8 +213,8 @@ pub(crate) fn words(engine: &Engine, index: usize, see: &See, words: &mut Vec<Wo
 /// Collects what is hashed.
 pub(crate) struct Collected {
     floor: VectorClock,
-    pub(crate) moments: Vec<Moment>,
-    pub(crate) clocks: Vec<Moment>,
+    pub(crate) moments: Vec<OrderMoment>,
+    pub(crate) clocks: Vec<OrderMoment>,
     hash: u128,
 }
 
@@ -225,7 +225,7 @@ impl Collected {
             let at = clock.get(thread);
             if at > self.floor.get(thread) {
                 let thread = thread as u8;
-                self.clocks.push(Moment { start, count: 0, memory, mask, thread, clock: at });
+                self.clocks.push(OrderMoment { start, count: 0, memory, mask, thread, clock: at });
             }
         }
     }
@@ -239,7 +239,7 @@ impl Collected {
                 ranks.insert(place, moment.clock);
             }
         }
-        for Moment { start, count, memory, mask, thread, clock } in
+        for OrderMoment { start, count, memory, mask, thread, clock } in
             self.moments.iter().chain(&self.clocks).copied()
         {
             let ranks = &ranks[thread as usize];

@@ -18,7 +18,7 @@
 
 use std::rc::Rc;
 
-use super::order_hash::{self, Moment, See, Uses, Word};
+use super::order_hash::{self, OrderMoment, OrderWord, See, Uses};
 use super::scripted_answers::Allowance;
 use crate::runtime::access::Access;
 use crate::runtime::engine::Engine;
@@ -47,9 +47,9 @@ fn tagged(tag: u64, first: u64, second: u64) -> u128 {
 #[derive(Clone, Default)]
 pub(crate) struct PageDigest {
     pub(crate) data: u128,
-    pub(crate) moments: Option<Rc<[Moment]>>,
+    pub(crate) moments: Option<Rc<[OrderMoment]>>,
     /// Words of which the weak memory model may remember something of use.
-    pub(crate) words: Option<Rc<[Word]>>,
+    pub(crate) words: Option<Rc<[OrderWord]>>,
 }
 
 impl PageDigest {

@@ -13,7 +13,7 @@
 use super::super::access::ThreadId;
 use super::super::buffer::Zeroable;
 use super::super::clock::VectorClock;
-use super::view::Bound;
+use super::view::ReadBound;
 
 /// How many stores of a word are remembered.
 pub const STORES_MAX: usize = 8;
@@ -81,12 +81,12 @@ impl Store {
     /// Whether no operation of a thread that covers `now`, and knows this fence, with what had happened `before` it, goes
     /// behind it, whatever its ordering is.
     pub(crate) fn is_floor_of(&self, now: &VectorClock, fence: u32, before: &VectorClock) -> bool {
-        self.is_floor(now, Bound { fence, before })
+        self.is_floor(now, ReadBound { fence, before })
     }
 
     /// Whether an operation may not go behind it.
     #[inline]
-    fn is_floor(&self, now: &VectorClock, bound: Bound<'_>) -> bool {
+    fn is_floor(&self, now: &VectorClock, bound: ReadBound<'_>) -> bool {
         now.reaches(&self.seen)
             || self.sequential < bound.fence
             || (bound.fence != 0 && bound.before.reaches(&self.seen))
@@ -137,7 +137,7 @@ impl History {
         &mut self,
         length: usize,
         now: &VectorClock,
-        bound: Bound<'_>,
+        bound: ReadBound<'_>,
     ) -> usize {
         (0..length)
             .find(|&place| self.newest(length, place).is_floor(now, bound))

@@ -24,7 +24,7 @@ use super::super::access::{THREADS_MAX, ThreadSet};
 use super::super::clock::VectorClock;
 use super::super::engine::Engine;
 use super::super::stepwise::order_hash::{
-    Collected, Moment, Trail, Uses, Word, all_clocks, lower, needed, own,
+    Collected, OrderMoment, OrderWord, Trail, Uses, all_clocks, lower, needed, own,
 };
 use super::history::{History, NOT_TOUCHED, Store};
 
@@ -37,7 +37,7 @@ struct Views {
 /// Collects what is hashed of these words, and of fences. `fencing` are the threads that still pass a fence.
 pub(crate) fn see<'a>(
     engine: &Engine,
-    words: impl Iterator<Item = &'a Word>,
+    words: impl Iterator<Item = &'a OrderWord>,
     fencing: ThreadSet,
     uses: &dyn Uses,
     all: &mut Collected,
@@ -59,7 +59,7 @@ pub(crate) fn see<'a>(
 
 /// A word with stores that somebody may still read.
 struct Live<'a> {
-    word: &'a Word,
+    word: &'a OrderWord,
     history: &'a History,
     /// The place of the base.
     base: usize,
@@ -68,7 +68,12 @@ struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    fn of(engine: &'a Engine, word: &'a Word, views: &Views, uses: &dyn Uses) -> Option<Live<'a>> {
+    fn of(
+        engine: &'a Engine,
+        word: &'a OrderWord,
+        views: &Views,
+        uses: &dyn Uses,
+    ) -> Option<Live<'a>> {
         let touchers = uses.touchers(word.start, word.count).0 & engine.control.unordered().0;
         if touchers == 0 {
             return None;
@@ -104,9 +109,16 @@ impl<'a> Live<'a> {
             let fence = fences.rank(store.fence);
             let (mut follows, mut sequential) = (0, 0);
             for thread in 0..THREADS_MAX {
-                let part = |memory, clock, of: &mut Vec<Moment>| {
+                let part = |memory, clock, of: &mut Vec<OrderMoment>| {
                     let thread = thread as u8;
-                    of.push(Moment { start, count: self.word.count, memory, mask, thread, clock });
+                    of.push(OrderMoment {
+                        start,
+                        count: self.word.count,
+                        memory,
+                        mask,
+                        thread,
+                        clock,
+                    });
                 };
                 let clock = store.clock.get(thread);
                 if clock > self.floor.get(thread) {

@@ -10,21 +10,21 @@
 use super::super::access::{Access, Kind, Ordering, ThreadId};
 use super::super::current;
 use super::super::engine::{Engine, Trouble};
-use super::super::memory::{Operation, Outcome};
+use super::super::memory::{WordOperation, WordOutcome};
 use super::super::shadow::GRANULE_SHIFT;
 use super::super::stepwise::footprint::Manner;
 use super::super::world::Start;
 use super::history::{STORES_MAX, Store};
 
 /// What an operation can do: by the places of the stores, counted from the newest.
-struct Options {
+struct ReadOptions {
     places: [u8; STORES_MAX],
     count: usize,
 }
 
-impl Options {
-    fn of(places: impl Iterator<Item = usize>) -> Options {
-        let mut options = Options { places: [0; STORES_MAX], count: 0 };
+impl ReadOptions {
+    fn of(places: impl Iterator<Item = usize>) -> ReadOptions {
+        let mut options = ReadOptions { places: [0; STORES_MAX], count: 0 };
         for place in places {
             options.places[options.count] = place as u8;
             options.count += 1;
@@ -39,8 +39,8 @@ impl Engine {
     pub(crate) fn operate_weak(
         &mut self,
         access: &Access,
-        operation: &Operation,
-    ) -> Result<Outcome, Trouble> {
+        operation: &WordOperation,
+    ) -> Result<WordOutcome, Trouble> {
         self.before(access)?;
         let generation = match access.bytes {
             4 => self.check_atomic::<4>(access, access.offset),
@@ -89,7 +89,7 @@ impl Engine {
             self.histories.atomic(self.control.current, access.kind, old, new.is_some());
         }
         self.after(access, old, value)?;
-        Ok(Outcome { old, written: new.is_some() })
+        Ok(WordOutcome { old, written: new.is_some() })
     }
 
     /// Whether the rules might allow more than one store, whatever the operation's orderings are.
@@ -111,15 +111,15 @@ impl Engine {
     fn options(
         &mut self,
         access: &Access,
-        operation: &Operation,
+        operation: &WordOperation,
         record: u32,
         length: usize,
-    ) -> Options {
+    ) -> ReadOptions {
         let me = self.control.current;
         // Who comes behind all others is ordered after them, but for one that has stopped for ever; of that one's stores an old one
         // is not seen for ever either.
         if length == 1 || self.control.starts[me] == Start::AfterAll {
-            return Options::of(0..1);
+            return ReadOptions::of(0..1);
         }
         let now = &self.clocks[me].now;
         let histories = self.weak.histories.as_mut().expect("made when the run began");
@@ -140,12 +140,12 @@ impl Engine {
             }
             _ => place < writable && !history.newest(length, place - 1).follows,
         };
-        Options::of((0..length).filter(|&place| place == 0 || fits(place)))
+        ReadOptions::of((0..length).filter(|&place| place == 0 || fits(place)))
     }
 
     /// Lets the chooser pick; returns a place counted from the newest store.
     #[inline]
-    fn pick(&mut self, access: &Access, options: &Options) -> usize {
+    fn pick(&mut self, access: &Access, options: &ReadOptions) -> usize {
         if options.count == 1 {
             return 0;
         }

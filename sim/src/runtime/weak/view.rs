@@ -48,7 +48,7 @@ pub(crate) struct Fences {
 
 /// How far back an operation may not go for the sake of SC operations.
 #[derive(Clone, Copy)]
-pub(crate) struct Bound<'a> {
+pub(crate) struct ReadBound<'a> {
     /// Not behind a store that an SC operation touched when fewer fences than this had run.
     pub(crate) fence: u32,
     /// Not behind a store that was touched before one of these moments.
@@ -169,13 +169,13 @@ impl Fences {
 
     /// The bound of an operation of this ordering.
     #[inline]
-    pub(super) fn bound(&self, thread: ThreadId, order: Ordering) -> Bound<'_> {
+    pub(super) fn bound(&self, thread: ThreadId, order: Ordering) -> ReadBound<'_> {
         let before = self.before.as_ref().expect("made when the run began");
         if order == Ordering::SeqCst {
-            Bound { fence: self.count + 1, before: &before[self.count as usize] }
+            ReadBound { fence: self.count + 1, before: &before[self.count as usize] }
         } else {
             let fence = self.threads[thread].now;
-            Bound { fence, before: &before[fence as usize] }
+            ReadBound { fence, before: &before[fence as usize] }
         }
     }
 }

@@ -26,7 +26,7 @@ impl Broken {
 
 /// The violations of one kind.
 #[derive(Clone)]
-pub struct Kind {
+pub struct ViolationKind {
     /// The oracle that complains.
     pub oracle: &'static str,
     /// The line of the access that broke the rule.
@@ -53,11 +53,11 @@ impl Kinds {
     }
 
     /// The most frequent first; where that is the same, by oracle and line.
-    pub(super) fn into_list(self) -> Vec<Kind> {
-        let mut list: Vec<Kind> = self
+    pub(super) fn into_list(self) -> Vec<ViolationKind> {
+        let mut list: Vec<ViolationKind> = self
             .0
             .into_iter()
-            .map(|((oracle, site), (count, first))| Kind { oracle, site, count, first })
+            .map(|((oracle, site), (count, first))| ViolationKind { oracle, site, count, first })
             .collect();
         list.sort_by_key(|kind| std::cmp::Reverse(kind.count));
         list

@@ -28,15 +28,15 @@ use crate::run::simulation::{Extras, Simulator};
 
 pub use crate::observe::hyperloglog::ERROR_PERCENT;
 pub use bound::Bound;
-pub use kinds::Kind;
-pub use totals::Totals;
+pub use kinds::ViolationKind;
+pub use totals::ExploreTotals;
 
 use bound::Priorities;
 use kinds::{Broken, Kinds};
 
 /// How long to search.
 #[derive(Clone, Copy, Debug)]
-pub enum Limit {
+pub enum SearchLimit {
     /// So many schedules.
     Schedules(u64),
     /// So long.
@@ -48,7 +48,7 @@ pub struct Search {
     /// The settings to vary: one for each scenario, taken in turn. Their `schedule` is replaced.
     pub settings: Vec<Settings>,
     /// How long.
-    pub limit: Limit,
+    pub limit: SearchLimit,
     /// Only the schedules whose number modulo `.1` is `.0`.
     pub shard: (u64, u64),
     /// OS threads.
@@ -57,7 +57,7 @@ pub struct Search {
 
 /// What else to do.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct SearchOptions {
     /// Go on behind a violation, and count them.
     pub all: bool,
     /// Run each schedule once more for each step of each thread: with that thread stopped for ever in front of it.
@@ -82,11 +82,11 @@ pub struct Progress {
 /// What a search found.
 pub struct Found {
     /// Sums; up to and including the first violation, unless the search went on.
-    pub totals: Totals,
+    pub totals: ExploreTotals,
     /// The first violation by number.
     pub violation: Option<Settings>,
     /// The violations by kind, the most frequent first.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ViolationKind>,
     /// About how many distinct states were seen, and the sketch that says so, as text; if they were counted.
     pub states: Option<(u64, String)>,
     /// What the schedules of `pct` promise, by depth.
@@ -101,7 +101,7 @@ const CHUNK: u64 = 32;
 /// What came of the schedules of a chunk, or of all chunks so far.
 #[derive(Default)]
 struct Part {
-    totals: Totals,
+    totals: ExploreTotals,
     broken: Vec<Broken>,
     sketch: Option<Sketch>,
     priorities: Priorities,
@@ -116,7 +116,7 @@ struct Sum {
     waiting: BTreeMap<u64, Part>,
     /// Behind the first violation nothing counts, unless all are wanted.
     closed: bool,
-    totals: Totals,
+    totals: ExploreTotals,
     first: Option<Settings>,
     kinds: Kinds,
     sketch: Sketch,
@@ -146,9 +146,9 @@ impl Sum {
 }
 
 /// What the jobs share.
-struct Shared<'a> {
+struct SharedSearch<'a> {
     search: &'a Search,
-    options: Options,
+    options: SearchOptions,
     begin: Instant,
     /// Schedules in a chunk.
     chunk: u64,
@@ -168,7 +168,7 @@ struct Shared<'a> {
 /// # Errors
 /// The system has no memory for the simulated world.
 pub fn explore(search: &Search, progress: &(dyn Fn(u64, u64) + Sync)) -> io::Result<Found> {
-    explore_with(search, Options::default(), &|done| progress(done.schedules, done.steps))
+    explore_with(search, SearchOptions::default(), &|done| progress(done.schedules, done.steps))
 }
 
 /// Searches.
@@ -177,11 +177,11 @@ pub fn explore(search: &Search, progress: &(dyn Fn(u64, u64) + Sync)) -> io::Res
 /// The system has no memory for the simulated world.
 pub fn explore_with(
     search: &Search,
-    options: Options,
+    options: SearchOptions,
     progress: &(dyn Fn(&Progress) + Sync),
 ) -> io::Result<Found> {
     assert!(!search.settings.is_empty() && search.jobs >= 1 && search.shard.0 < search.shard.1);
-    let shared = Shared {
+    let shared = SharedSearch {
         search,
         options,
         begin: Instant::now(),
@@ -227,13 +227,13 @@ impl Search {
     /// Whether schedule `number` belongs to the search.
     fn contains(&self, number: u64) -> bool {
         match self.limit {
-            Limit::Schedules(schedules) => number < schedules,
-            Limit::Time(_) => true,
+            SearchLimit::Schedules(schedules) => number < schedules,
+            SearchLimit::Time(_) => true,
         }
     }
 }
 
-fn work(shared: &Shared<'_>) -> io::Result<()> {
+fn work(shared: &SharedSearch<'_>) -> io::Result<()> {
     let mut simulator = Simulator::new();
     simulator.states = shared.options.states.then(Box::default);
     loop {
@@ -269,7 +269,7 @@ fn work(shared: &Shared<'_>) -> io::Result<()> {
 
 /// Runs a schedule, and again with each of its threads stopped at each of its steps, if that is asked for.
 fn schedule(
-    shared: &Shared<'_>,
+    shared: &SharedSearch<'_>,
     simulator: &mut Simulator,
     number: u64,
     part: &mut Part,
@@ -277,7 +277,7 @@ fn schedule(
     let place = shared.search.place_of(number);
     let settings = Settings { schedule: number, ..shared.search.settings[place] };
     let report = simulator.run(&settings, Extras::default())?;
-    let mut totals = Totals::of(&report);
+    let mut totals = ExploreTotals::of(&report);
     part.priorities.note(place, &settings, report.steps);
     let broken_before = part.broken.len();
     part.broken.extend(Broken::of(&report));
@@ -305,7 +305,7 @@ fn schedule(
     Ok(())
 }
 
-fn note(shared: &Shared<'_>, chunk: u64, part: Part) {
+fn note(shared: &SharedSearch<'_>, chunk: u64, part: Part) {
     let states = {
         let mut sum = shared.sum.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         sum.add(chunk, part, shared.options.all);
@@ -317,7 +317,7 @@ fn note(shared: &Shared<'_>, chunk: u64, part: Part) {
         states,
         violating: shared.violating.load(Ordering::Relaxed),
     });
-    if let Limit::Time(time) = shared.search.limit
+    if let SearchLimit::Time(time) = shared.search.limit
         && shared.begin.elapsed() >= time
     {
         shared.out_of_time.store(true, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use crate::runtime::OPERATION_KINDS_MAX;
 
 /// Sums over schedules. Those of the parts of a search add up to those of the whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct ExploreTotals {
     /// Schedules.
     pub schedules: u64,
     /// Steps at scheduling points: the shared accesses, fences, spin hints, system calls and starts of threads.
@@ -37,10 +37,10 @@ pub struct Totals {
     pub digest: u64,
 }
 
-impl Totals {
+impl ExploreTotals {
     /// Those of one run.
-    pub(super) fn of(report: &Report) -> Totals {
-        Totals {
+    pub(super) fn of(report: &Report) -> ExploreTotals {
+        ExploreTotals {
             schedules: 1,
             steps: report.steps,
             choices: report.choices,
@@ -58,7 +58,7 @@ impl Totals {
         }
     }
 
-    pub(super) fn add(&mut self, other: &Totals) {
+    pub(super) fn add(&mut self, other: &ExploreTotals) {
         self.schedules += other.schedules;
         self.steps += other.steps;
         self.choices += other.choices;
@@ -84,8 +84,8 @@ impl Totals {
     /// Adds a further run of the same schedule, in which a thread was stopped.
     pub(super) fn add_place(&mut self, report: &Report) {
         let stopped = report.incidents.stopped;
-        let run = Totals::of(report);
-        self.add(&Totals {
+        let run = ExploreTotals::of(report);
+        self.add(&ExploreTotals {
             schedules: 0,
             without_switches: 0,
             violating: 0,

@@ -12,7 +12,7 @@
 //!
 //! No schedule of this program (this scenario, these threads, this plant, this geometry, this memory model, with at most
 //! so many events) breaks a rule that an oracle knows, up to collisions of 128-bit hashes. That includes data races,
-//! because happens-before is part of a state (see `runtime::order_hash`); under [`Options::clocks_matter`] `== false` it
+//! because happens-before is part of a state (see `runtime::order_hash`); under [`ProofOptions::clocks_matter`] `== false` it
 //! does not include those races that only some of the paths to a merged state lead to. It says nothing about other
 //! programs, and under weak memory nothing about what that model leaves out (see `runtime::weak`).
 //!
@@ -77,12 +77,12 @@ mod visited;
 
 pub use search::search;
 
-use crate::run::script::Step;
+use crate::run::script::ScriptStep;
 use crate::runtime::{Allowance, Violation};
 
 /// How to search.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct ProofOptions {
     /// So many states at most, in one pass.
     pub states_max: u64,
     /// So many bytes for visited states and snapshots at most.
@@ -99,9 +99,9 @@ pub struct Options {
     pub merge: bool,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for ProofOptions {
+    fn default() -> ProofOptions {
+        ProofOptions {
             states_max: 20_000_000,
             bytes_max: 4 << 30,
             clocks_matter: true,
@@ -115,11 +115,11 @@ impl Default for Options {
 
 /// How a search ended.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum ProofVerdict {
     /// Everything was covered, and no rule is broken.
     Complete,
     /// A rule is broken, after these steps.
-    Violation(Box<Violation>, Vec<Step>),
+    Violation(Box<Violation>, Vec<ScriptStep>),
     /// A limit was reached.
     Cut {
         /// Which one, in a few words.
@@ -135,7 +135,7 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Proof {
     /// How it ended.
-    pub verdict: Verdict,
+    pub verdict: ProofVerdict,
     /// States of the last pass.
     pub states: u64,
     /// Steps of the last pass.

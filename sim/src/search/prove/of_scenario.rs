@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Options, Proof, search};
+use super::{Proof, ProofOptions, search};
 use crate::observe::RunObservers;
 use crate::observe::lifecycle::LifecycleCounts;
 use crate::run::settings::{GeometryName, Settings};
@@ -17,7 +17,7 @@ impl Simulator {
     pub fn prove(
         &mut self,
         settings: &Settings,
-        options: &Options,
+        options: &ProofOptions,
         progress: &mut dyn FnMut(u64, u64),
     ) -> io::Result<(Proof, LifecycleCounts)> {
         match settings.geometry {
@@ -40,7 +40,7 @@ impl Simulator {
 fn prove_in<G: WorldGeometry>(
     world: &mut World,
     settings: &Settings,
-    options: &Options,
+    options: &ProofOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> (Proof, LifecycleCounts) {
     let mut observers = RunObservers::<G>::oracles();

@@ -5,13 +5,13 @@
 //! word.
 
 use crate::runtime::{
-    Access, Manner, Moment, SEQUENTIAL, SPECIAL, Span, THREADS_MAX, ThreadId, ThreadSet, Touched,
-    Trail, Uses,
+    Access, Manner, OrderMoment, SEQUENTIAL, SPECIAL, Span, THREADS_MAX, ThreadId, ThreadSet,
+    Touched, Trail, Uses,
 };
 
 /// The last positions at a word, plus one; zero is never.
 #[derive(Clone, Copy, Default)]
-struct Word {
+struct ReachWord {
     reads: [u32; THREADS_MAX],
     writes: [u32; THREADS_MAX],
     plain: [u32; THREADS_MAX],
@@ -24,7 +24,7 @@ const LINE: usize = 64;
 struct Line {
     /// The last positions at any of them.
     last: [u32; THREADS_MAX],
-    words: [Word; LINE],
+    words: [ReachWord; LINE],
 }
 
 type Lines = Vec<Option<Box<Line>>>;
@@ -36,14 +36,14 @@ pub(super) struct Reach {
     /// Of those that stand for sequentially consistent operations.
     sequential: Lines,
     /// Of those that stand for something else than memory.
-    special: [Word; (u32::MAX - SPECIAL) as usize],
+    special: [ReachWord; (u32::MAX - SPECIAL) as usize],
     everything: [u32; THREADS_MAX],
     /// Whether anything new was learnt since the last question.
     grown: bool,
 }
 
 impl Reach {
-    fn word(&self, granule: u32) -> Option<&Word> {
+    fn word(&self, granule: u32) -> Option<&ReachWord> {
         if granule >= SPECIAL {
             return Some(&self.special[(granule - SPECIAL) as usize]);
         }
@@ -54,7 +54,7 @@ impl Reach {
     }
 
     /// The word, at which the thread does something at this position.
-    fn word_mut(&mut self, granule: u32, thread: ThreadId, position: u32) -> &mut Word {
+    fn word_mut(&mut self, granule: u32, thread: ThreadId, position: u32) -> &mut ReachWord {
         if granule >= SPECIAL {
             return &mut self.special[(granule - SPECIAL) as usize];
         }
@@ -65,7 +65,8 @@ impl Reach {
         if line >= lines.len() {
             lines.resize_with(line + 1, || None);
         }
-        let empty = || Box::new(Line { last: [0; THREADS_MAX], words: [Word::default(); LINE] });
+        let empty =
+            || Box::new(Line { last: [0; THREADS_MAX], words: [ReachWord::default(); LINE] });
         let line = lines[line].get_or_insert_with(empty);
         line.last[thread] = line.last[thread].max(position);
         &mut line.words[granule % LINE]
@@ -153,7 +154,12 @@ pub(super) struct InUse<'a> {
 
 impl InUse<'_> {
     /// The words of memory in a range at which one of these threads still does something.
-    fn words(&self, start: u32, count: u32, threads: ThreadSet) -> impl Iterator<Item = &Word> {
+    fn words(
+        &self,
+        start: u32,
+        count: u32,
+        threads: ThreadSet,
+    ) -> impl Iterator<Item = &ReachWord> {
         let end = start + count;
         (start / LINE as u32..end.div_ceil(LINE as u32)).flat_map(move |index| {
             let line = self.reach.lines.get(index as usize).and_then(Option::as_deref);
@@ -179,7 +185,7 @@ impl InUse<'_> {
 }
 
 impl Uses for InUse<'_> {
-    fn matters(&self, moment: &Moment) -> bool {
+    fn matters(&self, moment: &OrderMoment) -> bool {
         let position = |thread: ThreadId| self.positions[thread];
         let others = match moment.memory {
             // Its own releases may bring it what others released before.
@@ -202,7 +208,7 @@ impl Uses for InUse<'_> {
     }
 
     fn touchers(&self, start: u32, count: u32) -> ThreadSet {
-        let touches = |word: &Word, thread: ThreadId| {
+        let touches = |word: &ReachWord, thread: ThreadId| {
             word.reads[thread].max(word.writes[thread]) > self.positions[thread]
         };
         let mut touchers = self.do_everything(self.threads);

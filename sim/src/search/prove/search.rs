@@ -14,8 +14,8 @@ use std::rc::Rc;
 
 use super::reach::{InUse, Reach};
 use super::visited::{Visit, Visited};
-use super::{Options, Proof, Verdict};
-use crate::run::script::{Step, Way};
+use super::{Proof, ProofOptions, ProofVerdict};
+use crate::run::script::{ScriptStep, Way};
 use crate::runtime::{
     Answers, Body, MemoryModel, Observer, Plan, Stage, StepEnd, Stepped, THREADS_MAX, Terms,
     ThreadId, ThreadSet, Touched, Violation, World,
@@ -31,7 +31,7 @@ pub fn search(
     plan: &Plan,
     bodies: &[Body<'_>],
     observer: &mut dyn Observer,
-    options: &Options,
+    options: &ProofOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Proof {
     let terms = Terms { clocks_matter: options.clocks_matter, events: options.events };
@@ -50,7 +50,7 @@ pub fn search(
         before += counts.transitions;
         let verdict = match result {
             Ok(()) if needs_reach && reach.take_grown() => continue,
-            Ok(()) => Verdict::Complete,
+            Ok(()) => ProofVerdict::Complete,
             Err(verdict) => verdict,
         };
         return Proof { verdict, passes, transitions_all: before, ..counts };
@@ -79,17 +79,17 @@ struct Node {
 
 impl Node {
     /// What to follow next.
-    fn next(&mut self) -> Option<Step> {
+    fn next(&mut self) -> Option<ScriptStep> {
         if let Some((thread, way, _)) = self.begun {
-            return Some(Step { thread, way: Way::Answers(way) });
+            return Some(ScriptStep { thread, way: Way::Answers(way) });
         }
         if let Some(thread) = self.todo.iter().next() {
             self.todo = self.todo.without(thread);
-            return Some(Step { thread, way: Way::Answers(Answers::FIRST) });
+            return Some(ScriptStep { thread, way: Way::Answers(Answers::FIRST) });
         }
         let thread = self.stops.iter().next()?;
         self.stops = self.stops.without(thread);
-        Some(Step { thread, way: Way::Stop })
+        Some(ScriptStep { thread, way: Way::Stop })
     }
 
     fn is_done(&self) -> bool {
@@ -116,11 +116,11 @@ impl Node {
 struct Pass<'a, 'b> {
     stage: &'a mut Stage,
     reach: &'a mut Reach,
-    options: &'a Options,
+    options: &'a ProofOptions,
     progress: &'a mut (dyn FnMut(u64, u64) + 'b),
     visited: Visited,
     nodes: Vec<Node>,
-    path: Vec<Step>,
+    path: Vec<ScriptStep>,
     finals: BTreeSet<u128>,
     states: u64,
     transitions: u64,
@@ -134,7 +134,7 @@ impl<'a, 'b> Pass<'a, 'b> {
     fn new(
         stage: &'a mut Stage,
         reach: &'a mut Reach,
-        options: &'a Options,
+        options: &'a ProofOptions,
         progress: &'a mut (dyn FnMut(u64, u64) + 'b),
         transitions_before: u64,
     ) -> Self {
@@ -156,7 +156,7 @@ impl<'a, 'b> Pass<'a, 'b> {
 
     fn counts(self) -> Proof {
         Proof {
-            verdict: Verdict::Complete,
+            verdict: ProofVerdict::Complete,
             states: self.states,
             transitions: self.transitions,
             transitions_all: 0,
@@ -167,7 +167,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn run(&mut self) -> Result<(), Verdict> {
+    fn run(&mut self) -> Result<(), ProofVerdict> {
         self.arrive(Vec::new())?;
         while let Some(node) = self.nodes.last_mut() {
             let Some(step) = node.next() else {
@@ -209,7 +209,7 @@ impl<'a, 'b> Pass<'a, 'b> {
     fn step(&mut self, thread: ThreadId, way: Answers) -> Stepped {
         let position = self.stage.position(thread);
         let stepped = self.stage.step(thread, way);
-        self.path.push(Step { thread, way: Way::Answers(stepped.answers) });
+        self.path.push(ScriptStep { thread, way: Way::Answers(stepped.answers) });
         self.transitions += 1;
         self.depth = self.depth.max(self.path.len() as u64);
         if self.transitions.is_multiple_of(PROGRESS_INTERVAL) {
@@ -220,7 +220,7 @@ impl<'a, 'b> Pass<'a, 'b> {
     }
 
     /// Goes on from the present state until there are several steps to follow, or none.
-    fn arrive(&mut self, mut sleepers: Vec<Sleeper>) -> Result<(), Verdict> {
+    fn arrive(&mut self, mut sleepers: Vec<Sleeper>) -> Result<(), ProofVerdict> {
         let mut forced = false;
         loop {
             let open = match self.stage.open() {
@@ -277,7 +277,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         self.nodes.push(Node { todo, stops, begun: None, sleepers, depth: self.path.len() });
     }
 
-    fn visit(&mut self, asleep: ThreadSet) -> Result<Visit, Verdict> {
+    fn visit(&mut self, asleep: ThreadSet) -> Result<Visit, ProofVerdict> {
         if !self.options.merge {
             self.states += 1;
             return Ok(Visit::First);
@@ -373,13 +373,13 @@ impl<'a, 'b> Pass<'a, 'b> {
         }
     }
 
-    fn broken(&self, violation: Box<Violation>) -> Verdict {
-        Verdict::Violation(violation, self.path.clone())
+    fn broken(&self, violation: Box<Violation>) -> ProofVerdict {
+        ProofVerdict::Violation(violation, self.path.clone())
     }
 
-    fn cut(&self, limit: &'static str) -> Verdict {
+    fn cut(&self, limit: &'static str) -> ProofVerdict {
         let frontier: usize = self.nodes.iter().map(|node| node.todo.len()).sum();
-        Verdict::Cut { limit, frontier: frontier as u64 + 1, depth: self.path.len() as u64 }
+        ProofVerdict::Cut { limit, frontier: frontier as u64 + 1, depth: self.path.len() as u64 }
     }
 }
 

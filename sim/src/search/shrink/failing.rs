@@ -6,31 +6,31 @@ use crate::program::Program;
 
 /// A step of a thread: the number of its operation, counted from one, and of the step in it. Ordered as they happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment {
+pub(super) struct FailingMoment {
     pub(super) operation: u32,
     pub(super) step: u32,
 }
 
-impl Moment {
+impl FailingMoment {
     /// The step that the thread does next, if it belongs to `operation`.
-    pub(super) fn next(self, operation: u32) -> Moment {
+    pub(super) fn next(self, operation: u32) -> FailingMoment {
         let step = if operation == self.operation { self.step + 1 } else { 1 };
-        Moment { operation, step }
+        FailingMoment { operation, step }
     }
 }
 
 /// A thread goes until it has done this step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Turn {
+pub(super) struct FailingTurn {
     pub(super) thread: u8,
-    pub(super) until: Moment,
+    pub(super) until: FailingMoment,
 }
 
 /// Something that happened to a step: a refused system call, a spurious failure, an older store that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Incident {
     pub(super) thread: u8,
-    pub(super) moment: Moment,
+    pub(super) moment: FailingMoment,
     pub(super) event: u8,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Incident {
 #[derive(Clone)]
 pub(super) struct Failing {
     pub(super) program: Program,
-    pub(super) turns: Vec<Turn>,
+    pub(super) turns: Vec<FailingTurn>,
     pub(super) incidents: Vec<Incident>,
     pub(super) steps: u64,
 }
@@ -55,16 +55,16 @@ impl Failing {
 pub(super) type Done = (u8, u32, u8);
 
 /// The turns of a row of steps, and what happened to them.
-pub(super) fn turns_of(steps: &[Done]) -> (Vec<Turn>, Vec<Incident>) {
-    let mut turns: Vec<Turn> = Vec::new();
+pub(super) fn turns_of(steps: &[Done]) -> (Vec<FailingTurn>, Vec<Incident>) {
+    let mut turns: Vec<FailingTurn> = Vec::new();
     let mut incidents = Vec::new();
-    let mut moments = [Moment::default(); 256];
+    let mut moments = [FailingMoment::default(); 256];
     for &(thread, operation, event) in steps {
         let moment = moments[usize::from(thread)].next(operation);
         moments[usize::from(thread)] = moment;
         match turns.last_mut() {
             Some(turn) if turn.thread == thread => turn.until = moment,
-            _ => turns.push(Turn { thread, until: moment }),
+            _ => turns.push(FailingTurn { thread, until: moment }),
         }
         if event != EVENT_PLAIN {
             incidents.push(Incident { thread, moment, event });
@@ -101,7 +101,7 @@ pub(super) fn without_operations(
             turn.until.operation -= (end - start) as u32;
         } else if operation > start {
             // To the end of the operation before.
-            turn.until = Moment { operation: start as u32, step: u32::MAX };
+            turn.until = FailingMoment { operation: start as u32, step: u32::MAX };
         }
     }
     let is_taken = |incident: &Incident| {
@@ -128,13 +128,13 @@ pub(super) fn without_operation(failing: &Failing, mut number: usize) -> Failing
     unreachable!("the number is below that of all operations")
 }
 
-pub(super) fn joined_later(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
+pub(super) fn joined_later(turns: &[FailingTurn], place: usize) -> Option<Vec<FailingTurn>> {
     let mut turns = turns.to_vec();
     turns.remove(place);
     Some(turns)
 }
 
-pub(super) fn joined_earlier(turns: &[Turn], place: usize) -> Option<Vec<Turn>> {
+pub(super) fn joined_earlier(turns: &[FailingTurn], place: usize) -> Option<Vec<FailingTurn>> {
     let turn = turns[place];
     let earlier = (0..place).rev().find(|&earlier| turns[earlier].thread == turn.thread)?;
     let mut turns = turns.to_vec();

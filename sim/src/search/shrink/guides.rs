@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use hak_replay::{Choice, Guide, Recorder, StepSeen};
+use hak_replay::{Guide, GuideChoice, Recorder, StepSeen};
 use hak_traces::EVENT_PLAIN;
 
-use super::failing::{Done, Failing, Moment};
+use super::failing::{Done, Failing, FailingMoment};
 use crate::runtime::THREADS_MAX;
 use crate::runtime::strategy::Choices;
 
@@ -31,7 +31,7 @@ impl SampleGuide {
 }
 
 impl Guide for SampleGuide {
-    fn choose(&mut self, step: u64, runnable: &[u8]) -> Choice {
+    fn choose(&mut self, step: u64, runnable: &[u8]) -> GuideChoice {
         let first = |order: &[u8]| order.iter().copied().find(|thread| runnable.contains(thread));
         let mut thread = first(&self.order).unwrap_or(runnable[0]);
         if self.demotions.contains(&step) {
@@ -39,7 +39,7 @@ impl Guide for SampleGuide {
             self.order[place..].rotate_left(1);
             thread = first(&self.order).unwrap_or(thread);
         }
-        Choice::Thread { thread, event: EVENT_PLAIN }
+        GuideChoice::Thread { thread, event: EVENT_PLAIN }
     }
 
     fn event(&mut self, _step: u64, _thread: u8, _operation: u32) -> Option<u8> {
@@ -57,30 +57,30 @@ pub(super) struct TurnsGuide<'a> {
     failing: &'a Failing,
     next: usize,
     /// The last step of each thread.
-    moments: [Moment; THREADS_MAX],
+    moments: [FailingMoment; THREADS_MAX],
     pub(super) executed: Vec<Done>,
     pub(super) recorder: Option<Recorder>,
 }
 
 impl<'a> TurnsGuide<'a> {
     pub(super) fn new(failing: &'a Failing, recorder: Option<Recorder>) -> TurnsGuide<'a> {
-        let moments = [Moment::default(); THREADS_MAX];
+        let moments = [FailingMoment::default(); THREADS_MAX];
         TurnsGuide { failing, next: 0, moments, executed: Vec::new(), recorder }
     }
 }
 
 impl Guide for TurnsGuide<'_> {
-    fn choose(&mut self, _step: u64, runnable: &[u8]) -> Choice {
+    fn choose(&mut self, _step: u64, runnable: &[u8]) -> GuideChoice {
         while let Some(turn) = self.failing.turns.get(self.next) {
             let over = self.moments[usize::from(turn.thread)] >= turn.until;
             if !over && runnable.contains(&turn.thread) {
-                return Choice::Thread { thread: turn.thread, event: EVENT_PLAIN };
+                return GuideChoice::Thread { thread: turn.thread, event: EVENT_PLAIN };
             }
             self.next += 1;
         }
         let last = self.executed.last().map(|&(thread, ..)| thread);
         let thread = last.filter(|thread| runnable.contains(thread)).unwrap_or(runnable[0]);
-        Choice::Thread { thread, event: EVENT_PLAIN }
+        GuideChoice::Thread { thread, event: EVENT_PLAIN }
     }
 
     fn event(&mut self, _step: u64, thread: u8, operation: u32) -> Option<u8> {

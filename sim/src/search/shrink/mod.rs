@@ -300,7 +300,7 @@ mod tests {
     use crate::run::settings::StrategyName;
     use crate::run::simulation::Guidable;
     use crate::scenario::SCENARIOS;
-    use crate::search::explore::{Limit, Search, explore};
+    use crate::search::explore::{Search, SearchLimit, explore};
 
     #[test]
     fn a_run_in_which_a_thread_ends_early_can_be_shrunk() {
@@ -343,7 +343,7 @@ mod tests {
             });
             let search = Search {
                 settings: settings.collect(),
-                limit: Limit::Schedules(60_000),
+                limit: SearchLimit::Schedules(60_000),
                 shard: (0, 1),
                 jobs: 2,
             };

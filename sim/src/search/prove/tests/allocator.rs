@@ -16,14 +16,14 @@ use crate::runtime::{Answers, Kind, Ordering, Stage, StepEnd, Terms, ThreadId, T
 use crate::scenario;
 use crate::scenario::protocols::PROTOCOLS;
 use crate::search::mutants;
-use crate::search::prove::{Options, Proof, Step, Verdict, search};
+use crate::search::prove::{Proof, ProofOptions, ProofVerdict, ScriptStep, search};
 
 fn settings(name: &str, plant: Option<Fault>) -> Settings {
     let scenario = scenario::find(name).expect("the scenario exists");
     Settings { plant, ..Settings::new(scenario, 1) }
 }
 
-fn prove(settings: &Settings, options: &Options) -> Proof {
+fn prove(settings: &Settings, options: &ProofOptions) -> Proof {
     let mut simulator = Simulator::new();
     simulator.prove(settings, options, &mut |_, _| {}).expect("memory").0
 }
@@ -31,22 +31,22 @@ fn prove(settings: &Settings, options: &Options) -> Proof {
 #[test]
 fn small_protocols_are_proved_the_same_each_time_and_without_reductions() {
     let settings = settings("prove-retire", None);
-    let first = prove(&settings, &Options::default());
-    assert!(matches!(first.verdict, Verdict::Complete), "{:?}", first.verdict);
-    let second = prove(&settings, &Options::default());
+    let first = prove(&settings, &ProofOptions::default());
+    assert!(matches!(first.verdict, ProofVerdict::Complete), "{:?}", first.verdict);
+    let second = prove(&settings, &ProofOptions::default());
     assert_eq!((first.states, first.transitions), (second.states, second.transitions));
-    let plain = Options { private_steps: false, sleep_sets: false, ..Options::default() };
+    let plain = ProofOptions { private_steps: false, sleep_sets: false, ..ProofOptions::default() };
     let all = prove(&settings, &plain);
-    assert!(matches!(all.verdict, Verdict::Complete));
+    assert!(matches!(all.verdict, ProofVerdict::Complete));
     assert_eq!(all.finals.len(), first.finals.len());
     assert!(all.states > first.states);
 }
 
 #[test]
 fn a_search_says_where_it_was_cut() {
-    let options = Options { states_max: 100, ..Options::default() };
+    let options = ProofOptions { states_max: 100, ..ProofOptions::default() };
     match prove(&settings("prove-adopt", None), &options).verdict {
-        Verdict::Cut { limit, frontier, depth } => {
+        ProofVerdict::Cut { limit, frontier, depth } => {
             assert_eq!(limit, "states");
             assert!(frontier > 0 && depth > 0);
         }
@@ -60,7 +60,8 @@ fn planted_faults_are_found_and_the_schedule_becomes_a_trace() {
         [("prove-release", Fault::UnownedDrain), ("prove-release", Fault::DrainBeforeClaim)]
     {
         let settings = settings(name, Some(fault));
-        let Verdict::Violation(violation, schedule) = prove(&settings, &Options::default()).verdict
+        let ProofVerdict::Violation(violation, schedule) =
+            prove(&settings, &ProofOptions::default()).verdict
         else {
             panic!("{name} with {} has a violation", fault.name());
         };
@@ -88,7 +89,7 @@ fn planted_faults_are_found_and_the_schedule_becomes_a_trace() {
 struct Mutant<'a> {
     simulator: Simulator,
     settings: Settings,
-    script: Option<&'a [Step]>,
+    script: Option<&'a [ScriptStep]>,
 }
 
 impl Subject for Mutant<'_> {
@@ -118,10 +119,11 @@ fn a_weakened_access_of_the_release_protocol_is_found_under_weak_memory_only() {
         };
         let weakening = Some(Weakening { file, line, column, order });
         let settings = Settings { weakening, ..settings("prove-release", None) };
-        let sc = prove(&settings, &Options::default());
-        assert!(matches!(sc.verdict, Verdict::Complete), "{file}:{line}: {:?}", sc.verdict);
+        let sc = prove(&settings, &ProofOptions::default());
+        assert!(matches!(sc.verdict, ProofVerdict::Complete), "{file}:{line}: {:?}", sc.verdict);
         let settings = Settings { memory: MemoryModel::Weak, ..settings };
-        let Verdict::Violation(violation, schedule) = prove(&settings, &Options::default()).verdict
+        let ProofVerdict::Violation(violation, schedule) =
+            prove(&settings, &ProofOptions::default()).verdict
         else {
             panic!("{file}:{line} is not noticed under weak memory");
         };
@@ -183,10 +185,10 @@ fn every_final_state_that_a_random_walk_reaches_was_reached_by_the_search() {
         let settings = Settings { memory, ..settings(name, None) };
         with_bodies::<Tiny, _>(&settings, |plan, bodies| {
             let mut observers = RunObservers::<Tiny>::oracles();
-            let options = Options::default();
+            let options = ProofOptions::default();
             let proof =
                 search(world, plan, bodies, &mut observers.list(), &options, &mut |_, _| {});
-            assert!(matches!(proof.verdict, Verdict::Complete), "{name}: {:?}", proof.verdict);
+            assert!(matches!(proof.verdict, ProofVerdict::Complete), "{name}: {:?}", proof.verdict);
             let mut reached = BTreeSet::new();
             for schedule in 0..500 {
                 let mut observers = RunObservers::<Tiny>::oracles();

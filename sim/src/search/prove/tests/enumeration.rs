@@ -10,7 +10,7 @@ use crate::runtime::user::{self, atomic_word, plain_word};
 use crate::runtime::{
     Allowance, Answers, Body, Plan, Start, StepEnd, Terms, ThreadId, World, WorldConfig,
 };
-use crate::search::prove::{Options, Proof, Verdict, search};
+use crate::search::prove::{Proof, ProofOptions, ProofVerdict, search};
 
 /// All final states, and the names of all oracles that any interleaving runs into.
 type Ends = (BTreeSet<u128>, BTreeSet<&'static str>);
@@ -110,13 +110,13 @@ pub(super) fn agrees_under(plan: &Plan, events: Allowance, bodies: &[Body<'_>]) 
     let (finals, broken) = enumerated(&mut world, plan, events, bodies);
     let mut states = Vec::new();
     for means in 0..16 {
-        let options = Options {
+        let options = ProofOptions {
             private_steps: means & 1 != 0,
             sleep_sets: means & 2 != 0,
             merge: means & 4 == 0,
             clocks_matter: means & 8 == 0,
             events,
-            ..Options::default()
+            ..ProofOptions::default()
         };
         let proof = search(&mut world, plan, bodies, &mut (), &options, &mut |_, _| {});
         compare(&proof, &options, &finals, &broken);
@@ -132,12 +132,12 @@ pub(super) fn agrees_under(plan: &Plan, events: Allowance, bodies: &[Body<'_>]) 
 #[track_caller]
 pub(super) fn compare(
     proof: &Proof,
-    options: &Options,
+    options: &ProofOptions,
     finals: &BTreeSet<u128>,
     broken: &BTreeSet<&'static str>,
 ) {
     match &proof.verdict {
-        Verdict::Complete => {
+        ProofVerdict::Complete => {
             assert!(broken.is_empty() || !options.clocks_matter, "{broken:?} was missed");
             let found: BTreeSet<u128> = proof.finals.iter().copied().collect();
             if options.events.stops > 0 && (options.private_steps || options.sleep_sets) {
@@ -147,10 +147,10 @@ pub(super) fn compare(
                 assert_eq!(&found, finals, "{options:?}");
             }
         }
-        Verdict::Violation(violation, _) => {
+        ProofVerdict::Violation(violation, _) => {
             assert!(broken.contains(violation.oracle), "{violation}, but only {broken:?}");
         }
-        Verdict::Cut { limit, .. } => panic!("cut by {limit}"),
+        ProofVerdict::Cut { limit, .. } => panic!("cut by {limit}"),
     }
 }
 
@@ -248,9 +248,15 @@ fn a_race_that_only_one_of_two_equal_states_leads_to_is_found() {
     agrees(&[at_once(&writer), at_once(&reader)]);
     let mut world = world();
     let bodies = [at_once(&writer), at_once(&reader)];
-    let proof =
-        search(&mut world, &Plan::default(), &bodies, &mut (), &Options::default(), &mut |_, _| {});
-    assert!(matches!(proof.verdict, Verdict::Violation(..)));
+    let proof = search(
+        &mut world,
+        &Plan::default(),
+        &bodies,
+        &mut (),
+        &ProofOptions::default(),
+        &mut |_, _| {},
+    );
+    assert!(matches!(proof.verdict, ProofVerdict::Violation(..)));
 }
 
 /// Treiber's stack over indices: the head is word 0, the link of node n is word n.

@@ -7,7 +7,7 @@ use super::enumeration::{agrees_under, at_once, world};
 use crate::run::script::{Script, Way};
 use crate::runtime::user::{atomic_word, plain_word};
 use crate::runtime::{Allowance, Body, End, MemoryModel, Plan, Sim, ThreadId, Tiny, oracle};
-use crate::search::prove::{Options, Proof, Verdict, search};
+use crate::search::prove::{Proof, ProofOptions, ProofVerdict, search};
 use hak_core::Plain;
 
 const NONE: Allowance = Allowance { failures: 0, spurious: 0, stops: 0 };
@@ -80,7 +80,7 @@ fn locked() {
 }
 
 fn prove(plan: &Plan, bodies: &[Body<'_>], stops: u32) -> Proof {
-    let options = Options { events: Allowance { stops, ..NONE }, ..Options::default() };
+    let options = ProofOptions { events: Allowance { stops, ..NONE }, ..ProofOptions::default() };
     search(&mut world(), plan, bodies, &mut (), &options, &mut |_, _| {})
 }
 
@@ -88,8 +88,8 @@ fn prove(plan: &Plan, bodies: &[Body<'_>], stops: u32) -> Proof {
 fn who_stops_with_a_lock_stops_the_others_and_the_schedule_runs_again() {
     for plan in [Plan::default(), weak()] {
         let bodies = [at_once(&locked), at_once(&locked)];
-        assert!(matches!(prove(&plan, &bodies, 0).verdict, Verdict::Complete));
-        let Verdict::Violation(violation, schedule) = prove(&plan, &bodies, 1).verdict else {
+        assert!(matches!(prove(&plan, &bodies, 0).verdict, ProofVerdict::Complete));
+        let ProofVerdict::Violation(violation, schedule) = prove(&plan, &bodies, 1).verdict else {
             panic!("the other one waits for ever");
         };
         assert_eq!(violation.oracle, oracle::PROGRESS);

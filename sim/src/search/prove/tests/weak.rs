@@ -10,7 +10,7 @@ use super::enumeration::{agrees_under, at_once, compare, world};
 use crate::runtime::strategy::Choices;
 use crate::runtime::user::{atomic_word, plain_word};
 use crate::runtime::{Allowance, Body, MemoryModel, Plan, Sim, Start, Tiny};
-use crate::search::prove::{Options, Verdict, search};
+use crate::search::prove::{ProofOptions, ProofVerdict, search};
 
 const X: usize = 0;
 const Y: usize = 1;
@@ -148,13 +148,13 @@ fn finals_reduced(bodies: &[&dyn Fn()]) -> usize {
     let bodies: Vec<Body<'_>> = bodies.iter().map(|body| at_once(body)).collect();
     let mut world = world();
     let found = [0, 1, 2, 3].map(|means| {
-        let options = Options {
+        let options = ProofOptions {
             private_steps: means & 1 != 0,
             sleep_sets: means & 2 != 0,
-            ..Options::default()
+            ..ProofOptions::default()
         };
         let proof = search(&mut world, &weak(), &bodies, &mut (), &options, &mut |_, _| {});
-        assert!(matches!(proof.verdict, Verdict::Complete), "{:?}", proof.verdict);
+        assert!(matches!(proof.verdict, ProofVerdict::Complete), "{:?}", proof.verdict);
         proof.finals
     });
     assert!(found.iter().all(|finals| *finals == found[0]));
@@ -218,8 +218,8 @@ fn spinning_on_a_word_ends() {
     };
     let bodies = [at_once(&waiter), at_once(&writer)];
     let proof =
-        search(&mut world(), &weak(), &bodies, &mut (), &Options::default(), &mut |_, _| {});
-    assert!(matches!(proof.verdict, Verdict::Complete), "{:?}", proof.verdict);
+        search(&mut world(), &weak(), &bodies, &mut (), &ProofOptions::default(), &mut |_, _| {});
+    assert!(matches!(proof.verdict, ProofVerdict::Complete), "{:?}", proof.verdict);
     assert_eq!(proof.finals.len(), 1);
 }
 
@@ -295,19 +295,19 @@ fn agree(programs: u64, threads: usize, operations: usize, plain: bool, events: 
         let bodies: Vec<Body<'_>> =
             closures.iter().map(|body| at_once(body as &dyn Fn())).collect();
         let mut found = |means: u8| {
-            let options = Options {
+            let options = ProofOptions {
                 private_steps: means & 1 != 0,
                 sleep_sets: means & 2 != 0,
                 merge: means & 4 == 0,
                 events,
-                ..Options::default()
+                ..ProofOptions::default()
             };
             let proof = search(&mut world, &weak(), &bodies, &mut (), &options, &mut |_, _| {});
             (proof, options)
         };
         let (all, _) = found(4);
         let broken: BTreeSet<&'static str> = match &all.verdict {
-            Verdict::Violation(violation, _) => [violation.oracle].into(),
+            ProofVerdict::Violation(violation, _) => [violation.oracle].into(),
             _ => BTreeSet::new(),
         };
         let finals: BTreeSet<u128> = all.finals.iter().copied().collect();
@@ -315,7 +315,7 @@ fn agree(programs: u64, threads: usize, operations: usize, plain: bool, events: 
             let (proof, options) = found(means);
             compare(&proof, &options, &finals, &broken);
             assert_eq!(
-                matches!(proof.verdict, Verdict::Complete),
+                matches!(proof.verdict, ProofVerdict::Complete),
                 broken.is_empty(),
                 "{program:#?}"
             );
