@@ -1,7 +1,9 @@
-//! Growth of a large block where the place behind it is taken: nanoseconds for each `realloc` of a block to twice its size.
+//! Growth of a large block where the place behind it is taken: nanoseconds for each `realloc` of a
+//! block to twice its size.
 //!
-//! `moved` is what the allocator does, `copied` is what it did before pages could be moved: a new block, a copy, a free.
-//! `pages written` says how much of the block has pages: all of them, or one in 64 as in a table that is mostly empty.
+//! `moved` is what the allocator does, `copied` is what it did before pages could be moved: a new
+//! block, a copy, a free. `pages written` says how much of the block has pages: all of them, or one
+//! in 64 as in a table that is mostly empty.
 
 #![allow(missing_docs)]
 

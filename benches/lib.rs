@@ -1,11 +1,12 @@
 //! Workloads that the benches share: loops over an allocator, without timing.
 //!
-//! The shapes follow the original's benchmarks: `fixed_size` replaces the oldest of a set of equal blocks,
-//! `random_mixed` replaces random blocks of a working set by others of 16 to 1,039 bytes.
+//! The shapes follow the original's benchmarks: `fixed_size` replaces the oldest of a set of equal
+//! blocks, `random_mixed` replaces random blocks of a working set by others of 16 to 1,039 bytes.
 
 use std::alloc::{GlobalAlloc, Layout};
 
-/// The linear congruential generator that all workloads draw from, so that every allocator sees the same calls.
+/// The linear congruential generator that all workloads draw from, so that every allocator sees the
+/// same calls.
 #[derive(Clone, Debug)]
 pub struct Draw(u32);
 

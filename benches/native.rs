@@ -1,6 +1,7 @@
 //! hak beside the system's allocator, in one process, on the workloads of the library.
 //!
-//! A first look, not the comparison with peers: criterion times one after the other, so read ratios, not figures.
+//! A first look, not the comparison with peers: criterion times one after the other, so read
+//! ratios, not figures.
 
 #![allow(missing_docs)]
 

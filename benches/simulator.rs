@@ -1,4 +1,5 @@
-//! The simulator's speed: schedules of each scenario, all oracles on, one OS thread. Elements are steps.
+//! The simulator's speed: schedules of each scenario, all oracles on, one OS thread. Elements are
+//! steps.
 
 #![allow(missing_docs)]
 

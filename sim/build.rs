@@ -1,4 +1,5 @@
-//! Names the commit that the program is built from, for reports; "unknown" where there is no repository.
+//! Names the commit that the program is built from, for reports; "unknown" where there is no
+//! repository.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! The allocator's core in the simulator, with all oracles on: what `hak-sim explore` does with one job.
+//! The allocator's core in the simulator, with all oracles on: what `hak-sim explore` does with one
+//! job.
 
 use hak_sim::run::settings::{MemoryModel, Settings, StrategyName};
 use hak_sim::run::simulation::{Extras, Simulator};

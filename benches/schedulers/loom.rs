@@ -62,7 +62,8 @@ impl Memory for Words {
 
     #[inline]
     fn get(&self, word: usize) -> u64 {
-        // SAFETY: the pointer is to the cell's own value, and fibers of one OS thread do not run at the same time.
+        // SAFETY: the pointer is to the cell's own value, and fibers of one OS thread do not run at
+        // the same time.
         self.plain[word].with(|value| unsafe { *value })
     }
 
@@ -114,8 +115,8 @@ pub(crate) fn runner(model: Model, preemption_bound: Option<usize>) -> Work {
     })
 }
 
-/// Explores all permutations without a bound, but no longer than this. Returns how many there were, and whether there are
-/// more.
+/// Explores all permutations without a bound, but no longer than this. Returns how many there were,
+/// and whether there are more.
 pub(crate) fn prove(model: Model, limit: Duration) -> (u64, bool) {
     let mut builder = builder();
     builder.max_duration = Some(limit);

@@ -1,9 +1,11 @@
-//! hak's simulator beside shuttle and loom: the same models, in one process, on one OS thread, in turns.
+//! hak's simulator beside shuttle and loom: the same models, in one process, on one OS thread, in
+//! turns.
 //!
 //! `cargo bench -p hak-benches --bench schedulers [-- schedules|proofs|core]`
 //!
-//! Counted is processor time. Everybody does a slice of work in each round; a ratio is that of two slices of one round, and
-//! shown is the median over the rounds with the least and the greatest. What the figures say: `docs/BENCHMARKS.md`.
+//! Counted is processor time. Everybody does a slice of work in each round; a ratio is that of two
+//! slices of one round, and shown is the median over the rounds with the least and the greatest.
+//! What the figures say: `docs/BENCHMARKS.md`.
 
 mod allocator;
 mod clock;
@@ -81,7 +83,8 @@ fn lanes(model: Model) -> Vec<Lane> {
 
 fn schedules() {
     println!(
-        "schedules/s: median of {ROUNDS} rounds (least to greatest); the long model also in million steps/s"
+        "schedules/s: median of {ROUNDS} rounds (least to greatest); the long model also in \
+        million steps/s"
     );
     for model in Model::ALL {
         let rates = measure(lanes(model), ROUNDS);

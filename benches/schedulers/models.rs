@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering::{self, AcqRel, Acquire, Relaxed, Release, SeqCst};
 
-/// The memory of one run, all zero at first: shared words, each access of which is a step, and plain words, which one
-/// thread at a time may touch.
+/// The memory of one run, all zero at first: shared words, each access of which is a step, and
+/// plain words, which one thread at a time may touch.
 pub(crate) trait Memory {
     fn load(&self, word: usize, order: Ordering) -> u64;
     fn store(&self, word: usize, value: u64, order: Ordering);
@@ -18,7 +18,8 @@ pub(crate) trait Memory {
     ) -> Result<u64, u64>;
     fn get(&self, word: usize) -> u64;
     fn set(&self, word: usize, value: u64);
-    /// The thread comes to a place of its program, the `place`-th, at which it holds nothing in locals.
+    /// The thread comes to a place of its program, the `place`-th, at which it holds nothing in
+    /// locals.
     fn rest(&self, _place: u32) {}
 }
 
@@ -29,8 +30,8 @@ pub(crate) enum Model {
     Stack2,
     /// Each of three threads pushes its own node and pops one.
     Stack3,
-    /// A slab's owner allocates twice, takes the remote list, and gives the slab up; two others free two blocks each on
-    /// the remote list, and claim the slab if it has no owner.
+    /// A slab's owner allocates twice, takes the remote list, and gives the slab up; two others
+    /// free two blocks each on the remote list, and claim the slab if it has no owner.
     Drain,
     /// Four threads of 250 accesses each to four words.
     Long,
@@ -88,12 +89,13 @@ impl Model {
     }
 }
 
-/// The stack's head: a tag above the number of the top node, from 1. Word `n` links node `n` to the next one. Plain word
-/// `n - 1` belongs to whoever holds node `n`: two threads that hold the same node race for it.
+/// The stack's head: a tag above the number of the top node, from 1. Word `n` links node `n` to the
+/// next one. Plain word `n - 1` belongs to whoever holds node `n`: two threads that hold the same
+/// node race for it.
 const HEAD: usize = 0;
 
-/// The thread pushes its own node and pops one, its own or another's, since nobody pops more than was pushed; so it goes on
-/// with the node that it holds.
+/// The thread pushes its own node and pops one, its own or another's, since nobody pops more than
+/// was pushed; so it goes on with the node that it holds.
 fn push_and_pop(memory: &impl Memory, thread: usize, rounds: u32) {
     let mut held = thread as u64 + 1;
     for round in 0..rounds {
@@ -137,14 +139,16 @@ const REMOTE: usize = 0;
 const SLOT: usize = 1;
 const OWNED: u64 = 0;
 const ABANDONED: u64 = 1;
-/// The plain words: the freelist, which is the owner's, then the link and the holder's mark of each block, from 1.
+/// The plain words: the freelist, which is the owner's, then the link and the holder's mark of each
+/// block, from 1.
 const FREELIST: usize = 0;
 const LINKS: usize = 0;
 const MARKS: usize = 4;
 const FREED: u64 = 1;
 const HELD: u64 = 2;
 
-/// The slab's owner allocates and gives the slab up. What was freed before it did so, it must not leave behind.
+/// The slab's owner allocates and gives the slab up. What was freed before it did so, it must not
+/// leave behind.
 fn own(memory: &impl Memory) {
     (0..2).for_each(|number| allocate(memory, number));
     memory.rest(2);

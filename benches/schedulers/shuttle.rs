@@ -68,7 +68,8 @@ impl Memory for Words {
     }
 }
 
-/// What runs so many schedules under the scheduler that `make` makes for a seed and so many schedules.
+/// What runs so many schedules under the scheduler that `make` makes for a seed and so many
+/// schedules.
 pub(crate) fn runner<S: Scheduler + 'static>(
     model: Model,
     make: impl Fn(u64, usize) -> S + 'static,

@@ -1,6 +1,7 @@
 //! The front door: allocate, free, reallocate.
 //!
-//! The fast paths touch the running thread's heap and the block only, plus one word of the class map for `free`:
+//! The fast paths touch the running thread's heap and the block only, plus one word of the class
+//! map for `free`:
 //!
 //! ```text
 //! allocate   size ─► bin of the heap ─► pop the thread cache                           else refill
@@ -50,15 +51,15 @@ const fn smaller(one: usize, other: usize) -> usize {
 pub struct Allocator<P: Platform>(PhantomData<P>);
 
 impl<P: Platform> Allocator<P> {
-    /// A block of at least `size` bytes at a multiple of `align` (a power of two). Null if there is no memory, or if no
-    /// block can be that large.
+    /// A block of at least `size` bytes at a multiple of `align` (a power of two). Null if there is
+    /// no memory, or if no block can be that large.
     #[inline(always)]
     pub fn allocate(size: usize, align: usize) -> *mut u8 {
         Self::allocate_fast(size, align).unwrap_or_else(|| Self::allocate_slow(size, align))
     }
 
-    /// The fast path of [`Allocator::allocate`]: a block of the thread cache, if there is one. It calls nothing, so that
-    /// a platform can go on to [`Allocator::allocate_slow`] with a jump.
+    /// The fast path of [`Allocator::allocate`]: a block of the thread cache, if there is one. It
+    /// calls nothing, so that a platform can go on to [`Allocator::allocate_slow`] with a jump.
     #[inline(always)]
     pub fn allocate_fast(size: usize, align: usize) -> Option<*mut u8> {
         let bin_offset = if align <= 16 {
@@ -94,8 +95,8 @@ impl<P: Platform> Allocator<P> {
             .map_or(null_mut(), |new| with_exposed_provenance_mut(new.address))
     }
 
-    /// A block that does not come out of the thread cache. When there is no memory, what is kept goes back to the system
-    /// and it is tried again, as long as something went back.
+    /// A block that does not come out of the thread cache. When there is no memory, what is kept
+    /// goes back to the system and it is tried again, as long as something went back.
     fn allocate_new(size: usize, align: usize) -> Option<Fresh> {
         let Some(heap) = thread::heap::<P>() else {
             return Self::allocate_or_collect(Range::get_or_reserve()?, None, size, align);
@@ -118,7 +119,8 @@ impl<P: Platform> Allocator<P> {
         align: usize,
     ) -> Option<Fresh> {
         let mut new = Self::allocate_from(range, heap, size, align);
-        // What goes back may be taken by others before it is asked for again. They have it then: nobody starves all the others.
+        // What goes back may be taken by others before it is asked for again. They have it then:
+        // nobody starves all the others.
         for _ in 0..ATTEMPTS {
             if P::wrong(Fault::NoSecondAttempt, new.is_some(), true) {
                 break;
@@ -168,7 +170,8 @@ impl<P: Platform> Allocator<P> {
         block
     }
 
-    /// Frees a block. Null is ignored. A pointer that is no block of this allocator goes to [`Platform::misuse`].
+    /// Frees a block. Null is ignored. A pointer that is no block of this allocator goes to
+    /// [`Platform::misuse`].
     ///
     /// # Safety
     /// `block` was returned by this allocator, was not freed since, and nobody uses it any more.
@@ -182,8 +185,8 @@ impl<P: Platform> Allocator<P> {
         }
     }
 
-    /// The fast path of [`Allocator::free`]: the block goes into the thread cache, if that takes it. It calls nothing, so
-    /// that a platform can go on to [`Allocator::free_slow`] with a jump.
+    /// The fast path of [`Allocator::free`]: the block goes into the thread cache, if that takes
+    /// it. It calls nothing, so that a platform can go on to [`Allocator::free_slow`] with a jump.
     ///
     /// # Safety
     /// As [`Allocator::free`].
@@ -195,7 +198,8 @@ impl<P: Platform> Allocator<P> {
         let offset = address.wrapping_sub(heap.base.get());
         if offset < heap.bytes.get() {
             let index = offset >> P::GEOMETRY.slab_shift;
-            // SAFETY: the heap's copies are those of the range, in which the slab lies; the bin is ours.
+            // SAFETY: the heap's copies are those of the range, in which the slab lies; the bin is
+            // ours.
             let bin = unsafe {
                 let class = ClassWord::<P>::at(heap.class_map.get(), index);
                 Bin::<P>::at(pointer.expose_provenance() + class.bin_offset())
@@ -206,8 +210,9 @@ impl<P: Platform> Allocator<P> {
         false
     }
 
-    /// The most frequent reason for the slow path: the fast path found everything right but the thread cache full. If there is
-    /// no reserve yet, the full list becomes the reserve and the block begins a new one.
+    /// The most frequent reason for the slow path: the fast path found everything right but the
+    /// thread cache full. If there is no reserve yet, the full list becomes the reserve and the
+    /// block begins a new one.
     ///
     /// # Safety
     /// As [`Allocator::free`]; the fast path was tried right before.
@@ -267,11 +272,13 @@ impl<P: Platform> Allocator<P> {
         debug_assert!(pushed, "flushing makes room");
     }
 
-    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages are moved, or copied. Null if there
-    /// is no memory for a larger block: the old one stays as it was. A block that shrinks is never refused.
+    /// Gives the block `new_size` bytes, in place, or elsewhere with the old contents: its pages
+    /// are moved, or copied. Null if there is no memory for a larger block: the old one stays as it
+    /// was. A block that shrinks is never refused.
     ///
     /// # Safety
-    /// `block` was returned by this allocator for this `align`, was not freed since, and the caller alone uses it.
+    /// `block` was returned by this allocator for this `align`, was not freed since, and the caller
+    /// alone uses it.
     pub unsafe fn reallocate(block: *mut u8, new_size: usize, align: usize) -> *mut u8 {
         let address = block.expose_provenance();
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
@@ -314,7 +321,8 @@ impl<P: Platform> Allocator<P> {
             return block;
         }
         if !new.is_null() {
-            // SAFETY: both blocks are ours and at least that long; the old one is freed after its last use.
+            // SAFETY: both blocks are ours and at least that long; the old one is freed after its
+            // last use.
             unsafe {
                 P::copy(block, new, old_size.min(new_size));
                 Self::free(block);
@@ -341,7 +349,8 @@ impl<P: Platform> Allocator<P> {
         }
     }
 
-    /// The class of the block (0 for none) and the number of its slab. A pointer to elsewhere is a misuse.
+    /// The class of the block (0 for none) and the number of its slab. A pointer to elsewhere is a
+    /// misuse.
     fn class_of_block(range: Range<P>, address: usize) -> (u32, u32) {
         let Some(index) = Self::lookup(range, address) else {
             P::misuse(Misuse::ForeignPointer, address)
@@ -362,21 +371,23 @@ impl<P: Platform> Allocator<P> {
     fn check_block(range: Range<P>, index: u32, address: usize, class: u32) {
         let offset = address & (P::GEOMETRY.slab_size() - 1);
         let size = size_class::size_of(class);
-        // A count that may be outdated, but not for who holds a block: it was cut before it was handed out.
+        // A count that may be outdated, but not for who holds a block: it was cut before it was
+        // handed out.
         if offset / size >= range.slab(index).carved.peek() as usize {
             P::misuse(Misuse::ForeignPointer, address);
         }
         if !offset.is_multiple_of(size) {
             P::misuse(Misuse::InteriorPointer, address);
         }
-        // SAFETY: a block begins here; if it is not the caller's, the caller breaks the contract, which is what this is
-        // to find out.
+        // SAFETY: a block begins here; if it is not the caller's, the caller breaks the contract,
+        // which is what this is to find out.
         if unsafe { block::is_sealed::<P>(address) } {
             P::misuse(Misuse::DoubleFree, address);
         }
     }
 
-    /// Whether the address lies in this allocator's range, as far as that has grown. Safe for any pointer.
+    /// Whether the address lies in this allocator's range, as far as that has grown. Safe for any
+    /// pointer.
     pub fn owns(pointer: *const u8) -> bool {
         Range::<P>::get().is_some_and(|range| Self::lookup(range, pointer.addr()).is_some())
     }
@@ -390,20 +401,20 @@ impl<P: Platform> Allocator<P> {
         )
     }
 
-    /// The running thread ends, or will not allocate for long: everything that its heap holds is handed over, in time
-    /// proportional to what it holds. It may allocate again.
+    /// The running thread ends, or will not allocate for long: everything that its heap holds is
+    /// handed over, in time proportional to what it holds. It may allocate again.
     pub fn thread_exit() {
         thread::exit::<P>();
     }
 
-    /// The running thread ends: as [`Allocator::thread_exit`], but it gets no heap any more: what it still frees goes straight to the
-    /// slabs, and what it still allocates comes from there.
+    /// The running thread ends: as [`Allocator::thread_exit`], but it gets no heap any more: what
+    /// it still frees goes straight to the slabs, and what it still allocates comes from there.
     pub fn thread_end() {
         thread::end::<P>();
     }
 
-    /// Gives back to the system what nobody uses: the running thread's cache and empty slabs, wholly free SuperSlabs, and
-    /// freed mappings that were kept.
+    /// Gives back to the system what nobody uses: the running thread's cache and empty slabs,
+    /// wholly free SuperSlabs, and freed mappings that were kept.
     pub fn collect() {
         let Some(range) = Range::<P>::get() else { return };
         if let Some(heap) = heap::existing::<P>() {
@@ -413,19 +424,21 @@ impl<P: Platform> Allocator<P> {
         large::release_retained(range);
     }
 
-    /// Makes a round of decay if one is due, a whole one; whether another one is to come. For a thread that does nothing else, so
-    /// that memory goes back also while the program is idle. (Threads that give memory back make slices of rounds.)
+    /// Makes a round of decay if one is due, a whole one; whether another one is to come. For a
+    /// thread that does nothing else, so that memory goes back also while the program is idle.
+    /// (Threads that give memory back make slices of rounds.)
     pub fn tick() -> bool {
         Range::<P>::get().is_some_and(|range| decay::tick(range, u32::MAX))
     }
 
-    /// Bytes that the system has committed for blocks, used or idle; the tables that describe them are not counted.
+    /// Bytes that the system has committed for blocks, used or idle; the tables that describe them
+    /// are not counted.
     pub fn committed() -> usize {
         budget::committed::<P>()
     }
 
-    /// Limits the committed bytes; 0 for no limit. Memory that is committed already stays. At the limit, idle memory goes
-    /// back, and what does not fit then is refused.
+    /// Limits the committed bytes; 0 for no limit. Memory that is committed already stays. At the
+    /// limit, idle memory goes back, and what does not fit then is refused.
     pub fn set_limit(bytes: usize) {
         budget::set_limit::<P>(bytes);
     }

@@ -1,10 +1,11 @@
 //! hak-core: the allocator's state machine, generic over the platform that drives it.
 //!
-//! The same code runs on real threads (crate `hak`) and under the simulator (crate `hak-sim`). Its only door to the
-//! world is [`Platform`]; it has no statics, no dependencies, and never allocates anywhere else.
+//! The same code runs on real threads (crate `hak`) and under the simulator (crate `hak-sim`). Its
+//! only door to the world is [`Platform`]; it has no statics, no dependencies, and never allocates
+//! anywhere else.
 //!
-//! A wing sees only what stands above it in this table; a test holds that (`tests/layers.rs`). Two arrows run up, and may:
-//! [`Platform`] names [`Heap`] and [`Root`].
+//! A wing sees only what stands above it in this table; a test holds that (`tests/layers.rs`). Two
+//! arrows run up, and may: [`Platform`] names [`Heap`] and [`Root`].
 //!
 //! | Wing | What it is |
 //! |---|---|

@@ -1,15 +1,18 @@
-//! Tries changes of the core: a line on standard input names one, a line on standard output says what came of it.
+//! Tries changes of the core: a line on standard input names one, a line on standard output says
+//! what came of it.
 //!
 //! | asked | answered |
 //! |---|---|
 //! | `survey SCHEDULES` | for each search and scenario `reached SEARCH SCENARIO CHANGE:SCHEDULES ...`, then `done` |
 //! | `try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...` | `killed HOW`, `differs WHERE` or `survived` |
 //!
-//! Behind the first search stand the misuses and the promises, which no scenario has (`hak_sim::search::misuses`, `hak_sim::search::promises`).
-//! A change that survives all of it is held against the core as it is (`hak_sim::search::pinned`): one that is another policy is
+//! Behind the first search stand the misuses and the promises, which no scenario has
+//! (`hak_sim::search::misuses`, `hak_sim::search::promises`). A change that survives all of it is
+//! held against the core as it is (`hak_sim::search::pinned`): one that is another policy is
 //! answered by `differs SEARCH SCENARIO SCHEDULE`.
 //!
-//! A change may loop for ever without an access: a second thread ends the process then, with the code [`HANGS`].
+//! A change may loop for ever without an access: a second thread ends the process then, with the
+//! code [`HANGS`].
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -29,7 +32,8 @@ const HANGS: i32 = 42;
 /// The time of the processor within which a schedule ends.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Schedules of each scenario in which a change is held against the core as it is, and in the production geometry.
+/// Schedules of each scenario in which a change is held against the core as it is, and in the
+/// production geometry.
 const PINNED: u64 = 300;
 const PINNED_PRODUCTION: u64 = 30;
 

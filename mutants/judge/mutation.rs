@@ -1,4 +1,5 @@
-//! Which change of the core is active, and which places were reached. Only in the copy of the core in which the changes are.
+//! Which change of the core is active, and which places were reached. Only in the copy of the core
+//! in which the changes are.
 
 /// The active change; 0 for none.
 static mut ACTIVE: u32 = 0;
@@ -9,7 +10,8 @@ static mut REACHED: [u8; COUNT + 1] = [0; COUNT + 1];
 /// Whether this change is active.
 #[inline(always)]
 pub const fn active(change: u32) -> bool {
-    // SAFETY: one thread runs the simulator and this, and the numbers are those that the copy was written with.
+    // SAFETY: one thread runs the simulator and this, and the numbers are those that the copy was
+    // written with.
     unsafe {
         *(&raw mut REACHED).cast::<u8>().add(change as usize) = 1;
         ACTIVE == change

@@ -1,8 +1,9 @@
 //! Why a mutant may survive: it does the same, or what it does is not wrong.
 //!
-//! `arguments.txt` has paragraphs: lines that name mutants by what [`Mutant::key`] says, each after a `- `, and then an indented reason.
-//! An entry has to name a mutant that there is, and that survives: if the source changes, so that it names none, or the simulator notices it
-//! after all, the argument is wrong or old.
+//! `arguments.txt` has paragraphs: lines that name mutants by what [`Mutant::key`] says, each after
+//! a `- `, and then an indented reason. An entry has to name a mutant that there is, and that
+//! survives: if the source changes, so that it names none, or the simulator notices it after all,
+//! the argument is wrong or old.
 
 use crate::places::Mutant;
 
@@ -20,7 +21,8 @@ pub struct Argument {
 /// Reads the entries of a text.
 ///
 /// # Errors
-/// One sentence on the first line that is neither a comment, an entry nor a reason, or on an entry without a reason.
+/// One sentence on the first line that is neither a comment, an entry nor a reason, or on an entry
+/// without a reason.
 pub fn parse(text: &str) -> Result<Vec<Argument>, String> {
     let mut arguments: Vec<Argument> = Vec::new();
     // The first entry of this paragraph.

@@ -1,7 +1,7 @@
 //! The workspace that is built: the core with its changes, and the simulator on it.
 //!
-//! It lies under `target/`, has a folder for what it builds, and is written only where it differs, so that it is built anew only
-//! after a change.
+//! It lies under `target/`, has a folder for what it builds, and is written only where it differs,
+//! so that it is built anew only after a change.
 
 use std::fs;
 use std::io;
@@ -17,8 +17,8 @@ const CRATES: &[&str] = &["core", "native", "traces", "replay", "sim"];
 /// Writes the workspace and builds it; the program that tries changes.
 ///
 /// # Errors
-/// A file cannot be written, or the copy is not built: then the rules of `places` are wrong, and what the compiler said is the
-/// error.
+/// A file cannot be written, or the copy is not built: then the rules of `places` are wrong, and
+/// what the compiler said is the error.
 pub fn build(source: &Path, core: &Core) -> io::Result<PathBuf> {
     let folder = source.join("target/mutants");
     let copy = folder.join("copy");
@@ -29,7 +29,8 @@ pub fn build(source: &Path, core: &Core) -> io::Result<PathBuf> {
     put(
         &copy.join("sim/build.rs"),
         "fn main() {\n    \
-             println!(\"cargo::rerun-if-changed=build.rs\\ncargo::rustc-env=HAK_COMMIT=mutants\");\n\
+             println!(\"cargo::rerun-if-changed=build.rs\\n\
+             cargo::rustc-env=HAK_COMMIT=mutants\");\n\
          }\n",
     )?;
     for file in &core.files {
@@ -89,7 +90,8 @@ fn workspace(manifest: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// Makes `to` a copy of the folder `from`, but for the core's source, which is written by the caller.
+/// Makes `to` a copy of the folder `from`, but for the core's source, which is written by the
+/// caller.
 fn mirror(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     let mut kept = Vec::new();

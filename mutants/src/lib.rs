@@ -1,12 +1,15 @@
-//! hak-mutants: does the simulator notice when a guard, a count, a bound or a rollback of the core is changed?
+//! hak-mutants: does the simulator notice when a guard, a count, a bound or a rollback of the core
+//! is changed?
 //!
-//! The core's source is read, and every place that a rule of [`places`] knows gets a number for each change that can be made
-//! to it: a mutant. A copy of the core is written in which all of them are, and one at a time is active (*mutant schemata*:
-//! Untch, Offutt, Harrold 1993), so that it is compiled once. The simulator, built on that copy, then searches for a violation
-//! with each mutant in turn. The core that ships is not touched, and knows nothing of this.
+//! The core's source is read, and every place that a rule of [`places`] knows gets a number for
+//! each change that can be made to it: a mutant. A copy of the core is written in which all of them
+//! are, and one at a time is active (*mutant schemata*: Untch, Offutt, Harrold 1993), so that it is
+//! compiled once. The simulator, built on that copy, then searches for a violation with each mutant
+//! in turn. The core that ships is not touched, and knows nothing of this.
 //!
-//! A mutant that survives is a hole in the simulated world, or it is not wrong: then an argument stands in `arguments.txt`.
-//! The list of mutants is written nowhere: a guard that is new in the core is asked about without anybody naming it.
+//! A mutant that survives is a hole in the simulated world, or it is not wrong: then an argument
+//! stands in `arguments.txt`. The list of mutants is written nowhere: a guard that is new in the
+//! core is asked about without anybody naming it.
 //!
 //! | module | what it knows |
 //! |---|---|

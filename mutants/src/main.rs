@@ -1,6 +1,7 @@
 //! `hak-mutants`: the mutation score of the core's guards, counts, bounds and rollbacks.
 //!
-//! Exit codes: 0 every mutant was noticed or is argued for, 1 not so, 2 bad usage, or nothing could be built or run.
+//! Exit codes: 0 every mutant was noticed or is argued for, 1 not so, 2 bad usage, or nothing could
+//! be built or run.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -14,9 +15,11 @@ use hak_mutants::{copy, source};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 
-/// Changes each guard, count, bound and rollback of hak's core in turn, and asks whether the simulator notices.
+/// Changes each guard, count, bound and rollback of hak's core in turn, and asks whether the
+/// simulator notices.
 ///
-/// Exit codes: 0 every mutant was noticed or is argued for, 1 not so, 2 bad usage, or nothing could be built or run.
+/// Exit codes: 0 every mutant was noticed or is argued for, 1 not so, 2 bad usage, or nothing could
+/// be built or run.
 #[derive(Parser)]
 struct Arguments {
     /// Only list the mutants.
@@ -31,7 +34,8 @@ struct Arguments {
     /// Only every N-th mutant, from the K-th on, which is counted from 0.
     #[arg(long, value_name = "K/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
-    /// How many schedules a mutant has to survive in the first search; those of the others are in proportion.
+    /// How many schedules a mutant has to survive in the first search; those of the others are in
+    /// proportion.
     #[arg(long, value_name = "N", default_value_t = SCHEDULES)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     schedules: u64,

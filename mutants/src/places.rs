@@ -10,9 +10,10 @@
 //! | a call or an assignment that is a statement, a `for` loop | skipped |
 //! | `true`, `false` | the other one |
 //!
-//! Left out, beside what [`FILES`] and [`FUNCTIONS`] name: assertions, constants and what else only the compiler evaluates, tests, and the code
-//! of planted faults, which is wrong already: of the words of `boundary/fault.rs` only the healthy arguments are changed, as if they stood
-//! there alone. Orderings are changed by `hak-sim mutants`.
+//! Left out, beside what [`FILES`] and [`FUNCTIONS`] name: assertions, constants and what else only
+//! the compiler evaluates, tests, and the code of planted faults, which is wrong already: of the
+//! words of `boundary/fault.rs` only the healthy arguments are changed, as if they stood there
+//! alone. Orderings are changed by `hak-sim mutants`.
 
 use std::collections::HashMap;
 use std::io;
@@ -796,7 +797,8 @@ impl Word<'_> {
     }
 }
 
-/// What the value of an expression is while no fault is planted: of a word that has one value, its healthy argument.
+/// What the value of an expression is while no fault is planted: of a word that has one value, its
+/// healthy argument.
 fn healthy_value(expr: &Expr) -> &Expr {
     match Word::of(expr) {
         Some(word) if matches!(word.name.as_str(), "replaced" | "wrong") => match word.healthy[0] {
@@ -876,7 +878,8 @@ mod tests {
     #[test]
     fn options_become_none_and_patterns_do_not_match() {
         let found = changes(
-            "fn f() -> Option<u8> { let Some(x) = g() else { return None }; h()?; if let A = x {} Some(x) }",
+            "fn f() -> Option<u8> \
+            { let Some(x) = g() else { return None }; h()?; if let A = x {} Some(x) }",
         );
         let expected = ["g() | None", "h() | None", "let A = x | no match", "Some(x) | None"];
         assert_eq!(found, expected);

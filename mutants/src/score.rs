@@ -1,8 +1,9 @@
 //! Which mutants are found: processes that try one after the other.
 //!
-//! First the core as it is runs for a while, and it is noted which places each scenario reaches. Each mutant is then searched for in
-//! the scenarios that reach its place, the ones that do so most often first; if none does, in all of them. The schedules are
-//! numbered and drawn as everywhere, so that the answer is the same on every machine, but for one: a mutant that loops for ever
+//! First the core as it is runs for a while, and it is noted which places each scenario reaches.
+//! Each mutant is then searched for in the scenarios that reach its place, the ones that do so most
+//! often first; if none does, in all of them. The schedules are numbered and drawn as everywhere,
+//! so that the answer is the same on every machine, but for one: a mutant that loops for ever
 //! without an access is known by the time that it takes.
 
 use std::collections::BTreeMap;
@@ -41,10 +42,11 @@ const SURVEY: u64 = 120;
 /// What became of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// An oracle noticed: search, scenario, schedule and oracle; or a misuse was not answered as it has to be, or a
-    /// promise not kept.
+    /// An oracle noticed: search, scenario, schedule and oracle; or a misuse was not answered as it
+    /// has to be, or a promise not kept.
     Killed(String),
-    /// No rule is broken, and it is another policy: the states of pinned runs are others. Search, scenario, schedule.
+    /// No rule is broken, and it is another policy: the states of pinned runs are others. Search,
+    /// scenario, schedule.
     Differs(String),
     /// A schedule did not end.
     Hangs,
@@ -115,8 +117,8 @@ impl Judge {
     }
 }
 
-/// Tries these mutants in so many schedules, in `jobs` processes, and tells each verdict, in the mutants' order, as soon as those before it are
-/// known; all verdicts.
+/// Tries these mutants in so many schedules, in `jobs` processes, and tells each verdict, in the
+/// mutants' order, as soon as those before it are known; all verdicts.
 ///
 /// # Errors
 /// A process cannot be started, or the core as it is breaks a rule.

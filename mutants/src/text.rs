@@ -1,7 +1,7 @@
 //! A source file with all its changes in it.
 //!
-//! An edit replaces a range of bytes by pieces: new text, and ranges of the old text that stand inside of it, in which other
-//! edits may be.
+//! An edit replaces a range of bytes by pieces: new text, and ranges of the old text that stand
+//! inside of it, in which other edits may be.
 
 use std::ops::Range;
 

@@ -1,4 +1,5 @@
-//! A library with the allocator inside, for programs that load and unload it: `tests/unload.rs` does.
+//! A library with the allocator inside, for programs that load and unload it: `tests/unload.rs`
+//! does.
 
 use hak::Hak;
 

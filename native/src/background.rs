@@ -1,26 +1,27 @@
 //! A thread that gives idle memory back while the program does nothing; only if it is asked for.
 //!
-//! Without it, rounds of decay are made by threads that allocate and free, and a program that stops doing so keeps what is idle
-//! then. A library that starts threads on its own surprises programs (some system calls are for processes of one thread only), so
-//! it is a choice.
+//! Without it, rounds of decay are made by threads that allocate and free, and a program that stops
+//! doing so keeps what is idle then. A library that starts threads on its own surprises programs
+//! (some system calls are for processes of one thread only), so it is a choice.
 //!
-//! The thread sleeps, and makes the rounds that are due. It has no heap and allocates nothing. In the child of a fork it is started
-//! anew.
+//! The thread sleeps, and makes the rounds that are due. It has no heap and allocates nothing. In
+//! the child of a fork it is started anew.
 //!
 //! # Signals
 //!
-//! None is delivered to it: a signal is for the threads of the program, as without this one. If they all block it, it waits for
-//! one that takes it (`sigwait`), or for the process's end.
+//! None is delivered to it: a signal is for the threads of the program, as without this one. If
+//! they all block it, it waits for one that takes it (`sigwait`), or for the process's end.
 //!
 //! # The end of the process
 //!
-//! A process ends when `main` returns or somebody calls `exit`, whatever threads there are; or when its last thread ends, as if
-//! that one had called `exit(0)` then. A program whose main thread ends by `pthread_exit` counts on the second, which this thread
-//! would prevent. So when it wakes, it looks whether the main thread has ended (without a system call, with the GNU C library), and
-//! if so, whether the system knows of another one than these two. If not, `exit(0)` is called at once: on a thread with a stack as
-//! large, and the signals blocked, as the program has it, because that runs the program's functions. The end is noticed within a
-//! quarter of a second.
-//! Where there is no `/proc` it is not noticed.
+//! A process ends when `main` returns or somebody calls `exit`, whatever threads there are; or when
+//! its last thread ends, as if that one had called `exit(0)` then. A program whose main thread ends
+//! by `pthread_exit` counts on the second, which this thread would prevent. So when it wakes, it
+//! looks whether the main thread has ended (without a system call, with the GNU C library), and if
+//! so, whether the system knows of another one than these two. If not, `exit(0)` is called at once:
+//! on a thread with a stack as large, and the signals blocked, as the program has it, because that
+//! runs the program's functions. The end is noticed within a quarter of a second. Where there is no
+//! `/proc` it is not noticed.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -85,7 +86,8 @@ fn start_thread() -> bool {
 fn make(body: extern "C" fn(*mut c_void) -> *mut c_void, stack: usize) -> bool {
     let mut thread = MaybeUninit::uninit();
     let mut attributes = MaybeUninit::uninit();
-    // SAFETY: each value is written by the call that makes it before it is read, and all live until the last call.
+    // SAFETY: each value is written by the call that makes it before it is read, and all live until
+    // the last call.
     unsafe {
         if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
             return false;
@@ -101,14 +103,15 @@ fn make(body: extern "C" fn(*mut c_void) -> *mut c_void, stack: usize) -> bool {
     }
 }
 
-/// The least stack of a thread that does nothing. The GNU C library puts the thread-local variables of all libraries into it, and
-/// says by this function how much that takes.
+/// The least stack of a thread that does nothing. The GNU C library puts the thread-local variables
+/// of all libraries into it, and says by this function how much that takes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn least_stack() -> usize {
     type MinStack = unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize;
     let name = c"__pthread_get_minstack";
     let mut attributes = MaybeUninit::uninit();
-    // SAFETY: a C string; the function of that name has this type and looks at initialised attributes.
+    // SAFETY: a C string; the function of that name has this type and looks at initialised
+    // attributes.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
         if found.is_null() || libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
@@ -158,7 +161,8 @@ mod last {
     /// The main thread, if it was the one that started ours; else 0.
     static MAIN: AtomicUsize = AtomicUsize::new(0);
 
-    /// What was blocked where our thread was started. Written before a thread is made, which reads it.
+    /// What was blocked where our thread was started. Written before a thread is made, which reads
+    /// it.
     struct Signals(UnsafeCell<MaybeUninit<libc::sigset_t>>);
     // SAFETY: `note_signals` says who writes when.
     unsafe impl Sync for Signals {}
@@ -181,7 +185,8 @@ mod last {
     /// Takes note of the signals that the program blocks.
     ///
     /// # Safety
-    /// The set is there. One thread calls this, before it makes ours: the first one that calls `start`, or the only one of a child.
+    /// The set is there. One thread calls this, before it makes ours: the first one that calls
+    /// `start`, or the only one of a child.
     pub(super) unsafe fn note_signals(before: *const libc::sigset_t) {
         // SAFETY: the caller's contract.
         unsafe { (*SIGNALS.0.get()).write(*before) };
@@ -194,8 +199,8 @@ mod last {
             return true;
         }
         let mut clock = 0;
-        // SAFETY: the C library keeps the main thread's description until the process ends, and says of a thread that has ended
-        // that there is none.
+        // SAFETY: the C library keeps the main thread's description until the process ends, and
+        // says of a thread that has ended that there is none.
         unsafe { libc::pthread_getcpuclockid(main as libc::pthread_t, &mut clock) == libc::ESRCH }
     }
 
@@ -261,8 +266,9 @@ mod last {
     }
 }
 
-/// What `/proc/self/stat` says: the main thread has ended (its state is Z), and there are two threads, with that one. The name, in
-/// the second field, may have anything in it; the number of threads is the 20th field.
+/// What `/proc/self/stat` says: the main thread has ended (its state is Z), and there are two
+/// threads, with that one. The name, in the second field, may have anything in it; the number of
+/// threads is the 20th field.
 #[cfg(any(target_os = "linux", test))]
 fn last_of(stat: &[u8]) -> bool {
     let Some(name_ends) = stat.iter().rposition(|&byte| byte == b')') else { return false };

@@ -1,10 +1,12 @@
 //! A look into every thread's cache.
 //!
-//! A thread counts what its cache holds in plain words, with one instruction where an atomic count would take three: no other
-//! thread may read them while it runs. The system may: it copies a heap out of this process' own memory, as it would for a
-//! debugger, and what is looked at is the copy. Each word of it is one that was there; together they are of no single moment.
+//! A thread counts what its cache holds in plain words, with one instruction where an atomic count
+//! would take three: no other thread may read them while it runs. The system may: it copies a heap
+//! out of this process' own memory, as it would for a debugger, and what is looked at is the copy.
+//! Each word of it is one that was there; together they are of no single moment.
 //!
-//! Where there is no such call (off Linux), or it is forbidden, nothing is known of other threads' caches.
+//! Where there is no such call (off Linux), or it is forbidden, nothing is known of other threads'
+//! caches.
 
 use core::mem::MaybeUninit;
 

@@ -1,7 +1,8 @@
 //! `errno` across system calls: a `free` that the program did not see fail must not change it.
 //!
-//! Cleanup code often runs between a failed call and the look at its `errno`; in Rust, `io::Error::last_os_error`
-//! after a `Drop` is the same situation. Every system call of this crate therefore goes through [`kept`].
+//! Cleanup code often runs between a failed call and the look at its `errno`; in Rust,
+//! `io::Error::last_os_error` after a `Drop` is the same situation. Every system call of this crate
+//! therefore goes through [`kept`].
 
 use libc::c_int;
 

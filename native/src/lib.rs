@@ -10,25 +10,28 @@
 //! assert!(hak::Hak::owns(words.as_ptr().cast()));
 //! ```
 //!
-//! Nothing has to be initialised: the allocator's root is zeroed static memory, and zero is a valid state. There is no
-//! second allocator behind this one: out of memory is a null pointer.
+//! Nothing has to be initialised: the allocator's root is zeroed static memory, and zero is a valid
+//! state. There is no second allocator behind this one: out of memory is a null pointer.
 //!
 //! # The life of a thread's heap
 //!
-//! The first allocation of a thread gives it a heap; from then on, the thread's allocations and the frees of
-//! its own blocks touch no memory that other threads write to. Blocks may be freed by any thread.
+//! The first allocation of a thread gives it a heap; from then on, the thread's allocations and the
+//! frees of its own blocks touch no memory that other threads write to. Blocks may be freed by any
+//! thread.
 //!
-//! When the thread ends, its heap is handed over: blocks that are still in use stay valid, may still be freed
-//! by others, and what gets free is used by the threads that go on. This happens after Rust's thread-local destructors
-//! ran, which may allocate and free as they like. Allocating even later (in the destructor of a pthread key) works
-//! too. [`Hak::thread_exit`] does the same at a moment of the program's choice, for a thread that will sleep for long.
+//! When the thread ends, its heap is handed over: blocks that are still in use stay valid, may
+//! still be freed by others, and what gets free is used by the threads that go on. This happens
+//! after Rust's thread-local destructors ran, which may allocate and free as they like. Allocating
+//! even later (in the destructor of a pthread key) works too. [`Hak::thread_exit`] does the same at
+//! a moment of the program's choice, for a thread that will sleep for long.
 //!
 //! # Memory goes back
 //!
-//! Empty memory is kept in reserve, within bounds, since it will probably be asked for again. What stays unused goes back to
-//! the system after a quarter to half a second, a little at each call that a thread's cache does not answer, or with
-//! [`Hak::start_background`] without any call; [`Hak::collect`] gives it back now. [`Hak::set_limit`] bounds what is had from
-//! the system at all, and [`stats()`] says what is in use.
+//! Empty memory is kept in reserve, within bounds, since it will probably be asked for again. What
+//! stays unused goes back to the system after a quarter to half a second, a little at each call
+//! that a thread's cache does not answer, or with [`Hak::start_background`] without any call;
+//! [`Hak::collect`] gives it back now. [`Hak::set_limit`] bounds what is had from the system at
+//! all, and [`stats()`] says what is in use.
 //!
 //! # `errno`
 //!
@@ -36,23 +39,28 @@
 //!
 //! # Misuse
 //!
-//! A pointer that is no block's, a block that is freed twice: what is noticed ends the process with one line on
-//! standard error that says what and where, and with an abort. Nothing is promised to be noticed.
+//! A pointer that is no block's, a block that is freed twice: what is noticed ends the process with
+//! one line on standard error that says what and where, and with an abort. Nothing is promised to
+//! be noticed.
 //!
 //! # What is not there
 //!
-//! * After a `fork` in a process with several threads both processes may go on allocating, since there are no locks. What
-//!   the other threads' caches held, and what is freed to slabs that they own, is lost to the child.
+//! * After a `fork` in a process with several threads both processes may go on allocating, since
+//!   there are no locks. What the other threads' caches held, and what is freed to slabs that they
+//!   own, is lost to the child.
 //! * Signal handlers must not allocate or free.
-//! * The reserved range is a tebibyte of addresses. `mlockall(MCL_CURRENT)` counts it, so that only a process that may lock as
-//!   much as it likes (`CAP_IPC_LOCK`) can call it. Locked memory does not go back, on systems older than Linux 5.18.
+//! * The reserved range is a tebibyte of addresses. `mlockall(MCL_CURRENT)` counts it, so that only
+//!   a process that may lock as much as it likes (`CAP_IPC_LOCK`) can call it. Locked memory does
+//!   not go back, on systems older than Linux 5.18.
 //!
-//! * A shared library that contains this crate is not unloaded by `dlclose`, with the GNU C library: threads may hold its blocks,
-//!   and call it when they end. Loaded again it goes on where it was.
+//! * A shared library that contains this crate is not unloaded by `dlclose`, with the GNU C
+//!   library: threads may hold its blocks, and call it when they end. Loaded again it goes on where
+//!   it was.
 //!
 //! # Inside
 //!
-//! This crate is the machine's side of the boundary [`hak_core::Platform`]; the allocator itself is `hak-core`.
+//! This crate is the machine's side of the boundary [`hak_core::Platform`]; the allocator itself is
+//! `hak-core`.
 
 #![no_std]
 
@@ -91,8 +99,9 @@ pub fn stats() -> Stats {
 /// The core, driven by the machine.
 type Allocator = hak_core::Allocator<Native>;
 
-/// The slow paths under the C calling convention: a failed assertion of the core ends the process, since nothing that it
-/// says could be relied on after that, and since nothing unwinds, the fast paths go there with a jump.
+/// The slow paths under the C calling convention: a failed assertion of the core ends the process,
+/// since nothing that it says could be relied on after that, and since nothing unwinds, the fast
+/// paths go there with a jump.
 mod slow {
     use crate::Allocator;
 
@@ -134,9 +143,10 @@ mod slow {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hak;
 
-// SAFETY: the contract of `GlobalAlloc` is that of the core's functions, called here with the layout's size
-// and alignment: blocks are as large and aligned as asked, apart from each other, and valid until freed; failure is
-// null. A layout never has size zero here, by the same contract. Nothing unwinds, see `slow`.
+// SAFETY: the contract of `GlobalAlloc` is that of the core's functions, called here with the
+// layout's size and alignment: blocks are as large and aligned as asked, apart from each other, and
+// valid until freed; failure is null. A layout never has size zero here, by the same contract.
+// Nothing unwinds, see `slow`.
 unsafe impl GlobalAlloc for Hak {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -157,15 +167,15 @@ unsafe impl GlobalAlloc for Hak {
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller promises that this is a block of this allocator with that alignment, gives it up if the
-        // result is not null, and that the size is not zero.
+        // SAFETY: the caller promises that this is a block of this allocator with that alignment,
+        // gives it up if the result is not null, and that the size is not zero.
         unsafe { slow::reallocate(ptr, new_size, layout.align()) }
     }
 }
 
 impl Hak {
-    /// The fast path of [`Hak::allocate`] alone: a block of the thread cache, if there is one. For who has a way of its own to
-    /// go on, such as one that sets `errno`.
+    /// The fast path of [`Hak::allocate`] alone: a block of the thread cache, if there is one. For
+    /// who has a way of its own to go on, such as one that sets `errno`.
     ///
     /// # Safety
     /// As for [`Hak::allocate`].
@@ -174,7 +184,8 @@ impl Hak {
         Allocator::allocate_fast(size, align)
     }
 
-    /// Allocates `size` bytes at a multiple of `align`; null if there is no memory for it. A size of zero counts as one.
+    /// Allocates `size` bytes at a multiple of `align`; null if there is no memory for it. A size
+    /// of zero counts as one.
     ///
     /// # Safety
     /// `align` is a power of two.
@@ -206,12 +217,12 @@ impl Hak {
         }
     }
 
-    /// Makes a block larger or smaller, moving it if need be; its contents are kept up to the smaller size. Null if
-    /// there is no memory for it: the block is then as it was.
+    /// Makes a block larger or smaller, moving it if need be; its contents are kept up to the
+    /// smaller size. Null if there is no memory for it: the block is then as it was.
     ///
     /// # Safety
-    /// `ptr` is a block of this allocator, in use, and nobody uses it any more if the result is not null;
-    /// `new_size` is not zero; `align` is a power of two.
+    /// `ptr` is a block of this allocator, in use, and nobody uses it any more if the result is not
+    /// null; `new_size` is not zero; `align` is a power of two.
     #[inline]
     pub unsafe fn reallocate(ptr: *mut u8, new_size: usize, align: usize) -> *mut u8 {
         // SAFETY: the same contract.
@@ -228,8 +239,8 @@ impl Hak {
         unsafe { slow::usable_size(ptr) }
     }
 
-    /// Hands the running thread's heap over, as at its end. The thread may go on: its next allocation gets a
-    /// new heap. There is no need to call this before a thread ends.
+    /// Hands the running thread's heap over, as at its end. The thread may go on: its next
+    /// allocation gets a new heap. There is no need to call this before a thread ends.
     #[inline]
     pub fn thread_exit() {
         Allocator::thread_exit();
@@ -241,26 +252,30 @@ impl Hak {
         Allocator::committed()
     }
 
-    /// Limits the committed bytes; 0 for no limit. What does not fit is refused, with a null pointer.
+    /// Limits the committed bytes; 0 for no limit. What does not fit is refused, with a null
+    /// pointer.
     #[inline]
     pub fn set_limit(bytes: usize) {
         Allocator::set_limit(bytes);
     }
 
-    /// Gives empty memory back to the system: what the running thread keeps in reserve, and what all threads share.
+    /// Gives empty memory back to the system: what the running thread keeps in reserve, and what
+    /// all threads share.
     #[inline]
     pub fn collect() {
         Allocator::collect();
     }
 
-    /// Starts a thread that gives idle memory back also while the program does nothing, unless there is one; `false` if the
-    /// system has no thread for it. It is started anew in children of `fork`, and does not keep a process alive whose other threads
-    /// have all ended. Under libhak.so, `HAK_BACKGROUND=1` does this.
+    /// Starts a thread that gives idle memory back also while the program does nothing, unless
+    /// there is one; `false` if the system has no thread for it. It is started anew in children of
+    /// `fork`, and does not keep a process alive whose other threads have all ended. Under
+    /// libhak.so, `HAK_BACKGROUND=1` does this.
     pub fn start_background() -> bool {
         background::start()
     }
 
-    /// Whether this is the address of memory that this allocator manages. Any address may be asked about.
+    /// Whether this is the address of memory that this allocator manages. Any address may be asked
+    /// about.
     #[inline]
     pub fn owns(ptr: *const u8) -> bool {
         Allocator::owns(ptr)

@@ -12,42 +12,50 @@
 //!
 //! # Why a returned range may stay readable
 //!
-//! On Linux, [`decommit`] is one `madvise(MADV_DONTNEED)` and the pages stay mapped for reading and writing. For
-//! private anonymous memory the system promises that the next touch of such a page finds zeroes. Taking the access
-//! rights away as well, or mapping fresh pages over the old ones, would promise no more, but it would cut the mapping
-//! in pieces: each hole costs two of the 65,530 mappings that a process may have (so that `decommit` itself could fail
-//! for lack of *bookkeeping*), needs the process-wide lock for writing, and loses the advice against huge pages. Where
-//! `MADV_DONTNEED` is only a hint (all other systems), fresh inaccessible pages are mapped over the range instead. Pages
-//! that were moved are the exception: see [`crate::relocation`].
+//! On Linux, [`decommit`] is one `madvise(MADV_DONTNEED)` and the pages stay mapped for reading and
+//! writing. For private anonymous memory the system promises that the next touch of such a page
+//! finds zeroes. Taking the access rights away as well, or mapping fresh pages over the old ones,
+//! would promise no more, but it would cut the mapping in pieces: each hole costs two of the 65,530
+//! mappings that a process may have (so that `decommit` itself could fail for lack of
+//! *bookkeeping*), needs the process-wide lock for writing, and loses the advice against huge
+//! pages. Where `MADV_DONTNEED` is only a hint (all other systems), fresh inaccessible pages are
+//! mapped over the range instead. Pages that were moved are the exception: see
+//! [`crate::relocation`].
 //!
-//! The system refuses that call for memory that is locked (`mlockall`), unless it is asked in so many words, and a sandbox may
-//! refuse it altogether. The pages are then cleared by hand, but for those that are zero: that gives nothing back and takes
-//! nothing, and is what was promised otherwise. With a refusal, units that were used once could never be used again.
+//! The system refuses that call for memory that is locked (`mlockall`), unless it is asked in so
+//! many words, and a sandbox may refuse it altogether. The pages are then cleared by hand, but for
+//! those that are zero: that gives nothing back and takes nothing, and is what was promised
+//! otherwise. With a refusal, units that were used once could never be used again.
 //!
 //! # Why whole units
 //!
-//! [`commit`] gives access to whole units (SuperSlab-sized pieces), although the core asks for less where a
-//! block is smaller: a page that nobody touches costs nothing, but a border between accessible and inaccessible pages
-//! costs a mapping. With exact borders, a program could hold 32,750 blocks of 20 KiB and not one more.
-//! [`reserve`] therefore rounds to whole units, so that rounding never reaches into somebody else's mapping. (The tables, of which
-//! there is no second mapping, get access page by page: [`ensure`].) And when many blocks lie
-//! apart all the same (because of their alignment), the gaps between them become accessible too.
+//! [`commit`] gives access to whole units (SuperSlab-sized pieces), although the core asks for less
+//! where a block is smaller: a page that nobody touches costs nothing, but a border between
+//! accessible and inaccessible pages costs a mapping. With exact borders, a program could hold
+//! 32,750 blocks of 20 KiB and not one more. [`reserve`] therefore rounds to whole units, so that
+//! rounding never reaches into somebody else's mapping. (The tables, of which there is no second
+//! mapping, get access page by page: [`ensure`].) And when many blocks lie apart all the same
+//! (because of their alignment), the gaps between them become accessible too.
 //!
 //! # Where the range lies
 //!
-//! [`reserve`] is asked for the tables' addresses, and told how much is to come behind them. On 64-bit Linux it takes a random place
-//! in a part of the address space where systems put nothing of themselves ([`AREA`]), and [`extend`] takes what is behind it piece by
-//! piece, at just these addresses or not at all. So a limit of the address space (`ulimit -v`) is not used up by what
-//! nobody needs, and whoever lowers it later still has something. Where that part cannot be had, everything is reserved at
-//! once, if it takes at most half of the limit; the core asks again for less.
+//! [`reserve`] is asked for the tables' addresses, and told how much is to come behind them. On
+//! 64-bit Linux it takes a random place in a part of the address space where systems put nothing of
+//! themselves ([`AREA`]), and [`extend`] takes what is behind it piece by piece, at just these
+//! addresses or not at all. So a limit of the address space (`ulimit -v`) is not used up by what
+//! nobody needs, and whoever lowers it later still has something. Where that part cannot be had,
+//! everything is reserved at once, if it takes at most half of the limit; the core asks again for
+//! less.
 //!
-//! Nothing that is only reserved counts as memory: it is private and inaccessible. So it is in no core file, no lock of the
-//! process' memory makes it resident, and the system decides when it becomes accessible whether there is as much.
+//! Nothing that is only reserved counts as memory: it is private and inaccessible. So it is in no
+//! core file, no lock of the process' memory makes it resident, and the system decides when it
+//! becomes accessible whether there is as much.
 //!
 //! # Why no huge pages
 //!
-//! With transparent huge pages the first touch of one block may fill 2 MiB, and a `decommit` of a slab in it
-//! cannot return anything until the system splits the page. The advice is only that: a system without it is fine.
+//! With transparent huge pages the first touch of one block may fill 2 MiB, and a `decommit` of a
+//! slab in it cannot return anything until the system splits the page. The advice is only that: a
+//! system without it is fine.
 //!
 //! Nothing here allocates, and nothing here changes `errno` (see [`crate::errno`]).
 
@@ -65,8 +73,9 @@ use crate::{Native, errno};
 /// Memory that the system counts as soon as it is accessible.
 pub(crate) const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON;
 
-/// Where ranges lie that grow, from 18 to 32 TiB: above what sanitizers use, below where the system puts mappings in either order. All
-/// ranges that lie elsewhere were reserved whole. Empty where nothing is known of the address space.
+/// Where ranges lie that grow, from 18 to 32 TiB: above what sanitizers use, below where the system
+/// puts mappings in either order. All ranges that lie elsewhere were reserved whole. Empty where
+/// nothing is known of the address space.
 const AREA: core::ops::Range<usize> = if cfg!(all(
     any(target_os = "linux", target_os = "android"),
     any(target_arch = "x86_64", target_arch = "aarch64"),
@@ -79,13 +88,14 @@ const AREA: core::ops::Range<usize> = if cfg!(all(
 /// Places in [`AREA`] that are tried.
 const TRIES: usize = 8;
 
-/// What reserved ranges are rounded to, and what access is given to at once. See the module's documentation.
+/// What reserved ranges are rounded to, and what access is given to at once. See the module's
+/// documentation.
 const UNIT: usize = Native::GEOMETRY.unit_size();
 
 const PAGE: usize = Native::GEOMETRY.page_size;
 
-/// See [`hak_core::Platform::units_planned`]: room for eight times the memory of the machine, and for a TiB of what
-/// programs ask for and never touch; but where the address space is limited no
+/// See [`hak_core::Platform::units_planned`]: room for eight times the memory of the machine, and
+/// for a TiB of what programs ask for and never touch; but where the address space is limited no
 /// more than that the tables are a small part of it.
 pub(crate) fn units_planned() -> usize {
     let most = address_space_limit().saturating_mul(16);
@@ -146,8 +156,9 @@ pub(crate) fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
     })
 }
 
-/// Whether three times as many bytes as the tables take are to be had behind them. A process that locks what it will map
-/// (`mlockall`) may map as much as it may lock; the tables must not be nearly all of that.
+/// Whether three times as many bytes as the tables take are to be had behind them. A process that
+/// locks what it will map (`mlockall`) may map as much as it may lock; the tables must not be
+/// nearly all of that.
 fn leaves_room(start: usize, bytes: usize) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a place for the result.
@@ -167,15 +178,16 @@ fn leaves_room(start: usize, bytes: usize) -> bool {
 fn random() -> usize {
     let mut number = 0_usize;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: a place for the result. If the system has no such call, the address of a variable has to do.
+    // SAFETY: a place for the result. If the system has no such call, the address of a variable has
+    // to do.
     unsafe {
         libc::getrandom((&raw mut number).cast(), size_of::<usize>(), libc::GRND_NONBLOCK);
     }
     (number ^ (&raw mut number).addr().wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 8
 }
 
-/// The system aligns to its pages only, which may be smaller than ours: the mapping is made larger by the
-/// alignment, and what sticks out on both sides is given back.
+/// The system aligns to its pages only, which may be smaller than ours: the mapping is made larger
+/// by the alignment, and what sticks out on both sides is given back.
 fn reserve_anywhere(bytes: usize, align: usize) -> *mut u8 {
     let Some(total) = bytes.checked_add(align) else { return ptr::null_mut() };
     // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
@@ -210,7 +222,8 @@ pub(crate) fn extend(start: *mut u8, bytes: usize) -> Extension {
 fn map_at(start: usize, bytes: usize) -> Extension {
     let place = ptr::without_provenance_mut(start);
     let flags = MAP_RESERVED | libc::MAP_FIXED_NOREPLACE;
-    // SAFETY: a new mapping which replaces nothing. (Linux before 4.17 takes the address for a wish.)
+    // SAFETY: a new mapping which replaces nothing. (Linux before 4.17 takes the address for a
+    // wish.)
     let mapped = unsafe { libc::mmap(place, bytes, PROT_NONE, flags, -1, 0) };
     if mapped == MAP_FAILED {
         // SAFETY: the C library's own word of the running thread.
@@ -240,8 +253,8 @@ pub(crate) fn ensure(start: *mut u8, bytes: usize) -> bool {
     })
 }
 
-/// Maps fresh accessible pages over those of a range that are not accessible, where a sandbox refuses to change access. One thread at a
-/// time: others are refused meanwhile. Changes `errno`.
+/// Maps fresh accessible pages over those of a range that are not accessible, where a sandbox
+/// refuses to change access. One thread at a time: others are refused meanwhile. Changes `errno`.
 #[cfg(target_os = "linux")]
 #[cold]
 fn map_lacking(start: *mut u8, bytes: usize) -> bool {
@@ -252,7 +265,8 @@ fn map_lacking(start: *mut u8, bytes: usize) -> bool {
     }
     let done = (0..bytes).step_by(PAGE).map(|offset| start.wrapping_add(offset)).all(|page| {
         let fixed = MAP_RESERVED | libc::MAP_FIXED;
-        // SAFETY: the page lies in a mapping that `reserve` made, and has no contents, since nobody can have written any.
+        // SAFETY: the page lies in a mapping that `reserve` made, and has no contents, since nobody
+        // can have written any.
         is_accessible(page)
             || unsafe {
                 libc::mmap(page.cast(), PAGE, PROT_READ | PROT_WRITE, fixed, -1, 0) != MAP_FAILED
@@ -263,7 +277,8 @@ fn map_lacking(start: *mut u8, bytes: usize) -> bool {
     done
 }
 
-/// Whether a page can be read, as a system call says that nearly every sandbox allows: it looks whether a word has some value.
+/// Whether a page can be read, as a system call says that nearly every sandbox allows: it looks
+/// whether a word has some value.
 #[cfg(target_os = "linux")]
 fn is_accessible(page: *mut u8) -> bool {
     let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -276,9 +291,9 @@ fn is_accessible(page: *mut u8) -> bool {
     answer == 0 || unsafe { matches!(*errno::location(), libc::EAGAIN | libc::ETIMEDOUT) }
 }
 
-/// See [`hak_core::Platform::commit`], and this module's documentation for the rounding. Where the system counts
-/// accessible pages as used, it may refuse whole units and grant what was asked for; a sandbox may refuse the call, not what it
-/// does.
+/// See [`hak_core::Platform::commit`], and this module's documentation for the rounding. Where the
+/// system counts accessible pages as used, it may refuse whole units and grant what was asked for;
+/// a sandbox may refuse the call, not what it does.
 pub(crate) fn commit(start: *mut u8, bytes: usize) -> bool {
     let before = start.addr() % UNIT;
     let whole = (before + bytes).next_multiple_of(UNIT);
@@ -295,8 +310,8 @@ pub(crate) fn commit(start: *mut u8, bytes: usize) -> bool {
     })
 }
 
-/// So many times, access is given to units that lie behind a gap of units that nobody uses. After that, the gap gets it too: two
-/// mappings less each time, and no memory before it is touched.
+/// So many times, access is given to units that lie behind a gap of units that nobody uses. After
+/// that, the gap gets it too: two mappings less each time, and no memory before it is touched.
 const ISLANDS_MAX: usize = 4096;
 
 static ISLANDS: AtomicUsize = AtomicUsize::new(0);
@@ -320,8 +335,8 @@ fn gap_before(start: *mut u8) -> usize {
 }
 
 fn give_access(start: *mut u8, bytes: usize) -> bool {
-    // SAFETY: the range lies in a mapping that `reserve` made, which consists of whole units: changing it from
-    // inaccessible to accessible takes nothing away from anybody.
+    // SAFETY: the range lies in a mapping that `reserve` made, which consists of whole units:
+    // changing it from inaccessible to accessible takes nothing away from anybody.
     let done = unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) == 0 };
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if done {
@@ -331,8 +346,8 @@ fn give_access(start: *mut u8, bytes: usize) -> bool {
     done
 }
 
-/// Advises against huge pages, and to leave a range out of core files until it is accessible: the system does so anyway, debuggers
-/// that write one ask for the advice.
+/// Advises against huge pages, and to leave a range out of core files until it is accessible: the
+/// system does so anyway, debuggers that write one ask for the advice.
 fn leave_alone(start: *mut u8, bytes: usize) {
     avoid_huge_pages(start, bytes);
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -342,14 +357,16 @@ fn leave_alone(start: *mut u8, bytes: usize) {
     }
 }
 
-/// Gives access by another call, where a sandbox forbids that one: fresh pages are mapped over the range, which has none yet.
+/// Gives access by another call, where a sandbox forbids that one: fresh pages are mapped over the
+/// range, which has none yet.
 fn map_over(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: the C library's own word of the running thread.
     if unsafe { *errno::location() } == libc::ENOMEM {
         return false;
     }
     let fixed = MAP_RESERVED | libc::MAP_FIXED;
-    // SAFETY: the range is the caller's and has no contents: it lies in a mapping that `reserve` made.
+    // SAFETY: the range is the caller's and has no contents: it lies in a mapping that `reserve`
+    // made.
     unsafe { libc::mmap(start.cast(), bytes, PROT_READ | PROT_WRITE, fixed, -1, 0) != MAP_FAILED }
 }
 
@@ -364,26 +381,27 @@ pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
         bytes >= UNCOUNTED_MIN && map_reserved(start, bytes) || forget(start, bytes)
     });
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made: what
-    // `MAP_FIXED` replaces is the caller's.
+    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that
+    // `reserve` made: what `MAP_FIXED` replaces is the caller's.
     return errno::kept(|| unsafe {
         let fixed = MAP_RESERVED | libc::MAP_FIXED;
         libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED
     });
 }
 
-/// From so many bytes on, what goes back is made inaccessible: the system counts accessible memory, touched or not, and may refuse
-/// others then. It costs two mappings.
+/// From so many bytes on, what goes back is made inaccessible: the system counts accessible memory,
+/// touched or not, and may refuse others then. It costs two mappings.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNCOUNTED_MIN: usize = 64 << 20;
 
-/// Maps fresh inaccessible pages over a range, up to the end of its last unit, which is the caller's. Changes `errno`.
+/// Maps fresh inaccessible pages over a range, up to the end of its last unit, which is the
+/// caller's. Changes `errno`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn map_reserved(start: *mut u8, bytes: usize) -> bool {
     let bytes = (start.addr() + bytes).next_multiple_of(UNIT) - start.addr();
     let fixed = MAP_RESERVED | libc::MAP_FIXED;
-    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that `reserve` made: what
-    // `MAP_FIXED` replaces is the caller's.
+    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that
+    // `reserve` made: what `MAP_FIXED` replaces is the caller's.
     let done = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED };
     if done {
         leave_alone(start, bytes);
@@ -391,14 +409,15 @@ fn map_reserved(start: *mut u8, bytes: usize) -> bool {
     done
 }
 
-/// Makes the contents of a range zero, and gives its memory back if the system takes it. `false` if there is none, so that there
-/// is nothing to clear by hand either. Changes `errno`.
+/// Makes the contents of a range zero, and gives its memory back if the system takes it. `false` if
+/// there is none, so that there is nothing to clear by hand either. Changes `errno`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn forget(start: *mut u8, bytes: usize) -> bool {
     // Since Linux 5.18; what the C library calls `MADV_DONTNEED_LOCKED`.
     const DONTNEED_LOCKED: c_int = 24;
     for advice in [libc::MADV_DONTNEED, DONTNEED_LOCKED] {
-        // SAFETY: the caller of `decommit` gives the contents of this range up, which lies in a mapping that `reserve` made.
+        // SAFETY: the caller of `decommit` gives the contents of this range up, which lies in a
+        // mapping that `reserve` made.
         if unsafe { libc::madvise(start.cast(), bytes, advice) } == 0 {
             // The program may have asked for huge pages in its block. Whoever is next has not.
             avoid_huge_pages(start, bytes);
@@ -414,8 +433,8 @@ fn forget(start: *mut u8, bytes: usize) -> bool {
     true
 }
 
-/// Clears a range by hand, and writes only to pages that are not zero: a page that was never touched has no memory, and looking
-/// at it gives it none.
+/// Clears a range by hand, and writes only to pages that are not zero: a page that was never
+/// touched has no memory, and looking at it gives it none.
 ///
 /// # Safety
 /// The range is committed, consists of whole pages, and the caller gives its contents up.
@@ -481,16 +500,17 @@ pub(crate) fn resident_bytes() -> usize {
     0
 }
 
-/// See [`hak_core::Platform::release`]. Only a range that grows is given back, before it has grown: what was reserved whole stays,
-/// addresses that nobody needs.
+/// See [`hak_core::Platform::release`]. Only a range that grows is given back, before it has grown:
+/// what was reserved whole stays, addresses that nobody needs.
 pub(crate) fn release(start: *mut u8, bytes: usize) {
     errno::kept(|| unmap(start, bytes.next_multiple_of(UNIT)));
 }
 
 /// Unmaps a range of our own; an empty one is fine.
 ///
-/// If the system refuses (a process may run out of mappings when one is cut in two) the addresses are lost, which
-/// wastes nothing but addresses: whoever calls this for memory that was in use has decommitted it or does not mind.
+/// If the system refuses (a process may run out of mappings when one is cut in two) the addresses
+/// are lost, which wastes nothing but addresses: whoever calls this for memory that was in use has
+/// decommitted it or does not mind.
 fn unmap(start: *mut u8, bytes: usize) {
     if bytes != 0 {
         // SAFETY: the range lies in a mapping that `reserve` made, and the caller gives it up.

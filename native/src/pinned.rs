@@ -1,13 +1,16 @@
 //! A library that contains hak stays in memory once it was loaded.
 //!
-//! `dlclose` would take away what others go on to need: the function that the C library calls when a thread ends (see `thread`), the
-//! handler for forks, the blocks that were not freed yet. No key can be deleted for threads that have a value of it,
-//! and no block be called back. So the library asks for its own pages to be kept: a constructor opens it once more, as one that is
-//! never unloaded. The loader runs constructors on the thread that loads, with its own lock held, so that this cannot wait
-//! for anybody. Loading the library again gives the same one, with its heaps and its range.
+//! `dlclose` would take away what others go on to need: the function that the C library calls when
+//! a thread ends (see `thread`), the handler for forks, the blocks that were not freed yet. No key
+//! can be deleted for threads that have a value of it, and no block be called back. So the library
+//! asks for its own pages to be kept: a constructor opens it once more, as one that is never
+//! unloaded. The loader runs constructors on the thread that loads, with its own lock held, so that
+//! this cannot wait for anybody. Loading the library again gives the same one, with its heaps and
+//! its range.
 //!
-//! libhak.so says so in its own header (`-z nodelete`), and programs are never unloaded: nothing is opened for these. Only the
-//! GNU C library is asked; others never unload a library (musl), or run no such function in one that they have unloaded.
+//! libhak.so says so in its own header (`-z nodelete`), and programs are never unloaded: nothing is
+//! opened for these. Only the GNU C library is asked; others never unload a library (musl), or run
+//! no such function in one that they have unloaded.
 
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
@@ -54,8 +57,8 @@ extern "C" fn pin() {
         let mut info = MaybeUninit::<Dl_info>::uninit();
         let mut map = ptr::null_mut();
         let here = (&raw const PIN).cast();
-        // SAFETY: both results are written there if the call succeeds; the description lives as long as the library, its name
-        // is a C string and its dynamic section ends in DT_NULL.
+        // SAFETY: both results are written there if the call succeeds; the description lives as
+        // long as the library, its name is a C string and its dynamic section ends in DT_NULL.
         unsafe {
             if dladdr1(here, info.as_mut_ptr(), &mut map, RTLD_DL_LINKMAP) == 0 || map.is_null() {
                 return;

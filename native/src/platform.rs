@@ -1,9 +1,10 @@
 //! [`Native`]: the core's platform on real threads and real memory.
 //!
-//! This file only connects; each part of the contract of [`Platform`] has its own file: `words`, `thread`, `memory`,
-//! `relocation`, `report`. What the core asks on a fast path is `inline(always)` and leaves nothing behind but the instruction:
-//! [`Native::thread_heap`], the words, and [`Native::planted`], whose constant `false` removes the question and
-//! the faulty path. `tests/machine_code.rs` looks at the machine code to see that this is so.
+//! This file only connects; each part of the contract of [`Platform`] has its own file: `words`,
+//! `thread`, `memory`, `relocation`, `report`. What the core asks on a fast path is
+//! `inline(always)` and leaves nothing behind but the instruction: [`Native::thread_heap`], the
+//! words, and [`Native::planted`], whose constant `false` removes the question and the faulty path.
+//! `tests/machine_code.rs` looks at the machine code to see that this is so.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -23,8 +24,9 @@ pub struct Native;
 #[repr(transparent)]
 pub(crate) struct StaticRoot(UnsafeCell<MaybeUninit<Root<Native>>>);
 
-// SAFETY: nothing but the core touches the root, through the address that `Native::root` hands out, and the core's
-// contract (checked by the simulator) is that accesses to its plain words are ordered by happens-before.
+// SAFETY: nothing but the core touches the root, through the address that `Native::root` hands out,
+// and the core's contract (checked by the simulator) is that accesses to its plain words are
+// ordered by happens-before.
 unsafe impl Sync for StaticRoot {}
 
 pub(crate) static ROOT: StaticRoot = StaticRoot(UnsafeCell::new(MaybeUninit::zeroed()));
@@ -155,8 +157,9 @@ impl Platform for Native {
     }
 }
 
-/// The production geometry, on pages that are a multiple of whatever the machine's systems use: x86-64 has 4 KiB pages
-/// everywhere; elsewhere there are systems with 16 and with 64 KiB, which is just a slab.
+/// The production geometry, on pages that are a multiple of whatever the machine's systems use:
+/// x86-64 has 4 KiB pages everywhere; elsewhere there are systems with 16 and with 64 KiB, which is
+/// just a slab.
 const fn geometry() -> Geometry {
     let production = Geometry::PRODUCTION;
     if cfg!(any(target_arch = "x86_64", target_arch = "x86")) {

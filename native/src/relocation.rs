@@ -1,32 +1,34 @@
 //! Moving pages: a large block grows to another place, and its contents are not touched.
 //!
-//! On Linux since 5.7, `mremap` with `MREMAP_DONTUNMAP` hands the pages of one range to another one, in time that does not
-//! depend on what they hold, and leaves the old range mapped, reading as zero: there is no hole that another thread's
-//! `mmap` could get. (Only a call that fails for want of kernel memory may leave one, at the target; it is closed at once.)
-//! Other systems refuse, and the core copies.
+//! On Linux since 5.7, `mremap` with `MREMAP_DONTUNMAP` hands the pages of one range to another
+//! one, in time that does not depend on what they hold, and leaves the old range mapped, reading as
+//! zero: there is no hole that another thread's `mmap` could get. (Only a call that fails for want
+//! of kernel memory may leave one, at the target; it is closed at once.) Other systems refuse, and
+//! the core copies.
 //!
 //! # What it costs
 //!
-//! The system remembers of touched pages at which offset they were mapped first. What was moved is therefore a *mapping*
-//! (a line of `/proc/self/maps`) of its own that never merges with its neighbours, and a process may have 65,530 of
-//! them. Three things keep their number small:
+//! The system remembers of touched pages at which offset they were mapped first. What was moved is
+//! therefore a *mapping* (a line of `/proc/self/maps`) of its own that never merges with its
+//! neighbours, and a process may have 65,530 of them. Three things keep their number small:
 //!
-//! - A moved range that is given back, or moved on, gets fresh pages mapped over it ([`replace`]), which merge with what
-//!   lies around them. For that, [`MOVED`] has a mark for each unit.
-//! - At most [`MAPPINGS_MAX`] such mappings exist at a time, and a block has at most [`PIECES_MAX`]: what is more is
-//!   copied, and is one mapping again.
+//! - A moved range that is given back, or moved on, gets fresh pages mapped over it ([`replace`]),
+//!   which merge with what lies around them. For that, [`MOVED`] has a mark for each unit.
+//! - At most [`MAPPINGS_MAX`] such mappings exist at a time, and a block has at most
+//!   [`PIECES_MAX`]: what is more is copied, and is one mapping again.
 //! - Small blocks are copied anyway (`Geometry::relocate_min`).
 //!
 //! # Why pieces
 //!
-//! `mremap` moves a range only if it lies in one mapping; across a border it fails, on most systems *behind* the
-//! point at which the target was unmapped. So nothing is moved whose borders are not known: [`extent`] asks the system
-//! first. A block that has grown by moving before consists of what was moved then and what came fresh behind it.
+//! `mremap` moves a range only if it lies in one mapping; across a border it fails, on most systems
+//! *behind* the point at which the target was unmapped. So nothing is moved whose borders are not
+//! known: [`extent`] asks the system first. A block that has grown by moving before consists of
+//! what was moved then and what came fresh behind it.
 //!
 //! Invariants:
 //! 1. The marks of a unit are changed only by whoever holds the unit, or a slab in it.
-//! 2. A mark too many costs a slower call; a mark that lacks costs a mapping that does not merge. No correctness depends
-//!    on them.
+//! 2. A mark too many costs a slower call; a mark that lacks costs a mapping that does not merge.
+//!    No correctness depends on them.
 
 use core::ptr;
 use core::slice;
@@ -51,8 +53,9 @@ const MAPPINGS_MAX: usize = 4096;
 /// The most mappings that one block is moved in.
 const PIECES_MAX: usize = 8;
 
-/// For each unit of the range, which has at most so many, by address: 0, or one more than the number of moved mappings
-/// that begin in it, if there are moved pages in it. Mapped when the first block moves; of zeroed memory a page is touched per 8 GiB.
+/// For each unit of the range, which has at most so many, by address: 0, or one more than the
+/// number of moved mappings that begin in it, if there are moved pages in it. Mapped when the first
+/// block moves; of zeroed memory a page is touched per 8 GiB.
 static MOVED: AtomicPtr<AtomicU8> = AtomicPtr::new(ptr::null_mut());
 
 /// Where the address space ends, or above that, less a page.
@@ -125,8 +128,9 @@ pub(crate) fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: 
                 if done == 0 {
                     return false;
                 }
-                // There is no way back that could not fail as well: the rest is copied.
-                // SAFETY: both ranges are the caller's, accessible and apart; `move_piece` has left them so.
+                // There is no way back that could not fail as well: the rest is copied. SAFETY:
+                // both ranges are the caller's, accessible and apart; `move_piece` has left them
+                // so.
                 unsafe { ptr::copy_nonoverlapping(from, to, old_bytes - done) };
                 break;
             }
@@ -173,8 +177,8 @@ fn extent(start: *mut u8, bytes: usize) -> usize {
 
 /// Whether a range lies in one mapping; `false` too if the system does not say.
 ///
-/// It is asked to grow where it is up to the end of the address space. That fails in any case: the stack lies in between.
-/// But first the system looks for borders.
+/// It is asked to grow where it is up to the end of the address space. That fails in any case: the
+/// stack lies in between. But first the system looks for borders.
 fn is_one_mapping(start: *mut u8, bytes: usize) -> bool {
     // SAFETY: the call fails and changes nothing, see above.
     let answer = unsafe { libc::mremap(start.cast(), bytes, TOP - start.addr(), 0) };
@@ -190,23 +194,25 @@ fn is_one_mapping(start: *mut u8, bytes: usize) -> bool {
     }
 }
 
-/// Moves a range that lies in one mapping; the target is accessible. `false` if the system refuses: both are then as they
-/// were.
+/// Moves a range that lies in one mapping; the target is accessible. `false` if the system refuses:
+/// both are then as they were.
 fn move_piece(from: *mut u8, to: *mut u8, bytes: usize) -> bool {
     let flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-    // SAFETY: both ranges lie in a mapping that `memory::reserve` made and are the caller's. The old one stays mapped.
+    // SAFETY: both ranges lie in a mapping that `memory::reserve` made and are the caller's. The
+    // old one stays mapped.
     let moved =
         unsafe { libc::mremap(from.cast(), bytes, bytes, flags, to.cast::<libc::c_void>()) };
     if moved != MAP_FAILED {
         return true;
     }
     if matches!(last_error(), libc::EINVAL | libc::ENOSYS | libc::EPERM) {
-        // An older system, which looks at the flags before anything else, or a filter in front of it.
+        // An older system, which looks at the flags before anything else, or a filter in front of
+        // it.
         ABSENT.store(true, Ordering::Relaxed);
         return false;
     }
-    // Out of kernel memory, or a limit was lowered below what is in use: the target may have been unmapped before that
-    // was noticed. It is mapped again at once, unless it is there.
+    // Out of kernel memory, or a limit was lowered below what is in use: the target may have been
+    // unmapped before that was noticed. It is mapped again at once, unless it is there.
     map_fresh(to, bytes, MAP_FIXED_NOREPLACE);
     false
 }
@@ -221,8 +227,9 @@ fn note(start: *mut u8, bytes: usize) {
     }
 }
 
-/// If there are moved pages in a range, maps fresh ones over all of it, so that it merges with its neighbours again; its
-/// contents are gone then. `false` if there are none, or if the system refuses. Changes `errno`.
+/// If there are moved pages in a range, maps fresh ones over all of it, so that it merges with its
+/// neighbours again; its contents are gone then. `false` if there are none, or if the system
+/// refuses. Changes `errno`.
 pub(crate) fn replace(start: *mut u8, bytes: usize) -> bool {
     if MAPPINGS.load(Ordering::Relaxed) == 0
         || units(start, bytes).all(|mark| mark.load(Ordering::Relaxed) == 0)
@@ -241,8 +248,8 @@ pub(crate) fn replace(start: *mut u8, bytes: usize) -> bool {
 
 /// Maps accessible zeroed pages, like those around them.
 fn map_fresh(start: *mut u8, bytes: usize, fixed: c_int) -> bool {
-    // SAFETY: the range lies in a mapping that `memory::reserve` made, and is the caller's, who gives its contents up;
-    // with `MAP_FIXED_NOREPLACE` there are none.
+    // SAFETY: the range lies in a mapping that `memory::reserve` made, and is the caller's, who
+    // gives its contents up; with `MAP_FIXED_NOREPLACE` there are none.
     let fresh = unsafe {
         libc::mmap(start.cast(), bytes, PROT_READ | PROT_WRITE, MAP_RESERVED | fixed, -1, 0)
     };
@@ -392,7 +399,8 @@ mod tests {
         let (from, to) = (units_of(2, 2), units_of(3, 3));
         sign(from, 2 * UNIT, 3);
         sign(to, 3 * UNIT, 4);
-        // Across a border, which `relocate` never does: the system may unmap the target before it sees that.
+        // Across a border, which `relocate` never does: the system may unmap the target before it
+        // sees that.
         let (middle, behind) = (from.wrapping_add(UNIT), to.wrapping_add(UNIT));
         // SAFETY: a unit of our own.
         assert_eq!(unsafe { libc::mprotect(middle.cast(), UNIT, libc::PROT_READ) }, 0);

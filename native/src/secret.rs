@@ -1,15 +1,18 @@
 //! The secret with which free blocks are sealed.
 //!
-//! Chosen once, in front of the first reservation of address space: on Linux with `getrandom`, so it is nobody else's. Where that
-//! gives nothing (a system call that is refused, a kernel that has no random bits yet), from what is at hand: the sixteen
-//! bytes that the kernel gave the process at its start, all of them, mixed with addresses and the time. The C library
-//! makes its own guards of the same sixteen bytes (glibc the stack guard of the first eight, the pointer guard of the second): mixed
-//! so, the secret does not show them. Off Linux, addresses and the time are all there is. It protects against accidents and makes an attack on a free
-//! block's link harder; it is no cryptography: what is free is no program's, and who reads it anyway can compute the secret.
+//! Chosen once, in front of the first reservation of address space: on Linux with `getrandom`, so
+//! it is nobody else's. Where that gives nothing (a system call that is refused, a kernel that has
+//! no random bits yet), from what is at hand: the sixteen bytes that the kernel gave the process at
+//! its start, all of them, mixed with addresses and the time. The C library makes its own guards of
+//! the same sixteen bytes (glibc the stack guard of the first eight, the pointer guard of the
+//! second): mixed so, the secret does not show them. Off Linux, addresses and the time are all
+//! there is. It protects against accidents and makes an attack on a free block's link harder; it is
+//! no cryptography: what is free is no program's, and who reads it anyway can compute the secret.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-/// 0 before it was chosen. Written once; everybody who sees the published range has happened after that.
+/// 0 before it was chosen. Written once; everybody who sees the published range has happened after
+/// that.
 static SECRET: AtomicUsize = AtomicUsize::new(0);
 
 #[inline(always)]
@@ -42,15 +45,16 @@ fn random() -> usize {
 fn from_system() -> Option<usize> {
     let mut word = 0_usize;
     let bytes = size_of_val(&word);
-    // By number: the C library's function is younger than the oldest one that hak runs with. Up to 256 bytes come whole.
-    // SAFETY: a place for that many bytes.
+    // By number: the C library's function is younger than the oldest one that hak runs with. Up to
+    // 256 bytes come whole. SAFETY: a place for that many bytes.
     let drawn = crate::errno::kept(|| unsafe {
         libc::syscall(libc::SYS_getrandom, &raw mut word, bytes, libc::GRND_NONBLOCK)
     });
     (drawn == bytes as libc::c_long).then_some(word)
 }
 
-/// The sixteen bytes that the kernel gave the process at its start, in two words; zeros if it gave none.
+/// The sixteen bytes that the kernel gave the process at its start, in two words; zeros if it gave
+/// none.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn from_start() -> [u64; 2] {
     // SAFETY: asks for a value of the process's start; no precondition.

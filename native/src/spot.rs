@@ -1,8 +1,8 @@
 //! What lies at an address, in words: for messages.
 //!
-//! Nothing is followed and nothing is changed: the answer comes from the tables alone, which are never unmapped, by
-//! atomic loads. Any address may be asked about at any time, also in a signal handler. While other threads allocate, the
-//! answer may be old before it is read.
+//! Nothing is followed and nothing is changed: the answer comes from the tables alone, which are
+//! never unmapped, by atomic loads. Any address may be asked about at any time, also in a signal
+//! handler. While other threads allocate, the answer may be old before it is read.
 
 use core::fmt;
 
@@ -64,7 +64,8 @@ fn slab_memory(
     let class = inspect::class(range, first + slab);
     let is_taken = inspect::unit_word(range, unit).free_slots() >> slab & 1 == 0;
     if class == 0 && is_taken {
-        // A slab without a class that the pool has handed out is part of a run, which only its first slab knows.
+        // A slab without a class that the pool has handed out is part of a run, which only its
+        // first slab knows.
         let start = (0..=slab).rev().find(|&slab| state(slab) == Some(SlabState::Run));
         if let Some(start) = start {
             let byte = (slab - start) as usize * Native::GEOMETRY.slab_size() + byte;
@@ -81,8 +82,8 @@ fn slab_memory(
     write!(f, ", of {size}-byte blocks, block {block} + {inside}")
 }
 
-/// The mapping that unit `unit` is a part of: its first unit, and its bytes. The units behind the first one are FREE to
-/// look at, but claimed.
+/// The mapping that unit `unit` is a part of: its first unit, and its bytes. The units behind the
+/// first one are FREE to look at, but claimed.
 fn large_around(range: Range<Native>, unit: u32) -> Option<(u32, usize)> {
     for first in (0..=unit).rev() {
         match inspect::unit_word(range, first).usage() {

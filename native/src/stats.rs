@@ -1,10 +1,11 @@
 //! Statistics: what is in use, counted from the allocator's own tables when somebody asks.
 //!
-//! Nothing is counted while blocks come and go. Only words that may be read while other threads allocate are read, and copies of
-//! the others (see `caches`), so that the sums are of no single moment while they do. At rest they are exact.
+//! Nothing is counted while blocks come and go. Only words that may be read while other threads
+//! allocate are read, and copies of the others (see `caches`), so that the sums are of no single
+//! moment while they do. At rest they are exact.
 //!
-//! What a slab has out are blocks that are live, that lie in a thread's cache, or that others have freed and the slab's owner
-//! has not taken back yet.
+//! What a slab has out are blocks that are live, that lie in a thread's cache, or that others have
+//! freed and the slab's owner has not taken back yet.
 
 use core::fmt::{self, Write};
 
@@ -41,7 +42,8 @@ pub struct ClassStats {
     pub live: usize,
     /// Blocks in thread caches.
     pub cached: usize,
-    /// Blocks that were freed by threads that do not own their slab, and that its owner has not taken back yet.
+    /// Blocks that were freed by threads that do not own their slab, and that its owner has not
+    /// taken back yet.
     pub remote: usize,
     /// Blocks that were cut and lie free in their slabs.
     pub free: usize,
@@ -81,7 +83,8 @@ pub struct Stats {
     pub slabs: [usize; STATES.len()],
     /// Slabs of runs that are one block each.
     pub run_slabs: usize,
-    /// Whether the caches of all threads were looked into. If not, what lies in other threads' caches is counted as live.
+    /// Whether the caches of all threads were looked into. If not, what lies in other threads'
+    /// caches is counted as live.
     pub caches_known: bool,
     /// By size class.
     pub classes: [ClassStats; CLASSES + 1],
@@ -90,8 +93,8 @@ pub struct Stats {
 }
 
 impl Totals {
-    /// Counts, without a system call. Any time will do, also before the first allocation; takes time in proportion to the units
-    /// that there are.
+    /// Counts, without a system call. Any time will do, also before the first allocation; takes
+    /// time in proportion to the units that there are.
     pub fn take() -> Totals {
         Totals::visiting(|_, _| {})
     }
@@ -115,7 +118,8 @@ impl Totals {
                     totals.mapping_bytes += inspect::mapping_bytes(range, unit);
                 }
                 Use::Retained => totals.kept_bytes += inspect::mapping_bytes(range, unit),
-                // The units of a mapping behind its first one, or one that changes its use just now.
+                // The units of a mapping behind its first one, or one that changes its use just
+                // now.
                 Use::Free | Use::Retired => {}
             });
         }
@@ -173,7 +177,8 @@ impl Totals {
 }
 
 impl Stats {
-    /// Counts. Any time will do, also before the first allocation; takes time in proportion to the slabs that there are.
+    /// Counts. Any time will do, also before the first allocation; takes time in proportion to the
+    /// slabs that there are.
     pub fn take() -> Stats {
         let mut stats = Stats {
             totals: Totals::default(),

@@ -1,7 +1,7 @@
 //! Text that is put together on the stack and goes out with one `write`.
 //!
-//! For messages from places where nothing may allocate: after a misuse the allocator may be in any state, and a crash
-//! report runs inside a signal handler.
+//! For messages from places where nothing may allocate: after a misuse the allocator may be in any
+//! state, and a crash report runs inside a signal handler.
 
 use core::ffi::c_int;
 use core::fmt::{self, Write};

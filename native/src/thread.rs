@@ -2,33 +2,38 @@
 //!
 //! # The word
 //!
-//! The thread-local word has a constant initial value, nobody's heap, and no destructor: it can be read at any time, also
-//! while the thread's other thread-locals are being destroyed, and reading it never allocates.
+//! The thread-local word has a constant initial value, nobody's heap, and no destructor: it can be
+//! read at any time, also while the thread's other thread-locals are being destroyed, and reading
+//! it never allocates.
 //!
-//! On x86-64 Linux it is a symbol of our own in `.tdata`, read in the initial-exec model: its offset from the thread
-//! pointer is loaded from the global offset table, which the linker turns into a constant in executables. `thread_local!`
-//! is as fast there, but in a shared library it would call `__tls_get_addr` each time. The price: such a library must be
-//! loaded with the program (linked, or by `LD_PRELOAD`), or find room in the C library's reserve for `dlopen`.
+//! On x86-64 Linux it is a symbol of our own in `.tdata`, read in the initial-exec model: its
+//! offset from the thread pointer is loaded from the global offset table, which the linker turns
+//! into a constant in executables. `thread_local!` is as fast there, but in a shared library it
+//! would call `__tls_get_addr` each time. The price: such a library must be loaded with the program
+//! (linked, or by `LD_PRELOAD`), or find room in the C library's reserve for `dlopen`.
 //!
 //! # The end
 //!
-//! `thread_local!` with a destructor would have to register it, and the C library allocates for that. A pthread key
-//! does not: the first [`set_heap`] of the process makes one key, and each `set_heap` with a heap gives it a value on
-//! the running thread, which asks the C library to call [`on_thread_end`] when the thread ends.
+//! `thread_local!` with a destructor would have to register it, and the C library allocates for
+//! that. A pthread key does not: the first [`set_heap`] of the process makes one key, and each
+//! `set_heap` with a heap gives it a value on the running thread, which asks the C library to call
+//! [`on_thread_end`] when the thread ends.
 //!
 //! The order at a thread's end is:
 //!
-//! 1. Rust's and C++'s thread-local destructors run; they allocate and free as ever, the heap is still there.
-//! 2. The C library runs the destructors of all pthread keys with a value, clearing each value first. Ours hands the
-//!    heap over.
-//! 3. What runs later and allocates or frees does so without a heap, as a guest (see `hak_core`'s module `guest`): no heap is left behind.
+//! 1. Rust's and C++'s thread-local destructors run; they allocate and free as ever, the heap is
+//!    still there.
+//! 2. The C library runs the destructors of all pthread keys with a value, clearing each value
+//!    first. Ours hands the heap over.
+//! 3. What runs later and allocates or frees does so without a heap, as a guest (see `hak_core`'s
+//!    module `guest`): no heap is left behind.
 //!
 //! The main thread's end is the process's end: its heap is never handed over, which nobody can see.
 //!
 //! # When there is no key
 //!
-//! A process has 1,024 keys. If none is left, heaps of threads that end stay behind (their blocks can still be freed
-//! by others), and the next thread tries again.
+//! A process has 1,024 keys. If none is left, heaps of threads that end stay behind (their blocks
+//! can still be freed by others), and the next thread tries again.
 
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -156,8 +161,9 @@ pub(crate) fn heap_plus(bytes: usize) -> usize {
 
 /// See [`hak_core::Platform::set_thread_heap`].
 ///
-/// The word comes first: should the C library allocate to store the key's value (it may, for a process's 33rd key and
-/// later ones) and should that reach us, the heap is found and not made twice.
+/// The word comes first: should the C library allocate to store the key's value (it may, for a
+/// process's 33rd key and later ones) and should that reach us, the heap is found and not made
+/// twice.
 pub(crate) fn set_heap(heap: *mut Heap<Native>) {
     word::set(heap);
     if heap != Heap::nobody() && heap != Heap::ended() {
@@ -169,22 +175,25 @@ pub(crate) fn set_heap(heap: *mut Heap<Native>) {
 #[cold]
 fn watch(heap: *mut Heap<Native>) {
     if let Some(key) = key() {
-        // SAFETY: the key was made by `make_key` and is never deleted once it is in `KEY`. The value only has to be
-        // non-null. Refusal is the case "no key" of the module's documentation.
+        // SAFETY: the key was made by `make_key` and is never deleted once it is in `KEY`. The
+        // value only has to be non-null. Refusal is the case "no key" of the module's
+        // documentation.
         unsafe { libc::pthread_setspecific(key, heap.cast::<c_void>().cast_const()) };
     }
 }
 
 /// The process's key, made on first use; `None` if there are no more keys.
 fn key() -> Option<pthread_key_t> {
-    // Acquire pairs with the Release of `make_key`: what the C library wrote about the key is visible.
+    // Acquire pairs with the Release of `make_key`: what the C library wrote about the key is
+    // visible.
     match KEY.load(Ordering::Acquire) {
         0 => make_key(),
         stored => Some((stored - 1) as pthread_key_t),
     }
 }
 
-/// Makes a key and publishes it. Of several threads that do so at once, one wins and the others delete theirs.
+/// Makes a key and publishes it. Of several threads that do so at once, one wins and the others
+/// delete theirs.
 fn make_key() -> Option<pthread_key_t> {
     let mut key: pthread_key_t = 0;
     // SAFETY: `key` is a place for the result, and the destructor never unwinds.

@@ -1,8 +1,10 @@
-//! The words of the native platform: what `core::sync::atomic` and `UnsafeCell` offer, under the core's names.
+//! The words of the native platform: what `core::sync::atomic` and `UnsafeCell` offer, under the
+//! core's names.
 //!
-//! [`SharedWord`] and [`OwnedWord`] are `repr(transparent)` and every method is one inlined call, so that the core compiles to
-//! the instructions that a version written for the machine alone would have. They are wrappers, and not the bare
-//! types, only because Rust lets nobody implement another crate's trait for another crate's type.
+//! [`SharedWord`] and [`OwnedWord`] are `repr(transparent)` and every method is one inlined call,
+//! so that the core compiles to the instructions that a version written for the machine alone would
+//! have. They are wrappers, and not the bare types, only because Rust lets nobody implement another
+//! crate's trait for another crate's type.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -14,7 +16,8 @@ use hak_core::{Atomic, Gauge, Ordering, Plain};
 #[repr(transparent)]
 pub struct SharedWord<W>(W);
 
-/// The nine methods for one width. A macro, because the types in `core::sync::atomic` have no trait in common.
+/// The nine methods for one width. A macro, because the types in `core::sync::atomic` have no trait
+/// in common.
 macro_rules! shared {
     ($word:ty, $value:ty) => {
         impl Atomic<$value> for SharedWord<$word> {
@@ -112,15 +115,16 @@ pub struct OwnedWord<T>(UnsafeCell<T>);
 impl<T: Copy> Plain<T> for OwnedWord<T> {
     #[inline(always)]
     fn get(&self) -> T {
-        // SAFETY: the contract of `Plain`: accesses of several threads are ordered by happens-before, so nobody
-        // writes now; and no reference to the inside is ever made.
+        // SAFETY: the contract of `Plain`: accesses of several threads are ordered by
+        // happens-before, so nobody writes now; and no reference to the inside is ever made.
         unsafe { *self.0.get() }
     }
 
     #[inline(always)]
     fn set(&self, value: T) {
-        // SAFETY: the contract of `Plain`: accesses of several threads are ordered by happens-before, so nobody reads
-        // or writes now; and no reference to the inside is ever made.
+        // SAFETY: the contract of `Plain`: accesses of several threads are ordered by
+        // happens-before, so nobody reads or writes now; and no reference to the inside is ever
+        // made.
         unsafe { *self.0.get() = value }
     }
 }

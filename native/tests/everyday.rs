@@ -1,4 +1,5 @@
-//! Ordinary programs on the allocator: collections, strings, sorting, reallocation, alignment, zeroes.
+//! Ordinary programs on the allocator: collections, strings, sorting, reallocation, alignment,
+//! zeroes.
 
 mod common;
 

@@ -1,5 +1,6 @@
-//! Growth of large blocks where the place behind them is taken: pages move, contents do not change, and the process does
-//! not run out of mappings. Each test measures the process, so each runs in one of its own.
+//! Growth of large blocks where the place behind them is taken: pages move, contents do not change,
+//! and the process does not run out of mappings. Each test measures the process, so each runs in
+//! one of its own.
 #![cfg(target_os = "linux")]
 
 mod common;

@@ -78,7 +78,8 @@ fn the_sizes_around_every_boundary_work() {
     }
 }
 
-/// Each is a mapping of its own to the allocator, but must not be one to the system, which allows 65,530.
+/// Each is a mapping of its own to the allocator, but must not be one to the system, which allows
+/// 65,530.
 #[test]
 fn forty_thousand_blocks_with_a_mapping_of_their_own_live_at_once() {
     let mut blocks = Vec::new();
@@ -99,8 +100,8 @@ fn a_request_that_cannot_be_met_is_null_and_harms_nothing() {
         for align in [1_usize, 16, 4096, 2 * MIB, 8 * MIB] {
             let Ok(layout) = Layout::from_size_align(size, align) else { continue };
             for allocate in [alloc::alloc, alloc::alloc_zeroed] {
-                // SAFETY: the size is not zero. The black box keeps the compiler, which may assume that an allocation
-                // nobody looks at succeeds, from doing so.
+                // SAFETY: the size is not zero. The black box keeps the compiler, which may assume
+                // that an allocation nobody looks at succeeds, from doing so.
                 let block = black_box(unsafe { allocate(layout) });
                 assert!(block.is_null(), "{layout:?}");
             }

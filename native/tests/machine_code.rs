@@ -1,10 +1,12 @@
-//! What ships contains no trace of the simulator: the machine code of `examples/paths.rs`, in release mode, is read.
+//! What ships contains no trace of the simulator: the machine code of `examples/paths.rs`, in
+//! release mode, is read.
 //!
 //! * No planted fault is in it: neither a fault's name nor the question for it.
-//! * The entry points reach a `ret` without leaving the core, so that no hook of the platform is on the fast path, and
-//!   no system call or thread bookkeeping was inlined into them.
+//! * The entry points reach a `ret` without leaving the core, so that no hook of the platform is on
+//!   the fast path, and no system call or thread bookkeeping was inlined into them.
 //!
-//! `cargo test -p hak --test machine_code -- --nocapture` prints how many instructions the shortest ways take.
+//! `cargo test -p hak --test machine_code -- --nocapture` prints how many instructions the shortest
+//! ways take.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -22,7 +24,8 @@ struct Built {
 }
 
 static BUILT: LazyLock<Built> = LazyLock::new(|| {
-    // A folder of its own: no waiting for whoever runs these tests, and no mix-up with other builds.
+    // A folder of its own: no waiting for whoever runs these tests, and no mix-up with other
+    // builds.
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("machine-code");
     let examples = target.join("release/examples");
     // A rest of an older build would have another hash in its name.
@@ -84,8 +87,8 @@ impl<'a> Function<'a> {
         (!function.instructions.is_empty()).then_some(function)
     }
 
-    /// The fewest instructions from the entry to a return, with no call but of the core's own fast functions (which the
-    /// compiler may have left uninlined). `None` if there is no such way.
+    /// The fewest instructions from the entry to a return, with no call but of the core's own fast
+    /// functions (which the compiler may have left uninlined). `None` if there is no such way.
     fn shortest_way(&self, assembly: &str) -> Option<usize> {
         const RETURNED: usize = usize::MAX;
         let callee = |operands: &str| {

@@ -177,7 +177,8 @@ fn the_address_of_another_block_written_to_a_free_block_is_reported() {
     written_after_free(name, |block| {
         let other = allocate(80).expose_provenance();
         let block = block.cast::<usize>();
-        // SAFETY: none: the block is the one that was handed out again, and is freed and written to again.
+        // SAFETY: none: the block is the one that was handed out again, and is freed and written to
+        // again.
         unsafe {
             assert_eq!(other, block.expose_provenance());
             Hak::free(block.cast());
@@ -242,15 +243,16 @@ fn freeing_a_block_twice_is_reported_also_when_a_thread_without_a_heap_was_first
 
 /// The words of a block, whatever is in them.
 fn words(block: *mut u8, bytes: usize) -> impl Iterator<Item = usize> {
-    // SAFETY: the block is that long, and memory of the allocator, which is not undefined to the machine.
+    // SAFETY: the block is that long, and memory of the allocator, which is not undefined to the
+    // machine.
     (0..bytes / 8).map(move |word| unsafe { block.cast::<usize>().add(word).read_volatile() })
 }
 
 #[test]
 fn a_copy_of_a_free_block_is_taken_for_what_it_is() {
     let (free, live) = (allocate(64), allocate(64));
-    // SAFETY: both blocks are ours. That the free one is read is a misuse that the allocator cannot notice; with its seal,
-    // the live one must not be taken for free.
+    // SAFETY: both blocks are ours. That the free one is read is a misuse that the allocator cannot
+    // notice; with its seal, the live one must not be taken for free.
     unsafe {
         Hak::free(free);
         let seal = words(free, 16).nth(1).unwrap();

@@ -1,5 +1,6 @@
-//! Safe Rust that moves bytes which it never wrote: the payload of `None`. What earlier blocks left there comes along, and must mean
-//! nothing to the allocator. Alone in its process: the blocks before decide what is left.
+//! Safe Rust that moves bytes which it never wrote: the payload of `None`. What earlier blocks left
+//! there comes along, and must mean nothing to the allocator. Alone in its process: the blocks
+//! before decide what is left.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;

@@ -191,7 +191,8 @@ fn store_late(late: Box<Late>) {
     assert_eq!(result, 0);
 }
 
-/// A key that is younger than the allocator's own: its destructor runs after the heap was handed over.
+/// A key that is younger than the allocator's own: its destructor runs after the heap was handed
+/// over.
 fn a_key_of_the_program() -> libc::pthread_key_t {
     let mut key = 0;
     // SAFETY: a place for the result, and a destructor that does not unwind.

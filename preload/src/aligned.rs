@@ -1,8 +1,8 @@
 //! Blocks at an alignment of the program's choice.
 //!
-//! An alignment that is no power of two is refused with `EINVAL`, by each of them. (The GNU C library's `memalign`, and
-//! `aligned_alloc` before version 2.38, round it up; POSIX and the later C standards do not know such a block.) The size
-//! need not be a multiple of the alignment.
+//! An alignment that is no power of two is refused with `EINVAL`, by each of them. (The GNU C
+//! library's `memalign`, and `aligned_alloc` before version 2.38, round it up; POSIX and the later
+//! C standards do not know such a block.) The size need not be a multiple of the alignment.
 
 use core::ffi::{c_int, c_void};
 
@@ -28,7 +28,8 @@ pub(crate) extern "C" fn aligned_alloc(align: size_t, size: size_t) -> *mut c_vo
     memalign(align, size)
 }
 
-/// POSIX's `posix_memalign`: the result is the error, `errno` and `*place` are left alone when there is one.
+/// POSIX's `posix_memalign`: the result is the error, `errno` and `*place` are left alone when
+/// there is one.
 ///
 /// # Safety
 /// `place` may be written to.

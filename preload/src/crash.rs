@@ -1,8 +1,9 @@
 //! `HAK_CRASH_REPORT=1`: one line on SIGSEGV, SIGBUS and SIGABRT.
 //!
-//! A handler is installed when the library starts, for each of the three whose default nobody has changed. It prints the line,
-//! restores the default, and the signal happens again. No function of the program's is in between: a program that sets a
-//! handler of its own has that one, is told of this one as the handler before, and may call it.
+//! A handler is installed when the library starts, for each of the three whose default nobody has
+//! changed. It prints the line, restores the default, and the signal happens again. No function of
+//! the program's is in between: a program that sets a handler of its own has that one, is told of
+//! this one as the handler before, and may call it.
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -18,7 +19,8 @@ static SIGNALS: [(c_int, &str); 3] =
 pub(crate) fn install() {
     for (signal, _) in SIGNALS {
         let mut action = MaybeUninit::<Action>::zeroed();
-        // SAFETY: a zeroed action is a valid one; the one before is written there, and then changed and installed.
+        // SAFETY: a zeroed action is a valid one; the one before is written there, and then changed
+        // and installed.
         unsafe {
             if libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0
                 || (*action.as_ptr()).sa_sigaction != SIG_DFL
@@ -41,11 +43,12 @@ unsafe extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, _context: *m
     restore_default(signal, code);
 }
 
-/// The default action takes place once the handler has returned: a fault happens again; a signal that was sent is sent
-/// again, and waits until then.
+/// The default action takes place once the handler has returned: a fault happens again; a signal
+/// that was sent is sent again, and waits until then.
 fn restore_default(signal: c_int, code: c_int) {
     let mut default = MaybeUninit::<Action>::zeroed();
-    // SAFETY: a zeroed action is a valid one, and means the default; the thread sends the signal to itself.
+    // SAFETY: a zeroed action is a valid one, and means the default; the thread sends the signal to
+    // itself.
     unsafe {
         (*default.as_mut_ptr()).sa_sigaction = SIG_DFL;
         libc::sigaction(signal, default.as_ptr(), ptr::null_mut());

@@ -1,11 +1,13 @@
-//! `operator new` and `operator delete` in every form of the Itanium C++ ABI (which all compilers for Linux follow).
+//! `operator new` and `operator delete` in every form of the Itanium C++ ABI (which all compilers
+//! for Linux follow).
 //!
 //! The C++ runtime's own versions would call `malloc` and `free` and be right; these save the way.
 //!
 //! # Forms that call others
 //!
-//! A program may replace some of the forms and leave the others, which then call those that it replaced. So only the first row of
-//! each table allocates or frees; the others jump to the form on their right, by its name, as the program sees it.
+//! A program may replace some of the forms and leave the others, which then call those that it
+//! replaced. So only the first row of each table allocates or frees; the others jump to the form on
+//! their right, by its name, as the program sees it.
 //!
 //! | Form of `new`              | calls               | Form of `delete`                     | calls             |
 //! |----------------------------|---------------------|--------------------------------------|-------------------|
@@ -15,16 +17,19 @@
 //!
 //! # Out of memory
 //!
-//! What C++ asks for beyond a block is asked of the runtime that the program has, by name, when memory has run out and not before:
+//! What C++ asks for beyond a block is asked of the runtime that the program has, by name, when
+//! memory has run out and not before:
 //!
-//! * `new` calls the new handler as long as there is one and tries again, then throws `std::bad_alloc`. An alignment
-//!   that is no power of two throws at once.
-//! * The `nothrow` forms catch whatever that throws, and return null. Without a new handler nothing is thrown for it.
+//! * `new` calls the new handler as long as there is one and tries again, then throws
+//!   `std::bad_alloc`. An alignment that is no power of two throws at once.
+//! * The `nothrow` forms catch whatever that throws, and return null. Without a new handler nothing
+//!   is thrown for it.
 //! * A program without a C++ runtime cannot be thrown at: it is ended with one line.
 //!
-//! A runtime that is a part of the program (`-static-libstdc++`) can be found only if the linker exports its functions; it does
-//! for those that this library names. If it has no function that throws `std::bad_alloc`, the exception is put together from the
-//! parts that a program has which catches it; one that cannot name it gets a `std::exception`.
+//! A runtime that is a part of the program (`-static-libstdc++`) can be found only if the linker
+//! exports its functions; it does for those that this library names. If it has no function that
+//! throws `std::bad_alloc`, the exception is put together from the parts that a program has which
+//! catches it; one that cannot name it gets a `std::exception`.
 
 use core::arch::{asm, naked_asm};
 use core::ffi::{CStr, c_void};
@@ -36,7 +41,8 @@ use native::{Hak, Text};
 
 use crate::malloc::ALIGN;
 
-/// Whether a form is the one of this file for the whole program. Each has a second name here, which nobody else can define.
+/// Whether a form is the one of this file for the whole program. Each has a second name here, which
+/// nobody else can define.
 macro_rules! is_ours {
     ($name:ident) => {{
         let here: *mut c_void;
@@ -71,7 +77,8 @@ macro_rules! second_name {
 
 type NewHandler = Option<unsafe extern "C" fn()>;
 
-/// The address that a name has for the whole program; with `weak`, of a name that perhaps nobody defines: null then.
+/// The address that a name has for the whole program; with `weak`, of a name that perhaps nobody
+/// defines: null then.
 macro_rules! address_of {
     (weak $name:ident) => {{
         // SAFETY: only says that the name may be missing.
@@ -80,7 +87,8 @@ macro_rules! address_of {
     }};
     ($name:ident) => {{
         let address: *mut c_void;
-        // SAFETY: reads an entry of the global offset table, which was filled when the library was loaded.
+        // SAFETY: reads an entry of the global offset table, which was filled when the library was
+        // loaded.
         unsafe {
             asm!(
                 concat!("mov {}, qword ptr [rip + ", stringify!($name), "@GOTPCREL]"),
@@ -123,8 +131,8 @@ extern "C" fn new_step(size: size_t, align: size_t) -> CxxStep {
     CxxStep { block, call }
 }
 
-/// `operator new(size, align)`. A new handler may throw, and what throws does: in between lies this function, which the
-/// unwinder passes by its frame description, and no frame of Rust.
+/// `operator new(size, align)`. A new handler may throw, and what throws does: in between lies this
+/// function, which the unwinder passes by its frame description, and no frame of Rust.
 #[unsafe(naked)]
 extern "C-unwind" fn new_again(size: size_t, align: size_t) -> *mut c_void {
     core::arch::naked_asm!(
@@ -197,8 +205,8 @@ fn thrower() -> *mut c_void {
     of_runtime(c"_ZSt17__throw_bad_allocv").unwrap_or(nobody_to_throw_at as *mut c_void)
 }
 
-/// `throw`, in a program that has the parts: an object that is nothing but the pointer to its table of functions, which begins
-/// 16 bytes into the symbol.
+/// `throw`, in a program that has the parts: an object that is nothing but the pointer to its table
+/// of functions, which begins 16 bytes into the symbol.
 macro_rules! throwing {
     ($($name:ident $table:ident $type:ident $destructor:ident)*) => { $(
         #[unsafe(naked)]
@@ -228,7 +236,8 @@ macro_rules! throwing {
     )* };
 }
 
-// A program without the type of `std::bad_alloc` has no handler for it, but perhaps one for what it is derived from.
+// A program without the type of `std::bad_alloc` has no handler for it, but perhaps one for what it
+// is derived from.
 throwing! {
     throw_bad_alloc _ZTVSt9bad_alloc _ZTISt9bad_alloc _ZNSt9bad_allocD1Ev
     throw_exception _ZTVSt9exception _ZTISt9exception _ZNSt9exceptionD1Ev
@@ -244,8 +253,8 @@ extern "C" fn nobody_to_throw_at() -> ! {
     unsafe { libc::abort() }
 }
 
-/// A function of the program's C++ runtime. One that came with a plugin is not in the global scope: it is asked for
-/// by its file.
+/// A function of the program's C++ runtime. One that came with a plugin is not in the global scope:
+/// it is asked for by its file.
 fn of_runtime(name: &CStr) -> Option<*mut c_void> {
     // SAFETY: a C string, and no library is loaded by this.
     let global = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
@@ -301,7 +310,8 @@ pub(crate) extern "C-unwind" fn _ZnwmSt11align_val_t(size: size_t, align: size_t
     naked_asm!(second_name!(_ZnwmSt11align_val_t), "jmp {again}", again = sym new_again)
 }
 
-/// A form of `operator new` or `operator delete` that calls another one: what it hands on stands where that one looks for it.
+/// A form of `operator new` or `operator delete` that calls another one: what it hands on stands
+/// where that one looks for it.
 macro_rules! forwarding {
     ($($name:ident => $to:ident)*) => { $(
         /// See the module's table.
@@ -351,8 +361,8 @@ forwarding_third! {
     _ZdaPvmSt11align_val_t => _ZdaPvSt11align_val_t
 }
 
-/// A block for a nothrow form if what throws for it is hak's; null if there is none. Else, and where there is a new handler: to call
-/// what throws, and to catch.
+/// A block for a nothrow form if what throws for it is hak's; null if there is none. Else, and
+/// where there is a new handler: to call what throws, and to catch.
 fn quiet(throwing_is_ours: bool, size: size_t, align: size_t) -> CxxStep {
     let (null, catching) =
         (ptr::null_mut(), CxxStep { block: ptr::null_mut(), call: ptr::dangling_mut() });
@@ -371,9 +381,9 @@ fn quiet(throwing_is_ours: bool, size: size_t, align: size_t) -> CxxStep {
     catching
 }
 
-/// The nothrow forms. Where the throwing form is the program's, or there is a new handler, it is called here, and what it throws
-/// is caught: the frame has the personality of C++, and one landing pad which catches everything. Where nobody has that
-/// personality, nobody throws.
+/// The nothrow forms. Where the throwing form is the program's, or there is a new handler, it is
+/// called here, and what it throws is caught: the frame has the personality of C++, and one landing
+/// pad which catches everything. Where nobody has that personality, nobody throws.
 macro_rules! nothrow_forms {
     ($($name:ident $step:ident => $to:ident $(=> $last:ident)?, $align:ident;)*) => { $(
         extern "C" fn $step(size: size_t, _align: size_t) -> CxxStep {
@@ -485,7 +495,8 @@ nothrow_forms! {
         => _ZnamSt11align_val_t => _ZnwmSt11align_val_t, aligned;
 }
 
-// Where the unwinder finds the personality of the nothrow forms: the runtime's, or null where there is no runtime.
+// Where the unwinder finds the personality of the nothrow forms: the runtime's, or null where there
+// is no runtime.
 core::arch::global_asm!(
     ".weak __gxx_personality_v0",
     ".pushsection .data.rel.ro.hak_cxx_personality, \"aw\", @progbits",

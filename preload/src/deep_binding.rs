@@ -1,15 +1,19 @@
 //! `dlopen` without `RTLD_DEEPBIND`.
 //!
-//! A library that is loaded with that flag looks for each name in itself and in what it needs before it looks into the program.
-//! It needs the C library, and so its `malloc` and `free` are the C library's, while `strdup` and all else that allocates inside
-//! of the C library give it blocks of hak. It frees these with the C library's `free`, and the program ends. (Debian's PHP loads
-//! its modules in this way.) No allocator that is preloaded can be asked there: the calls never reach it. So the flag is taken off,
-//! and the library finds what every other library of the program finds.
+//! A library that is loaded with that flag looks for each name in itself and in what it needs
+//! before it looks into the program. It needs the C library, and so its `malloc` and `free` are the
+//! C library's, while `strdup` and all else that allocates inside of the C library give it blocks
+//! of hak. It frees these with the C library's `free`, and the program ends. (Debian's PHP loads
+//! its modules in this way.) No allocator that is preloaded can be asked there: the calls never
+//! reach it. So the flag is taken off, and the library finds what every other library of the
+//! program finds.
 //!
-//! The price: of two things of the same name, one in such a library and one in the program, the library now gets the program's.
+//! The price: of two things of the same name, one in such a library and one in the program, the
+//! library now gets the program's.
 //!
-//! `dlopen` looks at its return address: whose `RUNPATH` counts, and which namespace. So this function is no caller: it changes the
-//! one bit and jumps, and the next `dlopen` (the C library's, or that of another preloaded library) returns to the program.
+//! `dlopen` looks at its return address: whose `RUNPATH` counts, and which namespace. So this
+//! function is no caller: it changes the one bit and jumps, and the next `dlopen` (the C library's,
+//! or that of another preloaded library) returns to the program.
 
 use core::ffi::{CStr, c_void};
 use core::ptr;

@@ -1,10 +1,13 @@
-//! The `HAK_*` variables: read once, by a constructor, from the environment that the process was started with.
+//! The `HAK_*` variables: read once, by a constructor, from the environment that the process was
+//! started with.
 //!
-//! Without any of them nothing is ever printed. Reading allocates nothing, and no function of the allocator waits for it:
-//! what is allocated before the constructor runs is allocated like everything else. What is said at the end is said by
-//! processes that end by `exit` or by returning from `main`, and not by `_exit` or a signal.
+//! Without any of them nothing is ever printed. Reading allocates nothing, and no function of the
+//! allocator waits for it: what is allocated before the constructor runs is allocated like
+//! everything else. What is said at the end is said by processes that end by `exit` or by returning
+//! from `main`, and not by `_exit` or a signal.
 //!
-//! A process that has more rights than who started it (a set-user-id program; the system calls it `AT_SECURE`) reads none of them.
+//! A process that has more rights than who started it (a set-user-id program; the system calls it
+//! `AT_SECURE`) reads none of them.
 
 use core::ffi::{CStr, c_char, c_int};
 use core::fmt::Write;
@@ -69,12 +72,14 @@ static VARIABLES: [Variable; 6] = [
     },
     Variable {
         name: "HAK_BACKGROUND",
-        what: "gives idle memory back also while the program does nothing, from a thread of its own",
+        what: "gives idle memory back also while the program does nothing, from a thread of its \
+            own",
         takes: switch(|_| background(), None),
     },
     Variable {
         name: "HAK_CRASH_REPORT",
-        what: "prints a line on SIGSEGV, SIGBUS and SIGABRT, unless the program has a handler of its own",
+        what: "prints a line on SIGSEGV, SIGBUS and SIGABRT, unless the program has a handler of \
+            its own",
         takes: switch(|_| crash::install(), None),
     },
     Variable {
@@ -103,9 +108,11 @@ fn switches() -> impl DoubleEndedIterator<Item = &'static Switch> {
     switches.filter(|switch| switch.is_on())
 }
 
-/// Where the last words go: a copy of standard error, because many programs close that before they end. -1 without.
+/// Where the last words go: a copy of standard error, because many programs close that before they
+/// end. -1 without.
 static LAST_WORDS: AtomicI32 = AtomicI32::new(-1);
-/// Which file that was: a program that closes every file it finds may have opened another one in its place.
+/// Which file that was: a program that closes every file it finds may have opened another one in
+/// its place.
 static LAST_WORDS_FILE: AtomicU64 = AtomicU64::new(0);
 
 /// Runs before the program's `main`, and before its own constructors.
@@ -123,8 +130,8 @@ extern "C" fn start(_count: c_int, _arguments: *const *const c_char, environment
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
     }
-    // SAFETY: the C library calls constructors with the environment, a list that ends in null, while there is one
-    // thread.
+    // SAFETY: the C library calls constructors with the environment, a list that ends in null,
+    // while there is one thread.
     unsafe { read(environment) };
     for switch in switches() {
         (switch.at_start)(environment);
@@ -180,14 +187,16 @@ fn identity(file: c_int) -> u64 {
     }
 }
 
-/// Sets what is set. `HAK_HELP` is taken out of the environment, so that children do not print the list again.
+/// Sets what is set. `HAK_HELP` is taken out of the environment, so that children do not print the
+/// list again.
 ///
 /// # Safety
 /// `environment` is null or a list of C strings that ends in null, and nobody else uses it now.
 unsafe fn read(environment: Environment) {
     let mut place = environment;
     let mut kept = environment;
-    // SAFETY: the caller's contract: the list is read up to its end, and entries move towards its start.
+    // SAFETY: the caller's contract: the list is read up to its end, and entries move towards its
+    // start.
     while !place.is_null() && !unsafe { *place }.is_null() {
         // SAFETY: the caller's contract.
         let entry = unsafe { CStr::from_ptr(*place) }.to_bytes();

@@ -1,6 +1,7 @@
 //! The questions and wishes of `malloc.h` around the allocation itself.
 //!
-//! What the C library's allocator counts and hak does not is 0 here, and nothing is guessed. `mallinfo2` has:
+//! What the C library's allocator counts and hak does not is 0 here, and nothing is guessed.
+//! `mallinfo2` has:
 //!
 //! | Field      | What it is here                                                                     |
 //! |------------|-------------------------------------------------------------------------------------|
@@ -27,15 +28,16 @@ pub(crate) unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> size_t
     unsafe { Hak::usable_size(block.cast()) }
 }
 
-/// Whether this is the address of memory that hak manages: 1 or 0. Any address may be asked about. Not of the C library's
-/// family: it is for programs that want to know whether hak is what serves them.
+/// Whether this is the address of memory that hak manages: 1 or 0. Any address may be asked about.
+/// Not of the C library's family: it is for programs that want to know whether hak is what serves
+/// them.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn hak_owns(address: *const c_void) -> c_int {
     c_int::from(Hak::owns(address.cast()))
 }
 
-/// Gives empty memory back to the system; 1 if there was any. What is left at the top, as the argument asks, has no meaning
-/// here.
+/// Gives empty memory back to the system; 1 if there was any. What is left at the top, as the
+/// argument asks, has no meaning here.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc_trim(_top: size_t) -> c_int {
     let before = Totals::take().total_bytes();
@@ -59,7 +61,8 @@ pub(crate) struct MallInfo2 {
     keepcost: size_t,
 }
 
-/// The older structure, whose fields are too small for what they count: they stop at the largest `int`.
+/// The older structure, whose fields are too small for what they count: they stop at the largest
+/// `int`.
 #[repr(C)]
 pub(crate) struct MallInfo([c_int; 10]);
 
@@ -137,11 +140,13 @@ pub(crate) unsafe extern "C" fn malloc_info(options: c_int, file: *mut FILE) -> 
     if written == bytes.len() { 0 } else { -1 }
 }
 
-/// Takes note of nothing: none of the C library's knobs exists here. 1 ("done") for those that only trade time for
-/// memory, 0 ("not done") for those that a program would see the effect of, and for unknown ones.
+/// Takes note of nothing: none of the C library's knobs exists here. 1 ("done") for those that only
+/// trade time for memory, 0 ("not done") for those that a program would see the effect of, and for
+/// unknown ones.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn mallopt(parameter: c_int, _value: c_int) -> c_int {
-    /// M_MXFAST, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_TEST, M_ARENA_MAX.
+    /// M_MXFAST, M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX, M_ARENA_TEST,
+    /// M_ARENA_MAX.
     const TRADES: [c_int; 7] = [1, -1, -2, -3, -4, -7, -8];
     c_int::from(TRADES.contains(&parameter))
 }

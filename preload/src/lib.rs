@@ -1,4 +1,5 @@
-//! libhak.so: the C malloc family and C++ `new` and `delete` over hak, for `LD_PRELOAD` and for linking.
+//! libhak.so: the C malloc family and C++ `new` and `delete` over hak, for `LD_PRELOAD` and for
+//! linking.
 //!
 //! | Module          | What it is                                                                |
 //! |-----------------|---------------------------------------------------------------------------|
@@ -13,17 +14,21 @@
 //!
 //! # What holds at any moment
 //!
-//! * The first call of a process may be any of these functions, from any constructor: the allocator's root is zeroed
-//!   static memory, and this library has nothing to initialise before it can allocate. What the environment asks
-//!   for is read by a constructor and never on the way of an allocation.
+//! * The first call of a process may be any of these functions, from any constructor: the
+//!   allocator's root is zeroed static memory, and this library has nothing to initialise before it
+//!   can allocate. What the environment asks for is read by a constructor and never on the way of
+//!   an allocation.
 //! * Nothing here allocates by itself, and nothing of Rust's standard library that would is called.
-//! * There is one allocator in the process: no call is ever forwarded to the C library's, and a library that asks to find that one
-//!   finds this (`deep_binding`). So no block of the C library's is ever seen here, and none has to be told from a pointer
-//!   that is nobody's: what is not hak's ends the process with one line. Out of memory is null and `ENOMEM`.
-//! * Nothing is exported that has nothing to do with memory; `dlopen`, which has, changes one bit and jumps to the next one.
+//! * There is one allocator in the process: no call is ever forwarded to the C library's, and a
+//!   library that asks to find that one finds this (`deep_binding`). So no block of the C library's
+//!   is ever seen here, and none has to be told from a pointer that is nobody's: what is not hak's
+//!   ends the process with one line. Out of memory is null and `ENOMEM`.
+//! * Nothing is exported that has nothing to do with memory; `dlopen`, which has, changes one bit
+//!   and jumps to the next one.
 //! * Blocks of every size are aligned to 16 bytes, as the C library's are.
-//! * No lock is held anywhere, so that a fork in a process with many threads finds nothing locked in the child: to the
-//!   allocator, the threads that the child lacks have stopped for ever. What they held stays held.
+//! * No lock is held anywhere, so that a fork in a process with many threads finds nothing locked
+//!   in the child: to the allocator, the threads that the child lacks have stopped for ever. What
+//!   they held stays held.
 //! * As everywhere, a signal handler must not allocate.
 #![cfg_attr(panic = "abort", no_std)]
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
@@ -38,9 +43,9 @@ mod information;
 mod libc_names;
 mod malloc;
 
-/// As it ships, the library is built without Rust's standard library and without unwinding: less of it is mapped into each
-/// program, and it needs no other library than the C library. A panic, which only a failed assertion of the core can be,
-/// is one line and an abort.
+/// As it ships, the library is built without Rust's standard library and without unwinding: less of
+/// it is mapped into each program, and it needs no other library than the C library. A panic, which
+/// only a failed assertion of the core can be, is one line and an abort.
 #[cfg(panic = "abort")]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
@@ -49,8 +54,8 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     unsafe { libc::abort() }
 }
 
-// What Rust's precompiled core library names as the unwinder's way through its frames; nothing unwinds here. Hidden: a
-// program's own must not be taken for it.
+// What Rust's precompiled core library names as the unwinder's way through its frames; nothing
+// unwinds here. Hidden: a program's own must not be taken for it.
 #[cfg(panic = "abort")]
 core::arch::global_asm!(
     ".hidden rust_eh_personality",

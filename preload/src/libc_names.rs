@@ -1,7 +1,7 @@
 //! The names under which the C library exports its own allocator: `__libc_malloc` and its kind.
 //!
-//! Programs that wrap `malloc` themselves call these to get a block, and free it by either name. They are the same functions
-//! here, so that both names lead to one allocator.
+//! Programs that wrap `malloc` themselves call these to get a block, and free it by either name.
+//! They are the same functions here, so that both names lead to one allocator.
 
 use core::ffi::{c_int, c_void};
 

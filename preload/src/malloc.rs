@@ -38,7 +38,8 @@ pub(crate) extern "C" fn malloc(size: size_t) -> *mut c_void {
     }
 }
 
-/// The rest of `malloc`; it does not return to the fast path, which so keeps nothing for afterwards.
+/// The rest of `malloc`; it does not return to the fast path, which so keeps nothing for
+/// afterwards.
 #[cold]
 #[inline(never)]
 pub(crate) extern "C" fn malloc_slow(size: size_t) -> *mut c_void {
@@ -59,7 +60,8 @@ pub(crate) extern "C" fn calloc(count: size_t, size: size_t) -> *mut c_void {
 /// The C standard's `realloc`, with the GNU C library's answer to a size of zero.
 ///
 /// # Safety
-/// `block` is null or a block of this library that the program gives up if the result is not null or the size is zero.
+/// `block` is null or a block of this library that the program gives up if the result is not null
+/// or the size is zero.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn realloc(block: *mut c_void, size: size_t) -> *mut c_void {
     if block.is_null() {

@@ -1,7 +1,9 @@
-//! Correct programs that were stopped or got nothing, memory and time that went away, and misuse that was not noticed: a test for each
-//! row of the list that these cases come from, and its right answer. The programs are in `programs/cases`; each judges itself.
+//! Correct programs that were stopped or got nothing, memory and time that went away, and misuse
+//! that was not noticed: a test for each row of the list that these cases come from, and its right
+//! answer. The programs are in `programs/cases`; each judges itself.
 //!
-//! What a system cannot be asked (no huge pages, not enough threads, no other user) is skipped, and says so on standard error.
+//! What a system cannot be asked (no huge pages, not enough threads, no other user) is skipped, and
+//! says so on standard error.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod common;
@@ -42,7 +44,8 @@ fn command(source: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command whose program has to end with 0; or with 77, which is a question that this system cannot be asked.
+/// Runs a command whose program has to end with 0; or with 77, which is a question that this system
+/// cannot be asked.
 #[track_caller]
 fn right(command: &mut Command) -> String {
     let ended = finish(command, A_MINUTE);
@@ -222,7 +225,8 @@ fn a10_what_a_filter_refuses_is_lived_without() {
     }
 }
 
-/// Compiles a program in C++: for `LD_PRELOAD`, and linked with the library and a runtime of its own.
+/// Compiles a program in C++: for `LD_PRELOAD`, and linked with the library and a runtime of its
+/// own.
 fn cxx(source: &str, define: &str) -> [Command; 3] {
     let stem = source.split('.').next().unwrap();
     let folder = LIBRARY.parent().unwrap().display();
@@ -342,7 +346,8 @@ fn a16_nothing_takes_more_than_four_kibibytes_of_stack() {
 #[test]
 fn b1_idle_memory_is_bounded_for_the_process() {
     let _alone = alone();
-    // 32 MiB for what is idle, 16 MiB for what heaps have not told each other yet, and what a heap is itself.
+    // 32 MiB for what is idle, 16 MiB for what heaps have not told each other yet, and what a heap
+    // is itself.
     eprint!("{}", right(&mut command("idle_many.c", &["1000", "96"])));
     // No bound for the process, but one for each thread: a page or two of each size that it used.
     eprint!("{}", right(&mut command("idle_small.c", &["1000", "250"])));
@@ -397,7 +402,8 @@ fn c1_a_program_with_more_rights_reads_no_variable() {
     if unsafe { libc::geteuid() } != 0 {
         return eprintln!("not tested: only root makes a program of another user's");
     }
-    // Where set-user-id programs are obeyed: a folder of the build may be on a file system that is mounted without.
+    // Where set-user-id programs are obeyed: a folder of the build may be on a file system that is
+    // mounted without.
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let library = folder.path().join("libhak.so");

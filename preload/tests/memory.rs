@@ -1,4 +1,5 @@
-//! How much memory a program has from the system: little at first, none for nothing after a peak, and no more than its limit.
+//! How much memory a program has from the system: little at first, none for nothing after a peak,
+//! and no more than its limit.
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
 mod common;
@@ -31,7 +32,8 @@ fn after_a_peak_less_than_a_tenth_of_it_stays() {
         for order in ["order", "disorder"] {
             let pages = numbers(preloaded(compiled("peak.c")).args([&bytes, size, order]));
             let (peak, end) = (pages[0], pages[1]);
-            // What is kept at least whatever the peak was: 32 MiB of slots, and as much of mappings.
+            // What is kept at least whatever the peak was: 32 MiB of slots, and as much of
+            // mappings.
             let bound = (peak / 10).max(64 << 20 >> 12);
             assert!(
                 end <= bound,
@@ -45,8 +47,8 @@ fn after_a_peak_less_than_a_tenth_of_it_stays() {
 fn what_other_threads_free_does_not_stay_either() {
     let bytes = (256 << 20).to_string();
     for size in ["64", "1000", "16000", "300000"] {
-        // Idle: right after the last free, while all threads live on and nobody calls again. Shared: a second later, while
-        // the main thread works with other sizes.
+        // Idle: right after the last free, while all threads live on and nobody calls again.
+        // Shared: a second later, while the main thread works with other sizes.
         for (threads, then) in [("1", "idle"), ("3", "idle"), ("2", "shared")] {
             let words = [bytes.as_str(), size, threads, then];
             let pages = numbers(preloaded(compiled("handed.c")).args(words));

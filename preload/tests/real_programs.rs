@@ -1,7 +1,7 @@
 //! Programs that people use, under the library: they must do what they do without it.
 //!
-//! What is not installed is not tested, and says so; with `PRELOAD_TESTS_NEED_ALL=1`, as in `.ci/run`, it is a failure. The
-//! longer runs are behind `#[ignore]`:
+//! What is not installed is not tested, and says so; with `PRELOAD_TESTS_NEED_ALL=1`, as in
+//! `.ci/run`, it is a failure. The longer runs are behind `#[ignore]`:
 //!
 //! ```console
 //! $ cargo test -p hak-preload --test real_programs -- --ignored
@@ -410,7 +410,8 @@ public class Work {
 }
 "#;
     write(folder.path(), "Work.java", program);
-    // The compiler runs once, under the library, if there is one: a runtime alone has none, and none of its collectors is met.
+    // The compiler runs once, under the library, if there is one: a runtime alone has none, and
+    // none of its collectors is met.
     if Command::new("javac").arg("-version").output().is_err() {
         assert!(!required(), "java's compiler is not installed");
         return eprintln!("java's compiler is not installed: only `java -version` was tested");

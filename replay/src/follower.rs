@@ -44,7 +44,8 @@ impl<'trace> Follower<'trace> {
         Follower { trace, until: None, checked: 0, digests_compared: 0, kind_name }
     }
 
-    /// The same, but stopping in front of this step: `step` steps are made, numbers 0 to `step - 1`.
+    /// The same, but stopping in front of this step: `step` steps are made, numbers 0 to
+    /// `step - 1`.
     #[must_use]
     pub fn until(self, step: u64) -> Self {
         Follower { until: Some(step), ..self }
@@ -112,7 +113,8 @@ impl<'trace> Follower<'trace> {
         self.divergence(step, Reason::NotRunnable, Side::Runnable(runnable.to_vec()))
     }
 
-    /// The divergence of a run in which these threads could make a step behind the end of the trace.
+    /// The divergence of a run in which these threads could make a step behind the end of the
+    /// trace.
     #[must_use]
     pub fn continues(&self, step: u64, runnable: &[u8]) -> Divergence {
         self.divergence(step, Reason::Continues, Side::Runnable(runnable.to_vec()))

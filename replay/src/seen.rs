@@ -1,7 +1,8 @@
 //! What a subject reports about its run.
 //!
 //! The types mirror `Step` and `Outcome` of a trace. The one difference is the source place: here
-//! it is the compiler's own [`Location`], which costs nothing to pass on; in a trace it is an index.
+//! it is the compiler's own [`Location`], which costs nothing to pass on; in a trace it is an
+//! index.
 
 use std::panic::Location;
 

@@ -1,9 +1,9 @@
-//! The simulator for code that is not hak's: a Treiber stack of numbered nodes, with and without the
-//! tag that guards it against ABA, and beside a lock.
+//! The simulator for code that is not hak's: a Treiber stack of numbered nodes, with and without
+//! the tag that guards it against ABA, and beside a lock.
 //!
-//! What is checked is written over `hak_core`'s atomics, and its words lie in the world's user area.
-//! A popped node belongs to whoever popped it, which a plain word for each node shows: if two threads
-//! hold the same node, their writes to it race.
+//! What is checked is written over `hak_core`'s atomics, and its words lie in the world's user
+//! area. A popped node belongs to whoever popped it, which a plain word for each node shows: if two
+//! threads hold the same node, their writes to it race.
 //!
 //! `cargo run --release -p hak-sim --example stack`
 
@@ -11,8 +11,8 @@ use hak_core::{Atomic, Ordering, Plain, Platform};
 use hak_sim::runtime::strategy::{Pct, Random, Strategy};
 use hak_sim::runtime::{Body, Plan, Sim, Start, Tiny, World, WorldConfig, user};
 
-/// Runs the first body, and behind it the others beside each other, under one schedule after another
-/// until one breaks a rule: the schedule's number and the oracle that answered.
+/// Runs the first body, and behind it the others beside each other, under one schedule after
+/// another until one breaks a rule: the schedule's number and the oracle that answered.
 fn search(
     strategy: &mut dyn Strategy,
     first: &dyn Fn(),
@@ -29,8 +29,8 @@ fn search(
     })
 }
 
-/// Word 0 is the head: a tag above the number of the top node, from 1. Word `n` links node `n` to the
-/// next one, and word `8 + n` is the node's own.
+/// Word 0 is the head: a tag above the number of the top node, from 1. Word `n` links node `n` to
+/// the next one, and word `8 + n` is the node's own.
 fn push<const GUARDED: bool>(node: u64) {
     let own = user::plain_word(8 + node as usize);
     own.set(own.get() + 1);
@@ -67,7 +67,8 @@ fn tagged<const GUARDED: bool>(head: u64, node: u64) -> u64 {
     tag << 8 | node
 }
 
-/// What `random` and `pct` find: one thread takes two nodes and puts them back, the other takes all.
+/// What `random` and `pct` find: one thread takes two nodes and puts them back, the other takes
+/// all.
 fn stack<const GUARDED: bool>() -> [Option<(u64, &'static str)>; 2] {
     let prepare = || (1..=3).for_each(push::<GUARDED>);
     let shuffle = || {

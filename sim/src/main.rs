@@ -1,4 +1,5 @@
-//! `hak-sim`: the simulator's command. It runs on hak itself, but where hak is stressed: see `hak_sim::stress::own_memory`.
+//! `hak-sim`: the simulator's command. It runs on hak itself, but where hak is stressed: see
+//! `hak_sim::stress::own_memory`.
 
 use std::process::ExitCode;
 

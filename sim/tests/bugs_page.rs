@@ -1,5 +1,6 @@
-//! `docs/BUGS.md` against the list of the simulator and the source of the core: the page has each row once, with its
-//! faults and the places where they are planted, and nothing that does not exist.
+//! `docs/BUGS.md` against the list of the simulator and the source of the core: the page has each
+//! row once, with its faults and the places where they are planted, and nothing that does not
+//! exist.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Who depends on what: the table in `deny.toml` has each direct dependency with its users and a reason, the core has no
-//! dependency, and what ships has none but the C library's.
+//! Who depends on what: the table in `deny.toml` has each direct dependency with its users and a
+//! reason, the core has no dependency, and what ships has none but the C library's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;

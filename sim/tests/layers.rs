@@ -1,5 +1,5 @@
-//! The wings of the core and of the simulator: each sees only those that stand above it in the table of its `lib.rs`. And
-//! the crates: what ships sees the core alone.
+//! The wings of the core and of the simulator: each sees only those that stand above it in the
+//! table of its `lib.rs`. And the crates: what ships sees the core alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};

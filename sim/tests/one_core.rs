@@ -1,13 +1,15 @@
 //! The core's source: debug builds do what release builds do.
 //!
-//! A debug assertion that reads a word of the platform is an access that only debug builds make: their runs count more
-//! of them, and may find what others do not. Nothing that one profile alone shows can be seen from inside of a build,
-//! so the source is read: debug assertions compute with what is at hand, and nothing else depends on the profile.
+//! A debug assertion that reads a word of the platform is an access that only debug builds make:
+//! their runs count more of them, and may find what others do not. Nothing that one profile alone
+//! shows can be seen from inside of a build, so the source is read: debug assertions compute with
+//! what is at hand, and nothing else depends on the profile.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// Functions that a debug assertion of the core may call. None of them touches a word of the platform.
+/// Functions that a debug assertion of the core may call. None of them touches a word of the
+/// platform.
 const PURE: &[&str] = &["debug_assert", "div_ceil", "heaps", "len", "size_of", "units"];
 
 /// The core's files, and what is in them without comments.
@@ -54,7 +56,8 @@ fn a_debug_assertion_of_the_core_reads_no_word_of_the_platform() {
             for name in called(assertion) {
                 assert!(
                     PURE.contains(&name),
-                    "{}: {assertion} calls {name}: if that touches no word of the platform, list it in PURE",
+                    "{}: {assertion} calls {name}: if that touches no word of the platform, list \
+                    it in PURE",
                     path.display()
                 );
             }

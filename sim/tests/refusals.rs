@@ -26,7 +26,8 @@ fn refused(notation: &str) -> usize {
 
 #[test]
 fn a_mapping_that_cannot_give_back_its_end_and_cannot_move_keeps_its_contents() {
-    // The decommit of the end is refused when half of it is gone, and so is a new block, should one be asked for.
+    // The decommit of the end is refused when half of it is gone, and so is a new block, should one
+    // be asked for.
     for program in ["a0:971 r0:567", "a0:1486 r0:1203 r0:1100 f0"] {
         let some = refused(program);
         assert!(some > 200, "in {some} of a thousand schedules a call was refused");

@@ -1,4 +1,5 @@
-//! Runs under the weak memory model are recorded and replayed exactly, with every store that was read.
+//! Runs under the weak memory model are recorded and replayed exactly, with every store that was
+//! read.
 
 use hak_replay::{ReplayError, record, replay};
 use hak_sim::run::settings::{MemoryModel, Settings, StrategyName};
@@ -53,7 +54,8 @@ fn every_scenario_passes_and_is_replayed_step_by_step() {
 fn a_replay_takes_its_stores_from_the_trace_and_not_from_the_strategy() {
     let mut simulator = Simulator::new();
     let mut trace = recorded(&mut simulator, &settings(0, 0));
-    // The strategy of another seed would read other stores; the programs stay those of the seed, so the name is changed.
+    // The strategy of another seed would read other stores; the programs stay those of the seed, so
+    // the name is changed.
     trace.config.strategy = "round-robin".to_owned();
     let mut subject = Guidable {
         simulator: &mut simulator,

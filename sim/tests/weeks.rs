@@ -1,4 +1,5 @@
-//! A program that does nothing for weeks: the clock of milliseconds has 32 bits and goes round in 50 days.
+//! A program that does nothing for weeks: the clock of milliseconds has 32 bits and goes round in
+//! 50 days.
 
 use hak_core::{Allocator, inspect};
 use hak_sim::runtime::strategy::{Random, Strategy};
@@ -6,7 +7,8 @@ use hak_sim::runtime::{Body, Plan, Sim, Start, Tiny, World, WorldConfig, user};
 
 type Simulated = Sim<Tiny>;
 
-/// Allocates and frees a mapping of its own, which looks whether a round of decay is due and changes nothing else.
+/// Allocates and frees a mapping of its own, which looks whether a round of decay is due and
+/// changes nothing else.
 fn look() {
     let block = Allocator::<Simulated>::allocate(700, 1);
     assert!(!block.is_null());

@@ -1,7 +1,8 @@
 //! Stories: small directed runs of the core, written down as text, which the tests pin with insta.
 //!
-//! A story says what each thread does, in which turns, which steps of the lifecycle were seen, and what the state was in
-//! the end. Whoever changes the core sees in the difference of a snapshot what the change does to it.
+//! A story says what each thread does, in which turns, which steps of the lifecycle were seen, and
+//! what the state was in the end. Whoever changes the core sees in the difference of a snapshot
+//! what the change does to it.
 
 use std::fmt::Write;
 
@@ -38,7 +39,8 @@ pub fn take(mailbox: u8) -> Operation {
     Operation::Take { mailbox }
 }
 
-/// Runs the threads in these turns (thread, operations finished at the turn's end), stops, and writes it down.
+/// Runs the threads in these turns (thread, operations finished at the turn's end), stops, and
+/// writes it down.
 ///
 /// # Panics
 /// The run breaks a rule, or two runs of it differ.

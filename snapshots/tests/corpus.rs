@@ -1,5 +1,5 @@
-//! The corpus: for each planted fault, the shrunk trace of a run that it makes fail. Each is replayed, and its
-//! explanation pinned.
+//! The corpus: for each planted fault, the shrunk trace of a run that it makes fail. Each is
+//! replayed, and its explanation pinned.
 //!
 //! A change of the core may make traces diverge. Then they are found and shrunk again:
 //!

@@ -1,12 +1,14 @@
 //! The life of runs, of kept mappings, and of memory that lies idle, as stories.
 //!
-//! In the tiny geometry a slab is 256 bytes, a SuperSlab 4 slabs and a run at most 2 of them. More than two idle slots are
-//! purged at once; other idle memory goes back in the second round of decay after it became idle.
+//! In the tiny geometry a slab is 256 bytes, a SuperSlab 4 slabs and a run at most 2 of them. More
+//! than two idle slots are purged at once; other idle memory goes back in the second round of decay
+//! after it became idle.
 
 use hak_sim::program::Operation;
 use hak_snapshots::{allocate, free, put, reallocate, story, take};
 
-/// The story of one thread, up to its operation number `last`; another thread does nothing of note later.
+/// The story of one thread, up to its operation number `last`; another thread does nothing of note
+/// later.
 fn alone(operations: Vec<Operation>, last: u32) -> String {
     story(vec![operations, vec![take(7)]], &[(0, last)])
 }
@@ -20,7 +22,8 @@ fn a_run_takes_the_highest_slots_and_its_memory_lies_idle_when_it_was_freed() {
 
 #[test]
 fn a_run_grows_into_the_free_slot_behind_it_and_shrinks_again_in_place() {
-    // The first run takes slot 3, the second one slot 2; when slot 3 is free, the second run has room.
+    // The first run takes slot 3, the second one slot 2; when slot 3 is free, the second run has
+    // room.
     let grows = [allocate(0, 200), allocate(1, 200), free(0), reallocate(1, 500)];
     let operations: Vec<_> = grows.into_iter().chain([reallocate(1, 100)]).collect();
     insta::assert_snapshot!("run_grown", alone(operations.clone(), 4));
@@ -58,7 +61,8 @@ fn the_third_idle_slot_is_too_much_and_the_superslab_is_purged() {
 
 #[test]
 fn what_is_idle_is_marked_in_one_round_of_decay_and_goes_back_in_the_next() {
-    // Every mapping that is freed looks whether a round is due. The run that stays keeps the SuperSlab.
+    // Every mapping that is freed looks whether a round is due. The run that stays keeps the
+    // SuperSlab.
     let idle = [allocate(0, 200), allocate(1, 200), allocate(2, 700), allocate(3, 900), free(0)];
     let rounds = [Operation::Wait, free(2), Operation::Wait, free(3)];
     let operations: Vec<_> = idle.into_iter().chain(rounds).collect();

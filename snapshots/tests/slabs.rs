@@ -5,8 +5,9 @@ use hak_snapshots::{allocate, free, put, story, take};
 
 #[test]
 fn a_slab_lives_from_unused_to_full_to_empty_and_serves_another_class() {
-    // Four blocks of 64 bytes fill a slab; the fifth needs a second one. When all are free, the second slab goes back to
-    // the pool; then the thread ends, the first goes back too, and a new thread uses a slot for 16 bytes.
+    // Four blocks of 64 bytes fill a slab; the fifth needs a second one. When all are free, the
+    // second slab goes back to the pool; then the thread ends, the first goes back too, and a new
+    // thread uses a slot for 16 bytes.
     let mut operations: Vec<_> = (0..5).map(|register| allocate(register, 64)).collect();
     operations.extend((0..5).map(free));
     let finished = operations.len() as u32;
@@ -27,8 +28,9 @@ fn a_full_slab_is_released() {
 
 #[test]
 fn a_remote_free_reopens_a_full_slab() {
-    // Thread 1 caches two freed blocks; the third one makes room for itself: one goes back to the FULL slab, which thread 1
-    // claims for that and, since it does not allocate from this class, abandons. Thread 0 adopts it.
+    // Thread 1 caches two freed blocks; the third one makes room for itself: one goes back to the
+    // FULL slab, which thread 1 claims for that and, since it does not allocate from this class,
+    // abandons. Thread 0 adopts it.
     let mut producer: Vec<_> = (0..5).map(|mailbox| put(mailbox, 64)).collect();
     producer.extend((0..4).map(|register| allocate(register, 64)));
     let consumer = (0..3).map(take).collect();
@@ -66,8 +68,9 @@ fn an_abandoned_slab_goes_back_with_its_last_block() {
 
 #[test]
 fn what_a_thread_has_not_used_for_two_intervals_is_given_up() {
-    // A block of 64 bytes waits in the thread cache. The thread goes on with runs, each of which is a slow path, and every third
-    // slow path it looks at the clock. After one interval the class was used in it; after two it was not.
+    // A block of 64 bytes waits in the thread cache. The thread goes on with runs, each of which is
+    // a slow path, and every third slow path it looks at the clock. After one interval the class
+    // was used in it; after two it was not.
     let mut operations = vec![allocate(0, 64), free(0)];
     for _ in 0..3 {
         operations.push(Operation::Wait);

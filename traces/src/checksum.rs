@@ -1,9 +1,9 @@
 //! CRC-64, in the variant that the xz format uses ("CRC-64/XZ").
 //!
 //! Polynomial `0x42F0E1EBA9EA3693` (here reflected), all bits set at the start, all bits flipped at
-//! the end. It notices every damage that is confined to 64 neighbouring bits, so every changed byte,
-//! and any other with a probability of all but one in 2^64. It is no protection against a forger:
-//! the checks behind it assume nothing about the payload.
+//! the end. It notices every damage that is confined to 64 neighbouring bits, so every changed
+//! byte, and any other with a probability of all but one in 2^64. It is no protection against a
+//! forger: the checks behind it assume nothing about the payload.
 
 const POLYNOMIAL_REFLECTED: u64 = 0xC96C_5795_D787_0F42;
 

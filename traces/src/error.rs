@@ -87,7 +87,8 @@ impl fmt::Display for TraceError {
         match self {
             TraceError::Foreign => write!(
                 formatter,
-                "this is not a trace of hak: give a .hak file that `hak-sim --trace FILE` has written"
+                "this is not a trace of hak: give a .hak file that `hak-sim --trace FILE` has \
+                written"
             ),
             TraceError::OtherVersion { found, supported } => write!(
                 formatter,

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Every string and the steps are borrowed from the bytes that are read, so that a length is
-//! compared with what is there before anything is allocated; lists reserve a megabyte at most before
-//! their elements arrive. [`MEMORY_LIMIT`] is the fence behind that.
+//! compared with what is there before anything is allocated; lists reserve a megabyte at most
+//! before their elements arrive. [`MEMORY_LIMIT`] is the fence behind that.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,9 @@
 //! How steps become bytes: about three each.
 //!
-//! Most of a step can be guessed from the steps before it. A thread tends to go on, in the operation
-//! it is in, from one source place to the one that followed it last time; a source place tends to do
-//! the same kind of access, at the same offset or near it. So encoder and decoder keep the same
-//! [`Memory`], and only what the memory gets wrong is written.
+//! Most of a step can be guessed from the steps before it. A thread tends to go on, in the
+//! operation it is in, from one source place to the one that followed it last time; a source place
+//! tends to do the same kind of access, at the same offset or near it. So encoder and decoder keep
+//! the same [`Memory`], and only what the memory gets wrong is written.
 //!
 //! ```text
 //!  tag, one byte                                          what may follow, in this order

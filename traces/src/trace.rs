@@ -29,8 +29,9 @@ pub const EVENT_PLAIN: u8 = 0;
 pub const EVENT_SYSTEM_CALL_FAILURE: u8 = 1;
 /// The step was a weak compare-and-swap, and it failed for no reason.
 pub const EVENT_SPURIOUS_FAILURE: u8 = 2;
-/// The step could read one of several stores of a word, and read the newest; one more for each store further back, up
-/// to [`EVENT_READ_FROM_LAST`]. A step that wrote put its store right behind that one.
+/// The step could read one of several stores of a word, and read the newest; one more for each
+/// store further back, up to [`EVENT_READ_FROM_LAST`]. A step that wrote put its store right behind
+/// that one.
 pub const EVENT_READ_FROM: u8 = 3;
 /// The step read the oldest store that can be named.
 pub const EVENT_READ_FROM_LAST: u8 = EVENT_READ_FROM + 7;

@@ -1,8 +1,8 @@
 //! Which traces make sense.
 //!
 //! The invariants of [`Trace`] stand in the description of its module; here is one function for
-//! each group. They are asked on both sides, before writing and after reading, so that whoever holds
-//! a trace from a file may index with everything in it.
+//! each group. They are asked on both sides, before writing and after reading, so that whoever
+//! holds a trace from a file may index with everything in it.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! Who is measured, and where it comes from: crates are built here, shared libraries come from Debian's packages.
+//! Who is measured, and where it comes from: crates are built here, shared libraries come from
+//! Debian's packages.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,10 +52,11 @@ impl Contestant {
     }
 }
 
-/// Crates: name, feature of the workload, package whose version says what it is, compilers for its C and C++.
+/// Crates: name, feature of the workload, package whose version says what it is, compilers for its
+/// C and C++.
 ///
-/// Each gets the compiler that was measured to be the better one for it: clang makes rpmalloc up to 18 % and mimalloc
-/// up to 10 % faster than gcc does, and snmalloc slower in `xthread`.
+/// Each gets the compiler that was measured to be the better one for it: clang makes rpmalloc up to
+/// 18 % and mimalloc up to 10 % faster than gcc does, and snmalloc slower in `xthread`.
 const CRATES: [(&str, &str, &str, [&str; 2]); 7] = [
     ("hak", "with-hak", "hak", GCC),
     ("mimalloc 3", "with-mimalloc-3", "mimalloc", CLANG),
@@ -92,7 +94,8 @@ pub(crate) fn check_packages(install: bool) -> Result<(), String> {
     let list = missing.join(" ");
     if !install {
         eprintln!(
-            "note: some peers will be missing. They need Debian packages: apt-get install {list}, or run this with --install"
+            "note: some peers will be missing. They need Debian packages: apt-get install {list}, \
+            or run this with --install"
         );
         return Ok(());
     }

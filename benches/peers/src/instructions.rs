@@ -1,7 +1,7 @@
 //! Instructions per pair of an allocation and a free of 64 bytes, counted by valgrind's callgrind.
 //!
-//! Each figure is a difference of four runs: twice as many pairs less as many, which takes away what a process needs to
-//! start, and the same of the bare loop, which takes away the loop.
+//! Each figure is a difference of four runs: twice as many pairs less as many, which takes away
+//! what a process needs to start, and the same of the bare loop, which takes away the loop.
 
 use serde::Serialize;
 

@@ -6,14 +6,16 @@
 //!
 //! The rules under which everybody is measured:
 //!
-//! * One process per allocator, workload and repetition. Repetitions are interleaved: every allocator has its turn before
-//!   anybody has a second one, and who begins changes. Speed drifts by a quarter on shared machines; the drift hits all.
-//! * Speed is pairs of an allocation and a free per second of processor time, of all threads. It is given as a
-//!   ratio to glibc in the same repetition: the median of the repetitions, and half their spread.
+//! * One process per allocator, workload and repetition. Repetitions are interleaved: every
+//!   allocator has its turn before anybody has a second one, and who begins changes. Speed drifts
+//!   by a quarter on shared machines; the drift hits all.
+//! * Speed is pairs of an allocation and a free per second of processor time, of all threads. It is
+//!   given as a ratio to glibc in the same repetition: the median of the repetitions, and half
+//!   their spread.
 //! * Peak memory is what the kernel says about the process (`VmHWM`).
-//! * Shared libraries come in by `LD_PRELOAD` under a program that calls C `malloc`; crates are the global allocator of
-//!   the same program, built with the same profile. Each process looks which allocator really answers and refuses to
-//!   report about another one.
+//! * Shared libraries come in by `LD_PRELOAD` under a program that calls C `malloc`; crates are the
+//!   global allocator of the same program, built with the same profile. Each process looks which
+//!   allocator really answers and refuses to report about another one.
 //! * A peer that cannot be had is listed with the reason.
 
 mod contestants;
@@ -45,7 +47,8 @@ struct Arguments {
     /// Only allocators whose name contains this; glibc and hak always run.
     #[arg(long, value_name = "PART")]
     allocator: Option<String>,
-    /// Counts instructions per pair of 64 bytes under valgrind's callgrind instead of measuring time.
+    /// Counts instructions per pair of 64 bytes under valgrind's callgrind instead of measuring
+    /// time.
     #[arg(long)]
     instructions: bool,
     /// Prints the tables as markdown.

@@ -1,4 +1,5 @@
-//! The plot: a panel for each workload, in it a bar of speed and a bar of peak memory for each allocator.
+//! The plot: a panel for each workload, in it a bar of speed and a bar of peak memory for each
+//! allocator.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -50,7 +51,8 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn draw(results: &Results, there: &[usize], height: i32, area: &Area<'_>) -> Outcome {
     area.fill(&WHITE)?;
-    let title = "Speed as a multiple of glibc (longer is better), and peak memory in MiB (shorter is better)";
+    let title = "Speed as a multiple of glibc (longer is better), and peak memory in MiB (shorter \
+        is better)";
     write(area, title, (MARGIN, 12), 17.0, &INK, HPos::Left)?;
     let legend =
         [("glibc", SYSTEM), ("hak", HAK), ("crate", CRATE), ("shared library (.so)", LIBRARY)];

@@ -37,7 +37,8 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// A command that runs this workload: on its own, or under `wrapper`, a program and its arguments.
+    /// A command that runs this workload: on its own, or under `wrapper`, a program and its
+    /// arguments.
     pub(crate) fn command(&self, workload: &str, pairs: u64, wrapper: &[&str]) -> Command {
         let mut command = match wrapper {
             [program, arguments @ ..] => {
@@ -92,7 +93,8 @@ pub(crate) fn run(contestant: &Contestant, workload: &str, pairs: u64) -> Result
     if output.status.success() {
         return answer.map_err(|error| format!("its answer is not understood: {error}"));
     }
-    // The answer is written when the work is done: what was measured stands, and the crash is told too.
+    // The answer is written when the work is done: what was measured stands, and the crash is told
+    // too.
     answer.map(|sample| Sample { crash: Some(output.status.to_string()), ..sample }).map_err(|_| {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.trim().lines().last().unwrap_or("it said nothing").to_owned();

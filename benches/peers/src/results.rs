@@ -130,7 +130,8 @@ impl Results {
             .max_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio))
     }
 
-    /// Rows in which this contestant comes within [`TIE`] of the best peer, rows in which it is below glibc, and rows.
+    /// Rows in which this contestant comes within [`TIE`] of the best peer, rows in which it is
+    /// below glibc, and rows.
     pub(crate) fn score(&self, contestant: usize) -> (usize, usize, usize) {
         let (mut near, mut below, mut rows) = (0, 0, 0);
         for row in 0..self.rows.len() {

@@ -9,7 +9,8 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// What a person reads.
     pub(crate) title: &'static str,
-    /// Pairs of an allocation and a free in one process: about a tenth of a second or more with glibc.
+    /// Pairs of an allocation and a free in one process: about a tenth of a second or more with
+    /// glibc.
     pub(crate) pairs: u64,
 }
 

@@ -1,21 +1,24 @@
 //! Planted faults: the bugs that the simulator must be able to find.
 //!
-//! A planted fault takes away, or reorders, one line of the core that protects against a known bug, or makes one of its
-//! orderings relaxed; where no single line protects, it breaks the promise itself (S5, D5). A word of `Plant` stands at that
-//! line and asks [`Platform::planted`]. The native platform answers with a constant `false`, so that neither the question nor
-//! the faulty path is in the shipped machine code; the simulator answers as the run was configured.
+//! A planted fault takes away, or reorders, one line of the core that protects against a known bug,
+//! or makes one of its orderings relaxed; where no single line protects, it breaks the promise
+//! itself (S5, D5). A word of `Plant` stands at that line and asks [`Platform::planted`]. The
+//! native platform answers with a constant `false`, so that neither the question nor the faulty
+//! path is in the shipped machine code; the simulator answers as the run was configured.
 //!
 //! To add one:
 //! 1. a row in `faults!` below, behind the others of its origin;
 //! 2. at the line, a word: `P::skipped(Fault::Name, || the_line())`, or another one of `Plant`;
 //! 3. its name in the row of `docs/BUGS.md`, and the file of the line if that is a new one there;
 //! 4. `hak-sim explore --plant name`: it is found, by the oracles that its row names;
-//! 5. its trace: `hak-sim corpus --record --only name`, at the end, for any change of the core makes traces stale.
+//! 5. its trace: `hak-sim corpus --record --only name`, at the end, for any change of the core
+//!    makes traces stale.
 
 use crate::boundary::platform::{Ordering, Platform};
 
-/// Words for healthy lines of the core, each with what becomes of the line while a fault is planted: whoever leaves the word and
-/// the fault out reads what the core does. Natively each is its healthy part and nothing else.
+/// Words for healthy lines of the core, each with what becomes of the line while a fault is
+/// planted: whoever leaves the word and the fault out reads what the core does. Natively each is
+/// its healthy part and nothing else.
 pub(crate) trait Plant: Platform {
     /// Does `action`; planted: does not.
     #[inline(always)]
@@ -36,7 +39,8 @@ pub(crate) trait Plant: Platform {
         }
     }
 
-    /// Looks at `first`, and if that holds, at `then`; whether both hold. Planted: the other way round.
+    /// Looks at `first`, and if that holds, at `then`; whether both hold. Planted: the other way
+    /// round.
     #[inline(always)]
     fn swapped_looks<A>(
         fault: Fault,
@@ -79,7 +83,8 @@ pub(crate) trait Plant: Platform {
 
 impl<P: Platform> Plant for P {}
 
-/// What is known of a fault. It is for people, and for whoever chooses a search: no oracle reads it.
+/// What is known of a fault. It is for people, and for whoever chooses a search: no oracle reads
+/// it.
 pub struct FaultRow {
     /// The name on the command line and in traces.
     pub name: &'static str,
@@ -89,7 +94,8 @@ pub struct FaultRow {
     pub takes: Takes,
     /// What a run needs besides, so that it shows.
     pub needs: Needs,
-    /// The oracles that are the first to find it, in one search or another; a run that goes on may break other rules.
+    /// The oracles that are the first to find it, in one search or another; a run that goes on may
+    /// break other rules.
     pub oracles: &'static [&'static str],
     /// What is wrong while it is planted, in one sentence.
     pub about: &'static str,
@@ -270,7 +276,8 @@ faults! {
         "a mapping's units are free for others before its memory was taken away";
     KeptBeforeClosed, "kept-before-closed", D23, Line, Nothing, ["misuse", "accounting"],
         "a freed mapping is there for others before its block was closed";
-    OfferBeforeMove, "offer-before-move", D23, Line, Nothing, ["page-state", "data-race", "accounting"],
+    OfferBeforeMove, "offer-before-move", D23, Line, Nothing,
+        ["page-state", "data-race", "accounting"],
         "a mapping's units are free for others before its pages were moved away";
     MapUpdateLost, "map-update-lost", D24, Line, Nothing, ["data-race", "page-state", "accounting"],
         "a unit is given back by a load and a store of the unit map, while others claim";

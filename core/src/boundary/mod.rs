@@ -1,4 +1,5 @@
-//! The boundary: all that the core asks of the world, and the lines of it that can be taken away for a test.
+//! The boundary: all that the core asks of the world, and the lines of it that can be taken away
+//! for a test.
 //!
 //! | File | What it is |
 //! |---|---|

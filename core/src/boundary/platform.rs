@@ -1,15 +1,17 @@
 //! The boundary: the core's only door to the world.
 //!
-//! [`Platform`] is static (there is no instance) and the core's only type parameter. The native platform maps its
-//! words to `core::sync::atomic` and its memory to the system's; the simulated platform puts a scheduling choice in
-//! front of every shared access and checks each one. Both live in one binary: what is tested is what is shipped.
+//! [`Platform`] is static (there is no instance) and the core's only type parameter. The native
+//! platform maps its words to `core::sync::atomic` and its memory to the system's; the simulated
+//! platform puts a scheduling choice in front of every shared access and checks each one. Both live
+//! in one binary: what is tested is what is shipped.
 //!
 //! # Rules for words
 //!
-//! Every shared word is one of the atomic types with an explicit [`Ordering`]; every word that only one thread at a
-//! time may touch (the owner of a slab, the thread of a heap, the holder of a free block) is a [`Plain`] word, so
-//! that the simulator can check that claim with vector clocks. All of them are `repr(transparent)` over the bare
-//! word and valid when zeroed: the layout is the same on both platforms, and links may lie inside free blocks.
+//! Every shared word is one of the atomic types with an explicit [`Ordering`]; every word that only
+//! one thread at a time may touch (the owner of a slab, the thread of a heap, the holder of a free
+//! block) is a [`Plain`] word, so that the simulator can check that claim with vector clocks. All
+//! of them are `repr(transparent)` over the bare word and valid when zeroed: the layout is the same
+//! on both platforms, and links may lie inside free blocks.
 
 use core::ptr::NonNull;
 pub use core::sync::atomic::Ordering;
@@ -72,8 +74,9 @@ pub trait Atomic<T: Copy> {
 
 /// A word that one thread at a time may touch: like a `Cell`, and not shared (`!Sync`).
 ///
-/// Whoever makes a reference to a structure that holds plain words available to several threads must argue why the
-/// accesses are ordered by happens-before; the simulator checks the argument at every access.
+/// Whoever makes a reference to a structure that holds plain words available to several threads
+/// must argue why the accesses are ordered by happens-before; the simulator checks the argument at
+/// every access.
 pub trait Plain<T: Copy> {
     /// Reads the word.
     #[track_caller]
@@ -83,7 +86,8 @@ pub trait Plain<T: Copy> {
     fn set(&self, value: T);
 }
 
-/// A plain word that anybody may read for statistics, while its owner writes: what is read may be outdated.
+/// A plain word that anybody may read for statistics, while its owner writes: what is read may be
+/// outdated.
 pub trait Gauge: Plain<u32> {
     /// Reads the word without being its owner.
     fn peek(&self) -> u32;
@@ -145,71 +149,82 @@ pub trait Platform: Copy + 'static {
     /// Sizes and thresholds.
     const GEOMETRY: Geometry;
 
-    /// The allocator's root: one for the process (or for the simulated world), zeroed memory at first, never moved.
+    /// The allocator's root: one for the process (or for the simulated world), zeroed memory at
+    /// first, never moved.
     fn root() -> NonNull<Root<Self>>;
 
-    /// The heap of the running thread: what [`Platform::set_thread_heap`] set last on that thread, and
-    /// [`Heap::nobody`] before that.
+    /// The heap of the running thread: what [`Platform::set_thread_heap`] set last on that thread,
+    /// and [`Heap::nobody`] before that.
     fn thread_heap() -> *mut Heap<Self>;
 
-    /// `thread_heap()` as an address, plus `bytes`: the fast path's way to a bin, for which a platform may know a shorter
-    /// way.
+    /// `thread_heap()` as an address, plus `bytes`: the fast path's way to a bin, for which a
+    /// platform may know a shorter way.
     #[inline(always)]
     fn thread_heap_plus(bytes: usize) -> usize {
         Self::thread_heap().expose_provenance() + bytes
     }
 
-    /// Sets the heap of the running thread, or [`Heap::nobody`] or [`Heap::ended`] to forget it. After another heap was set, the platform
-    /// calls [`crate::Allocator::thread_exit`] on this thread when it ends.
+    /// Sets the heap of the running thread, or [`Heap::nobody`] or [`Heap::ended`] to forget it.
+    /// After another heap was set, the platform calls [`crate::Allocator::thread_exit`] on this
+    /// thread when it ends.
     fn set_thread_heap(heap: *mut Heap<Self>);
 
-    /// A word that programs can hardly guess: constant from the first [`Platform::extend`] that succeeded. Free blocks are
-    /// sealed with it.
+    /// A word that programs can hardly guess: constant from the first [`Platform::extend`] that
+    /// succeeded. Free blocks are sealed with it.
     fn secret() -> usize;
 
-    /// Reserves address space without memory behind it: `bytes` (a multiple of the page size) at a multiple of
-    /// `align` (a power of two of at least the page size). Null if the system refuses. The next `room` bytes are not reserved, but
-    /// the place is chosen so that [`Platform::extend`] can be expected to have them.
+    /// Reserves address space without memory behind it: `bytes` (a multiple of the page size) at a
+    /// multiple of `align` (a power of two of at least the page size). Null if the system refuses.
+    /// The next `room` bytes are not reserved, but the place is chosen so that [`Platform::extend`]
+    /// can be expected to have them.
     #[track_caller]
     fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8;
 
-    /// The units (SuperSlab-sized pieces) that a range is to be planned for here: a power of two, within the geometry's bounds.
+    /// The units (SuperSlab-sized pieces) that a range is to be planned for here: a power of two,
+    /// within the geometry's bounds.
     fn units_planned() -> usize {
         Self::GEOMETRY.units_max
     }
 
-    /// Reserves the addresses of `bytes` bytes from `start` on, which are in the room of a range that [`Platform::reserve`] returned
-    /// (multiples of the page size). What is reserved so goes through the states of that range as if it had been part of it.
+    /// Reserves the addresses of `bytes` bytes from `start` on, which are in the room of a range
+    /// that [`Platform::reserve`] returned (multiples of the page size). What is reserved so goes
+    /// through the states of that range as if it had been part of it.
     #[track_caller]
     fn extend(start: *mut u8, bytes: usize) -> Extension;
 
-    /// Gives memory to those pages of a reserved range that have none, which then read as zero; what the others hold stays. Several
-    /// threads may do that with the same pages at once. `false` if the system refuses: some pages may have memory then.
+    /// Gives memory to those pages of a reserved range that have none, which then read as zero;
+    /// what the others hold stays. Several threads may do that with the same pages at once. `false`
+    /// if the system refuses: some pages may have memory then.
     #[track_caller]
     fn ensure(start: *mut u8, bytes: usize) -> bool;
 
-    /// Gives a reserved range memory. It then reads as zero. `start` and `bytes` are multiples of the page size.
-    /// `false` if the system refuses: the range is then as it was.
+    /// Gives a reserved range memory. It then reads as zero. `start` and `bytes` are multiples of
+    /// the page size. `false` if the system refuses: the range is then as it was.
     #[track_caller]
     fn commit(start: *mut u8, bytes: usize) -> bool;
 
-    /// Takes the memory of a committed range away; the range stays reserved and its contents are lost. `false` if the
-    /// system refuses: the range is then still committed, and each of its pages is as it was or reads as zero.
+    /// Takes the memory of a committed range away; the range stays reserved and its contents are
+    /// lost. `false` if the system refuses: the range is then still committed, and each of its
+    /// pages is as it was or reads as zero.
     #[track_caller]
     fn decommit(start: *mut u8, bytes: usize) -> bool;
 
-    /// Takes the memory of a committed range away and gives it fresh memory: it stays committed and reads as zero. `false`
-    /// if the system refuses: each of its pages is then as it was or reads as zero.
+    /// Takes the memory of a committed range away and gives it fresh memory: it stays committed and
+    /// reads as zero. `false` if the system refuses: each of its pages is then as it was or reads
+    /// as zero.
     #[track_caller]
     fn reset(start: *mut u8, bytes: usize) -> bool;
 
-    /// Moves the memory of a committed range to a longer reserved one, instead of copying what it holds. Addresses and
-    /// lengths are multiples of the page size, the ranges are apart, and `new_bytes` is more than `old_bytes`.
+    /// Moves the memory of a committed range to a longer reserved one, instead of copying what it
+    /// holds. Addresses and lengths are multiples of the page size, the ranges are apart, and
+    /// `new_bytes` is more than `old_bytes`.
     ///
-    /// `true`: the `new_bytes` bytes at `to` are committed; the first `old_bytes` of them hold what was at `from`, the
-    /// others read as zero. The range at `from` is reserved and has no memory, as after [`Platform::decommit`].
+    /// `true`: the `new_bytes` bytes at `to` are committed; the first `old_bytes` of them hold what
+    /// was at `from`, the others read as zero. The range at `from` is reserved and has no memory,
+    /// as after [`Platform::decommit`].
     ///
-    /// `false`, if the system refuses or has no such call: both ranges are as they were, contents included.
+    /// `false`, if the system refuses or has no such call: both ranges are as they were, contents
+    /// included.
     #[track_caller]
     fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: usize) -> bool;
 

@@ -1,7 +1,8 @@
 //! Looking at everything at rest: what each address is, and where each block is.
 //!
-//! For accounting at quiescence, pictures and messages. Nothing here is called by the allocator itself. Lists are walked
-//! with a bound, so that a broken one is reported and not followed for ever.
+//! For accounting at quiescence, pictures and messages. Nothing here is called by the allocator
+//! itself. Lists are walked with a bound, so that a broken one is reported and not followed for
+//! ever.
 
 mod place;
 
@@ -75,8 +76,8 @@ pub enum Home {
     Cache(u32),
 }
 
-/// A list is longer than it can be (it has a cycle, or leads elsewhere) or than its count says, or has a block whose
-/// seal is wrong.
+/// A list is longer than it can be (it has a cycle, or leads elsewhere) or than its count says, or
+/// has a block whose seal is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenList {
     /// Which list.
@@ -106,7 +107,8 @@ pub struct UnitPicture {
     pub leftover: usize,
     /// SHARED: the slots whose memory was handed out since the system gave it.
     pub touched: u32,
-    /// Whether it was idle in the last round of decay already: a SuperSlab's mark, or that of a kept mapping.
+    /// Whether it was idle in the last round of decay already: a SuperSlab's mark, or that of a
+    /// kept mapping.
     pub old: bool,
 }
 
@@ -193,8 +195,9 @@ pub fn slot<P: Platform>(range: Range<P>, index: u32) -> SlotWord {
     range.slab(index).slot_hint()
 }
 
-/// Of slab `index`, as far as it is known to who does not own it: blocks that fit, blocks ever cut, and of these the ones
-/// that are out: live, in a thread cache, or on the remote list. May be outdated, and of no single moment.
+/// Of slab `index`, as far as it is known to who does not own it: blocks that fit, blocks ever cut,
+/// and of these the ones that are out: live, in a thread cache, or on the remote list. May be
+/// outdated, and of no single moment.
 pub fn gauges<P: Platform>(range: Range<P>, index: u32) -> (u32, u32, u32) {
     let slab = range.slab(index);
     (slab.capacity.peek(), slab.carved.peek(), slab.used.peek())
@@ -230,8 +233,8 @@ pub fn slots<P: Platform>() -> Slots {
     })
 }
 
-/// What a thread's heap has of a class: blocks in its cache, and whether it owns a slab. To be called for the running thread's
-/// heap.
+/// What a thread's heap has of a class: blocks in its cache, and whether it owns a slab. To be
+/// called for the running thread's heap.
 pub fn held_in<P: Platform>(heap: *mut Heap<P>, class: u32) -> (u32, bool) {
     if heap_owner(heap).is_none() {
         return (0, false);
@@ -245,8 +248,8 @@ pub fn cached_here<P: Platform>(class: u32) -> u32 {
     heap::existing::<P>().map_or(0, |heap| heap.cached(class))
 }
 
-/// The number of this heap, and what it has counted and not added to the common count; `None` if it has no thread. To be called
-/// for the running thread's heap, or at rest.
+/// The number of this heap, and what it has counted and not added to the common count; `None` if it
+/// has no thread. To be called for the running thread's heap, or at rest.
 pub fn counted<P: Platform>(heap: *mut Heap<P>) -> Option<(u32, Slots)> {
     let owner = OwnerId(heap_owner(heap)?);
     Some((owner.heap()?, heap::as_ref(heap).counts.peek()))
@@ -332,8 +335,8 @@ pub fn caches<P: Platform>(
     Ok(())
 }
 
-/// Looks whether the lists of this heap's thread cache are as long as their rooms say. To be called for the running
-/// thread's heap, or at rest.
+/// Looks whether the lists of this heap's thread cache are as long as their rooms say. To be called
+/// for the running thread's heap, or at rest.
 ///
 /// # Errors
 /// One of them is not.
@@ -355,7 +358,8 @@ pub fn cache<P: Platform>(heap: *mut Heap<P>) -> Result<(), BrokenList> {
     Ok(())
 }
 
-/// The first heap that has no thread and has counted slots which it did not add to the common count.
+/// The first heap that has no thread and has counted slots which it did not add to the common
+/// count.
 pub fn stranded_counts<P: Platform>(range: Range<P>) -> Option<u32> {
     (0..heaps_used::<P>()).find(|&index| {
         let heap = heap::as_ref(range.heap(index));
@@ -363,7 +367,8 @@ pub fn stranded_counts<P: Platform>(range: Range<P>) -> Option<u32> {
     })
 }
 
-/// When the next slice of a round of decay is due: an odd number, but for the slice that is under way. `None` if none is to come.
+/// When the next slice of a round of decay is due: an odd number, but for the slice that is under
+/// way. `None` if none is to come.
 pub fn round_due<P: Platform>() -> Option<u32> {
     Some(root::<P>().decay_due.load(Ordering::Relaxed)).filter(|due| *due != 0)
 }
@@ -404,8 +409,9 @@ pub fn classes<P: Platform>() -> u32 {
     size_class::class_of(P::GEOMETRY.small_max).min(CLASSES as u32)
 }
 
-/// Visits the numbers of the units in use, in order. Of the others, not even the descriptor is looked at. This and the
-/// following questions may be asked while threads run; the answers are then old at once.
+/// Visits the numbers of the units in use, in order. Of the others, not even the descriptor is
+/// looked at. This and the following questions may be asked while threads run; the answers are then
+/// old at once.
 pub fn units_in_use<P: Platform>(range: Range<P>, mut visit: impl FnMut(u32)) {
     let extent = range.extent();
     for word in 0..extent.div_ceil(64) {
@@ -467,8 +473,8 @@ fn walk<P: Platform>(
         }
         visit(address, home);
         count += 1;
-        // SAFETY: the address lies in the range, and in a committed slab unless the list is broken across SuperSlabs;
-        // everything is at rest.
+        // SAFETY: the address lies in the range, and in a committed slab unless the list is broken
+        // across SuperSlabs; everything is at rest.
         match unsafe { block::peek_next::<P>(address, block::secret::<P>()) } {
             Some(next) => address = next,
             None => return Err(BrokenList { home, address }),

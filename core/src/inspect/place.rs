@@ -1,7 +1,7 @@
 //! Places: what lies at an address.
 //!
-//! The same arithmetic as the range's, and every word of every structure. Messages and pictures show a
-//! place by its `Display`; whoever decides by a place matches on it.
+//! The same arithmetic as the range's, and every word of every structure. Messages and pictures
+//! show a place by its `Display`; whoever decides by a place matches on it.
 
 use core::fmt;
 use core::mem::offset_of;

@@ -6,11 +6,13 @@
 //! empty list              ──► refill_count blocks come, or refill_most of a slab that has no more
 //! ```
 //!
-//! Invariant: 1 <= `refill_count` <= `refill_most` <= `list_capacity`, and `stay_count` < `list_capacity`.
+//! Invariant: 1 <= `refill_count` <= `refill_most` <= `list_capacity`, and `stay_count` <
+//! `list_capacity`.
 
 use crate::numbers::geometry::Geometry;
 
-/// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting the list is quick.
+/// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting
+/// the list is quick.
 pub(crate) const fn has_reserve(geometry: &Geometry, block_size: usize) -> bool {
     cache_capacity(geometry, block_size) >= geometry.reserve_blocks_min
 }
@@ -58,7 +60,8 @@ pub(crate) const fn refill_count(geometry: &Geometry, block_size: usize) -> u32 
     }
 }
 
-/// How many blocks a refill takes of a slab that has no more free ones: a list need not be cut then.
+/// How many blocks a refill takes of a slab that has no more free ones: a list need not be cut
+/// then.
 pub(crate) const fn refill_most(geometry: &Geometry, block_size: usize) -> u32 {
     if has_reserve(geometry, block_size) {
         list_capacity(geometry, block_size)

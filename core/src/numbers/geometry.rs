@@ -1,11 +1,13 @@
-//! Sizes and thresholds: the numbers by which the production allocator and the simulator's tiny one differ.
+//! Sizes and thresholds: the numbers by which the production allocator and the simulator's tiny one
+//! differ.
 //!
 //! Not generic: plain arithmetic over a constant that the platform names.
 
 /// The numbers of one allocator.
 ///
-/// Invariants, checked at compile time by [`Geometry::check`]: slab sizes are powers of two of at least a page; a
-/// SuperSlab has at most [`SLABS_MAX`] slabs; the largest small block fits at least twice into a slab.
+/// Invariants, checked at compile time by [`Geometry::check`]: slab sizes are powers of two of at
+/// least a page; a SuperSlab has at most [`SLABS_MAX`] slabs; the largest small block fits at least
+/// twice into a slab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// The page size in bytes: the unit of commit and decommit.
@@ -26,11 +28,13 @@ pub struct Geometry {
     pub retained_bytes_max: usize,
     /// and up to this number (at most [`RETAINED_MAX`]).
     pub retained_max: usize,
-    /// A mapping of its own of at least so many bytes that cannot grow in place has its pages moved to a longer run of
-    /// units, if the system can do that; a smaller one is copied. For a few pages, copying costs less than the calls, and
-    /// what was moved may cost the process a mapping more.
+    /// A mapping of its own of at least so many bytes that cannot grow in place has its pages moved
+    /// to a longer run of units, if the system can do that; a smaller one is copied. For a few
+    /// pages, copying costs less than the calls, and what was moved may cost the process a mapping
+    /// more.
     pub relocate_min: usize,
-    /// SuperSlab-sized units that the range is planned for, at most (a power of two of at least 64),
+    /// SuperSlab-sized units that the range is planned for, at most (a power of two of at least
+    /// 64),
     pub units_max: usize,
     /// and at least.
     pub units_min: usize,
@@ -38,7 +42,8 @@ pub struct Geometry {
     pub growth_part: usize,
     /// but by so many units at most, if no more are asked for.
     pub growth_max: usize,
-    /// Heaps, that is threads alive at the same time that have one, at most; an eighth of the number of units, if that is less.
+    /// Heaps, that is threads alive at the same time that have one, at most; an eighth of the
+    /// number of units, if that is less.
     pub heaps_max: usize,
     /// A thread cache holds at most so many bytes per size class,
     pub cache_bytes: usize,
@@ -50,19 +55,22 @@ pub struct Geometry {
     pub reserve_blocks_min: u32,
     /// Refill takes at most so many bytes at once.
     pub refill_bytes: usize,
-    /// So many slots may lie idle (free, with pages that were touched) before some go back to the system at once.
+    /// So many slots may lie idle (free, with pages that were touched) before some go back to the
+    /// system at once.
     pub idle_slots_max: i32,
-    /// The first heaps add what they count of slots to the common count when it is more than this, the others sooner: see
-    /// [`Geometry::count_share`].
+    /// The first heaps add what they count of slots to the common count when it is more than this,
+    /// the others sooner: see [`Geometry::count_share`].
     pub count_batch: u32,
-    /// So much at most is counted by all heaps together, however many there are, and not known to the others.
+    /// So much at most is counted by all heaps together, however many there are, and not known to
+    /// the others.
     pub count_hidden_max: u32,
-    /// Slots whose memory goes back in one call, at most, if the program did not ask for more: a longer round of decay
-    /// goes on in later calls.
+    /// Slots whose memory goes back in one call, at most, if the program did not ask for more: a
+    /// longer round of decay goes on in later calls.
     pub slice_slots: u32,
     /// Milliseconds between two rounds of decay: idle memory goes back after one to two of them.
     pub decay_interval: u32,
-    /// After so many slow paths a thread looks whether its heap is to be tidied: it is after each `decay_interval`.
+    /// After so many slow paths a thread looks whether its heap is to be tidied: it is after each
+    /// `decay_interval`.
     pub tidy_slow_paths: u32,
 }
 
@@ -104,8 +112,8 @@ impl Geometry {
     }
     .check();
 
-    /// What the simulator searches: SuperSlabs of 1 KiB with 4 slabs of 256 bytes, where "all slabs are exhausted" is a
-    /// few steps away.
+    /// What the simulator searches: SuperSlabs of 1 KiB with 4 slabs of 256 bytes, where "all slabs
+    /// are exhausted" is a few steps away.
     pub const TINY: Geometry = Geometry {
         page_size: 64,
         slab_shift: 8,
@@ -136,8 +144,9 @@ impl Geometry {
     }
     .check();
 
-    /// The tiny one's sister, for what that one has no room for: a map of several words, slabs that most sizes do not
-    /// divide, a SuperSlab of as few slabs as can be, so that runs and mappings begin early, and fewer heaps than threads.
+    /// The tiny one's sister, for what that one has no room for: a map of several words, slabs that
+    /// most sizes do not divide, a SuperSlab of as few slabs as can be, so that runs and mappings
+    /// begin early, and fewer heaps than threads.
     pub const WIDE: Geometry = Geometry {
         slab_shift: 9,
         slabs_per_superslab: 2,
@@ -200,9 +209,10 @@ impl Geometry {
         if self.slabs_per_superslab == 32 { u32::MAX } else { (1 << self.slabs_per_superslab) - 1 }
     }
 
-    /// So many slots at most a heap counts before it adds them to the common count, by the heap's number: half as many for each
-    /// further row of so many heaps, and none in the end. All shares together are less than `count_hidden_max`: in a row of R
-    /// heaps they are R times batch, then half of that, and so on, and 2 R times batch is at most that number.
+    /// So many slots at most a heap counts before it adds them to the common count, by the heap's
+    /// number: half as many for each further row of so many heaps, and none in the end. All shares
+    /// together are less than `count_hidden_max`: in a row of R heaps they are R times batch, then
+    /// half of that, and so on, and 2 R times batch is at most that number.
     pub const fn count_share(&self, heap: u32) -> u32 {
         let row = self.count_hidden_max / (2 * self.count_batch);
         match self.count_batch.checked_shr(heap / row) {

@@ -1,4 +1,5 @@
-//! Arithmetic: sizes, classes, and the words that they are packed into. Nothing here is generic, and nothing touches memory.
+//! Arithmetic: sizes, classes, and the words that they are packed into. Nothing here is generic,
+//! and nothing touches memory.
 //!
 //! | File | What it is |
 //! |---|---|

@@ -1,6 +1,7 @@
 //! Size classes: which block sizes slabs are cut into.
 //!
-//! Not generic: arithmetic only. Class 0 is nobody's ("this is no slab"), so that zeroed memory says the truth.
+//! Not generic: arithmetic only. Class 0 is nobody's ("this is no slab"), so that zeroed memory
+//! says the truth.
 //!
 //! ```text
 //! class    1   2 ...  16 |  17 ...  24 |  25 ...  32 | ... | 65 ... 72
@@ -8,7 +9,8 @@
 //! step        16         |     32      |      64      | ... |     2048
 //! ```
 //!
-//! Steps of 16 bytes to 256, then eight per doubling: a block above 128 bytes wastes less than 12.5 % of itself.
+//! Steps of 16 bytes to 256, then eight per doubling: a block above 128 bytes wastes less than 12.5
+//! % of itself.
 //!
 //! Invariants, tested below for every size:
 //! 1. `size_of(class_of(n)) >= n`, and no smaller class has that property.
@@ -58,8 +60,8 @@ pub const fn class_of(size: usize) -> u32 {
     }
 }
 
-/// The smallest class whose blocks hold `size` bytes and begin at multiples of `align`, if blocks of at most
-/// `small_max` bytes do. `align` is a power of two.
+/// The smallest class whose blocks hold `size` bytes and begin at multiples of `align`, if blocks
+/// of at most `small_max` bytes do. `align` is a power of two.
 #[inline]
 pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
     if size > small_max || align > small_max {
@@ -68,8 +70,9 @@ pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
     if align <= 16 {
         return Some(class_of(size));
     }
-    // The sizes of classes are multiples of the steps between them, and so are these sizes and alignments, of one
-    // another: a multiple of `align` either is the size of a class, or the next one's is such a multiple too.
+    // The sizes of classes are multiples of the steps between them, and so are these sizes and
+    // alignments, of one another: a multiple of `align` either is the size of a class, or the next
+    // one's is such a multiple too.
     let class = class_of((size.max(1) + align - 1) & !(align - 1));
     debug_assert!(size_of(class) & (align - 1) == 0);
     debug_assert!(size_of(class) <= small_max);

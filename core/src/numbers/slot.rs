@@ -16,11 +16,13 @@
 //! | EMPTY     | nobody | all               | the holder of its bit in the slot mask | ACTIVE, RUN, UNUSED        |
 //! | RUN       | nobody | none              | whoever frees its block                | EMPTY                      |
 //!
-//! RUN is the first slab of a run that is one block (see the module `run`); the others of the run keep their words.
+//! RUN is the first slab of a run that is one block (see the module `run`); the others of the run
+//! keep their words.
 //!
 //! Invariants:
 //! 1. Only an ACTIVE slab has an owner, and owner identities are never zero.
-//! 2. The generation grows by one whenever a slab becomes EMPTY: a claim that remembers an older word fails.
+//! 2. The generation grows by one whenever a slab becomes EMPTY: a claim that remembers an older
+//!    word fails.
 //! 3. A claim is one compare-and-swap of the whole word.
 
 /// What a slab is right now. See the module's table.
@@ -33,7 +35,8 @@ pub enum SlabState {
     Active = 1,
     /// Nobody's, and every block was handed out: the first remote free claims it.
     Full = 2,
-    /// Nobody's, with free blocks: who needs some, or frees one, claims it. In the directory of the module `abandoned`.
+    /// Nobody's, with free blocks: who needs some, or frees one, claims it. In the directory of the
+    /// module `abandoned`.
     Abandoned = 3,
     /// In the shared pool, no block is out.
     Empty = 4,
@@ -69,7 +72,8 @@ impl SlabState {
     }
 }
 
-/// The identity of a heap as an owner: 16 bits of generation above 16 bits of heap number plus one; 0 is nobody.
+/// The identity of a heap as an owner: 16 bits of generation above 16 bits of heap number plus one;
+/// 0 is nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnerId(pub u32);
 
@@ -77,8 +81,8 @@ impl OwnerId {
     /// Nobody.
     pub const NOBODY: OwnerId = OwnerId(0);
 
-    /// A thread that has no heap (there are more threads than heaps) and frees a block. Several threads may be guests at
-    /// once; a guest owns a slab only while it finds it a place.
+    /// A thread that has no heap (there are more threads than heaps) and frees a block. Several
+    /// threads may be guests at once; a guest owns a slab only while it finds it a place.
     pub const GUEST: OwnerId = OwnerId(0xffff);
 
     /// The identity of heap `index` in its `generation`th life.
@@ -131,7 +135,8 @@ impl SlotWord {
         self.0 as u8 == state as u8
     }
 
-    /// Whether blocks of the slab may be out and nobody owns it: FULL or ABANDONED. Whoever likes may claim it.
+    /// Whether blocks of the slab may be out and nobody owns it: FULL or ABANDONED. Whoever likes
+    /// may claim it.
     pub const fn is_claimable(self) -> bool {
         self.is(SlabState::Full) || self.is(SlabState::Abandoned)
     }

@@ -1,14 +1,17 @@
 //! How many slots are in use, and how many lie idle: what `idle` decides by.
 //!
-//! Every run and every slab that is handed out or comes back changes these numbers. If it were one word, all threads would
-//! wait for it in turn. So each heap adds up what its thread does, and adds it to the root's word when it is more than its share,
-//! and when the thread ends. The share follows from the heap's number alone (`Geometry::count_share`): a few slots for the first
-//! heaps, nothing for those with high numbers. So the root's word is never off by more than a constant for all heaps together
-//! (`Geometry::count_hidden_max`), however many there are and in whatever order they came. The numbers of heaps whose threads have
-//! ended are used again first, so that few threads have low numbers. The sum of all is exact at rest.
+//! Every run and every slab that is handed out or comes back changes these numbers. If it were one
+//! word, all threads would wait for it in turn. So each heap adds up what its thread does, and adds
+//! it to the root's word when it is more than its share, and when the thread ends. The share
+//! follows from the heap's number alone (`Geometry::count_share`): a few slots for the first heaps,
+//! nothing for those with high numbers. So the root's word is never off by more than a constant for
+//! all heaps together (`Geometry::count_hidden_max`), however many there are and in whatever order
+//! they came. The numbers of heaps whose threads have ended are used again first, so that few
+//! threads have low numbers. The sum of all is exact at rest.
 //!
-//! Invariant: the root's word and the words of all heaps that have a thread, added up, are the slots of SuperSlabs that are taken
-//! out of the slot mask, and of the others those whose pages were touched; but for what threads are in the middle of.
+//! Invariant: the root's word and the words of all heaps that have a thread, added up, are the
+//! slots of SuperSlabs that are taken out of the slot mask, and of the others those whose pages
+//! were touched; but for what threads are in the middle of.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
@@ -49,7 +52,8 @@ fn add_to_root<P: Platform>(change: Slots) {
     root::<P>().slots.fetch_add(change.word(), Ordering::Relaxed);
 }
 
-/// What the running thread knows: all that was added to the root's word, and what it counted itself.
+/// What the running thread knows: all that was added to the root's word, and what it counted
+/// itself.
 pub(crate) fn known<P: Platform>() -> Slots {
     let all = in_root::<P>();
     heap::existing::<P>().map_or(all, |heap| all + heap.counts.get())

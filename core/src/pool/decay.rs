@@ -1,14 +1,18 @@
 //! Decay: memory that stays idle goes back to the system after a while.
 //!
-//! Nothing runs by itself. Whoever gives memory back, takes some from the pool, or is there for that (`Allocator::tick`) looks
-//! whether a round is due; one thread then makes it. A round gives up what was idle in the round before already and was not used
-//! since, and marks what is idle now: idle memory lives for one to two intervals (`Geometry::decay_interval`). A SuperSlab's mark
-//! is a bit of its word that every change of its slots clears; that of a kept mapping is a bit of its entry.
+//! Nothing runs by itself. Whoever gives memory back, takes some from the pool, or is there for
+//! that (`Allocator::tick`) looks whether a round is due; one thread then makes it. A round gives
+//! up what was idle in the round before already and was not used since, and marks what is idle now:
+//! idle memory lives for one to two intervals (`Geometry::decay_interval`). A SuperSlab's mark is a
+//! bit of its word that every change of its slots clears; that of a kept mapping is a bit of its
+//! entry.
 //!
-//! A round is made in slices, so that no call of the program waits while a gigabyte goes back: a slice gives back so many slots
-//! at most (`Geometry::slice_slots`), and leaves behind where the round goes on and that the next slice is due.
+//! A round is made in slices, so that no call of the program waits while a gigabyte goes back: a
+//! slice gives back so many slots at most (`Geometry::slice_slots`), and leaves behind where the
+//! round goes on and that the next slice is due.
 //!
-//! While nothing is idle no round is due, and nobody asks for the time. One word of the root says what is due:
+//! While nothing is idle no round is due, and nobody asks for the time. One word of the root says
+//! what is due:
 //!
 //! | Word | Means                                                                                                   |
 //! |------|---------------------------------------------------------------------------------------------------------|
@@ -25,10 +29,11 @@
 //! So a thread that stops for ever inside a slice holds nothing up for longer than an interval.
 //!
 //! Invariants:
-//! 1. Whoever leaves memory idle calls [`expect`] after that, which makes the word odd, and a slice begins by making it even. So
-//!    what is idle at rest has a slice to come, also behind a thread that has stopped in a slice.
-//! 2. A round that was made in several slices asks for another one, whatever it left: memory that became idle behind its back
-//!    found a slice to come, but that one did not look there.
+//! 1. Whoever leaves memory idle calls [`expect`] after that, which makes the word odd, and a slice
+//!    begins by making it even. So what is idle at rest has a slice to come, also behind a thread
+//!    that has stopped in a slice.
+//! 2. A round that was made in several slices asks for another one, whatever it left: memory that
+//!    became idle behind its back found a slice to come, but that one did not look there.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
@@ -46,8 +51,9 @@ pub(crate) fn time_after<P: Platform>(now: u32) -> u32 {
     now.wrapping_add(interval) | 1
 }
 
-/// Whether a time that [`time_after`] gave is still to come. The clock goes round in 50 days: only the interval in front of a time
-/// counts as before it, so that whoever looks after weeks does not wait for weeks more.
+/// Whether a time that [`time_after`] gave is still to come. The clock goes round in 50 days: only
+/// the interval in front of a time counts as before it, so that whoever looks after weeks does not
+/// wait for weeks more.
 pub(crate) fn is_to_come<P: Platform>(time: u32, now: u32) -> bool {
     let left = time.wrapping_sub(now);
     left != 0 && left <= P::GEOMETRY.decay_interval + 1
@@ -69,19 +75,21 @@ pub(crate) fn expect<P: Platform>() {
 /// Asks for a slice: an interval after now if none is asked for or under way, or as soon as may be.
 fn ask<P: Platform>(soon: bool) {
     let due = &root::<P>().decay_due;
-    // Release: pairs with the exchange in `tick`. A read-modify-write although it often changes nothing: either it comes before
-    // that exchange, and the slice sees what is idle; or behind it, and the word is odd again. A load could miss both.
+    // Release: pairs with the exchange in `tick`. A read-modify-write although it often changes
+    // nothing: either it comes before that exchange, and the slice sees what is idle; or behind it,
+    // and the word is odd again. A load could miss both.
     let before = due.fetch_or(1, Ordering::Release);
     if before == 0 || soon {
         let now = P::now();
         let time = if soon { now | 1 } else { time_after::<P>(now) };
-        // Relaxed: it continues what the line above published. If somebody else was faster, so does theirs; and the 1 that
-        // stands there until then is a time too.
+        // Relaxed: it continues what the line above published. If somebody else was faster, so does
+        // theirs; and the 1 that stands there until then is a time too.
         let _ = due.compare_exchange(before | 1, time, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
-/// Makes a slice of a round if one is due, which gives back `most` slots at most; whether another one is to come.
+/// Makes a slice of a round if one is due, which gives back `most` slots at most; whether another
+/// one is to come.
 pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
     let due = &root::<P>().decay_due;
     // Relaxed: a look; the exchange checks it again.
@@ -104,11 +112,13 @@ pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
     if is_taken {
         return true;
     }
-    // Nothing is asked for any more: what becomes idle from here on, also behind the slice's back, asks for the next one.
+    // Nothing is asked for any more: what becomes idle from here on, also behind the slice's back,
+    // asks for the next one.
     match slice(range, most) {
         Slice::Cut => ask::<P>(true),
         Slice::Last { left: true } => ask::<P>(false),
-        // Relaxed: nothing is published. It fails if somebody has asked meanwhile, or another slice has begun.
+        // Relaxed: nothing is published. It fails if somebody has asked meanwhile, or another slice
+        // has begun.
         Slice::Last { left: false } => {
             return due.compare_exchange(mine, 0, Ordering::Relaxed, Ordering::Relaxed).is_err();
         }
@@ -128,8 +138,8 @@ enum Slice {
 #[cold]
 fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
     let mut most = most;
-    // Relaxed, here and below: a place to go on from. Another slice can be under way, if this one takes longer than an interval:
-    // what one of the two does not look at, the next round does.
+    // Relaxed, here and below: a place to go on from. Another slice can be under way, if this one
+    // takes longer than an interval: what one of the two does not look at, the next round does.
     let at = &root::<P>().decay_at;
     let start = at.load(Ordering::Relaxed);
     if start == 0 {

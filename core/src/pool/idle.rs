@@ -1,19 +1,19 @@
 //! Idle memory: slots that nobody uses and whose pages the system has not got back.
 //!
-//! Kept, because it will probably be asked for again; but not without bound. When more slots lie idle than a number
-//! (`Geometry::idle_slots_max`) and an eighth of those in use, the SuperSlab to which one has just come back gives up what is
-//! idle in it:
+//! Kept, because it will probably be asked for again; but not without bound. When more slots lie
+//! idle than a number (`Geometry::idle_slots_max`) and an eighth of those in use, the SuperSlab to
+//! which one has just come back gives up what is idle in it:
 //!
-//! - all of its slots are free: it is *retired*. Its mask is exchanged for nothing in one step, its memory goes back, and
-//!   its unit becomes free;
-//! - else it is *purged*. The slots that are idle are taken like for a slab, their pages go back, and they are offered
-//!   again, fresh.
+//! - all of its slots are free: it is *retired*. Its mask is exchanged for nothing in one step, its
+//!   memory goes back, and its unit becomes free;
+//! - else it is *purged*. The slots that are idle are taken like for a slab, their pages go back,
+//!   and they are offered again, fresh.
 //!
 //! Memory that stays idle within the bound goes back some time later, see `decay`.
 //!
 //! Invariants:
-//! 1. A SuperSlab is retired only from "all slots free", by one compare-and-swap: nothing of it is live, cached in a
-//!    thread, or on a remote list then, since an EMPTY slab has no block out.
+//! 1. A SuperSlab is retired only from "all slots free", by one compare-and-swap: nothing of it is
+//!    live, cached in a thread, or on a remote list then, since an EMPTY slab has no block out.
 //! 2. Pages are purged only by whoever took their slots out of the slot mask.
 
 use core::ptr::with_exposed_provenance_mut;
@@ -47,7 +47,8 @@ pub(crate) fn is_too_much<P: Platform>() -> bool {
     P::wrong(Fault::IdleBoundOff, idle > P::GEOMETRY.idle_slots_max.max(used / 8), false)
 }
 
-/// Gives back to the system what is idle in this SuperSlab, whose word was `seen`; how many slots were tried.
+/// Gives back to the system what is idle in this SuperSlab, whose word was `seen`; how many slots
+/// were tried.
 pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWord) -> u32 {
     if seen.free_slots() == P::GEOMETRY.all_slots() {
         retire(range, unit);
@@ -60,8 +61,9 @@ pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWor
 /// SuperSlabs that one sweep looks at.
 const SWEEP: u32 = 4;
 
-/// Too much lies idle: a few other SuperSlabs, each time the next ones, give up what is idle in them too, `most` slots at most.
-/// So idle memory shrinks with the memory in use, and not only where blocks come back.
+/// Too much lies idle: a few other SuperSlabs, each time the next ones, give up what is idle in
+/// them too, `most` slots at most. So idle memory shrinks with the memory in use, and not only
+/// where blocks come back.
 pub(crate) fn sweep<P: Platform>(range: Range<P>, most: u32) {
     // Relaxed: a place to go on from.
     let next = &root::<P>().sweep;
@@ -81,7 +83,8 @@ pub(crate) fn sweep<P: Platform>(range: Range<P>, most: u32) {
     next.store(last, Ordering::Relaxed);
 }
 
-/// Gives the memory of a wholly free SuperSlab back to the system, unless somebody took a slot meanwhile.
+/// Gives the memory of a wholly free SuperSlab back to the system, unless somebody took a slot
+/// meanwhile.
 fn retire<P: Platform>(range: Range<P>, unit: u32) {
     let all = P::GEOMETRY.all_slots();
     let superslab = range.superslab(unit);
@@ -116,11 +119,13 @@ fn retire<P: Platform>(range: Range<P>, unit: u32) {
     units::release(range, unit, 1);
 }
 
-/// Gives the pages of the slots that are idle in this SuperSlab back to the system; how many there were.
+/// Gives the pages of the slots that are idle in this SuperSlab back to the system; how many there
+/// were.
 fn purge<P: Platform>(range: Range<P>, unit: u32) -> u32 {
     let superslab = range.superslab(unit);
     let idle = |word: SuperSlabWord| {
-        // Relaxed: a bit that changes meanwhile belongs to a slot that is not free, or then the exchange fails.
+        // Relaxed: a bit that changes meanwhile belongs to a slot that is not free, or then the
+        // exchange fails.
         let touched = superslab.touched.load(Ordering::Relaxed);
         if word.usage() == Use::Shared { word.free_slots() & touched } else { 0 }
     };
@@ -145,13 +150,15 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) -> u32 {
     );
     let is_whole = offered.is_some_and(|word| word.free_slots() == P::GEOMETRY.all_slots());
     if is_whole || fresh != mine {
-        // Idle still: a SuperSlab whose other slots came back meanwhile, or pages that the system did not take.
+        // Idle still: a SuperSlab whose other slots came back meanwhile, or pages that the system
+        // did not take.
         decay::expect::<P>();
     }
     mine.count_ones()
 }
 
-/// Gives the pages of these slots, which are ours, back to the system; the slots whose memory is fresh then.
+/// Gives the pages of these slots, which are ours, back to the system; the slots whose memory is
+/// fresh then.
 fn reset<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> u32 {
     let mut fresh = 0;
     let mut left = slots;

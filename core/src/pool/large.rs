@@ -1,14 +1,16 @@
 //! Mappings of their own: blocks longer than any run of slabs.
 //!
-//! Each takes whole units of the reserved range, of which only the pages that are needed get memory, so that the registry
-//! finds them like any slab. The block begins where its first unit begins. A freed one is kept for the next (see
-//! [`crate::range::retained`]) or goes back to the system.
+//! Each takes whole units of the reserved range, of which only the pages that are needed get
+//! memory, so that the registry finds them like any slab. The block begins where its first unit
+//! begins. A freed one is kept for the next (see [`crate::range::retained`]) or goes back to the
+//! system.
 //!
-//! One that is to grow does so in place if the units behind it are free. Otherwise, from some size on, its pages are moved
-//! to a longer run of units ([`relocate`]); if the system cannot do that either, the block is copied like any other.
+//! One that is to grow does so in place if the units behind it are free. Otherwise, from some size
+//! on, its pages are moved to a longer run of units ([`relocate`]); if the system cannot do that
+//! either, the block is copied like any other.
 //!
-//! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever changes it to something
-//! else frees the block.
+//! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever
+//! changes it to something else frees the block.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Misuse, Ordering, Platform};
@@ -21,7 +23,8 @@ use crate::range::retained::{self, Mapping};
 use crate::range::units;
 use crate::tables::superslab::Use;
 
-/// A block of at least `size` bytes at a multiple of `align`. `None` if there is no memory or no such run of units.
+/// A block of at least `size` bytes at a multiple of `align`. `None` if there is no memory or no
+/// such run of units.
 pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) -> Option<Fresh> {
     let unit_size = P::GEOMETRY.unit_size();
     let bytes = P::GEOMETRY.round_to_pages(size.max(1))?;
@@ -41,8 +44,8 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
     Some(Fresh { address: range.unit_start(first), is_zero: true })
 }
 
-/// Hands a kept mapping out again. `None` if it has too little memory and gets no more: then it went back, which may leave
-/// room for another one.
+/// Hands a kept mapping out again. `None` if it has too little memory and gets no more: then it
+/// went back, which may leave room for another one.
 fn reuse<P: Platform>(range: Range<P>, run: Mapping, bytes: usize) -> Option<Fresh> {
     // Relaxed: the mapping is ours.
     let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
@@ -121,8 +124,8 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Mapping) {
     );
 }
 
-/// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most` slots: then it is kept again, as
-/// old as it was. How many slots went back.
+/// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most`
+/// slots: then it is kept again, as old as it was. How many slots went back.
 pub(crate) fn release_part<P: Platform>(range: Range<P>, run: Mapping, most: u32) -> u32 {
     let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
     let superslab = range.superslab(run.first);
@@ -219,9 +222,9 @@ pub(crate) fn resize<P: Platform>(
     done
 }
 
-/// Makes the block of `run`, of `old` bytes, one of `new` bytes where it is: what is behind them goes back. If the system does not
-/// take that, the block has shrunk all the same, and only its memory stays: what is behind the new size may be zero already,
-/// so that the old block is no more.
+/// Makes the block of `run`, of `old` bytes, one of `new` bytes where it is: what is behind them
+/// goes back. If the system does not take that, the block has shrunk all the same, and only its
+/// memory stays: what is behind the new size may be zero already, so that the old block is no more.
 fn shrink<P: Platform>(range: Range<P>, run: Mapping, old: usize, new: usize) -> bool {
     let superslab = range.superslab(run.first);
     let cut = range.unit_start(run.first) + new;
@@ -241,8 +244,8 @@ fn shrink<P: Platform>(range: Range<P>, run: Mapping, old: usize, new: usize) ->
     true
 }
 
-/// Makes a block longer that cannot grow in place, by moving its pages to other units; its new address. `None` if that
-/// cannot be done, or is not worth it, and nothing is changed then.
+/// Makes a block longer that cannot grow in place, by moving its pages to other units; its new
+/// address. `None` if that cannot be done, or is not worth it, and nothing is changed then.
 pub(crate) fn relocate<P: Platform>(
     range: Range<P>,
     first: u32,
@@ -259,7 +262,8 @@ pub(crate) fn relocate<P: Platform>(
     let count = new.div_ceil(P::GEOMETRY.unit_size());
     let to = claim_aligned(range, count, align)?;
     let run = superslab.run.load(Ordering::Relaxed) as usize;
-    // Closed first, as by `free`: a second thread that frees the block meanwhile learns that it has none.
+    // Closed first, as by `free`: a second thread that frees the block meanwhile learns that it has
+    // none.
     let closed =
         superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(Use::Free)));
     if closed.is_none() {

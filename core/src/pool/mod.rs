@@ -6,15 +6,17 @@
 //! | 2     | an UNUSED slot of it                                                  |
 //! | 3     | a new SuperSlab: a free unit of the range gets memory                  |
 //!
-//! Slots are taken from the lowest bit of the mask up, so that stage 1 comes before stage 2 without looking. A slot that
-//! comes back sets its bit. What becomes of memory that nobody takes again is told in `idle` and `decay`.
+//! Slots are taken from the lowest bit of the mask up, so that stage 1 comes before stage 2 without
+//! looking. A slot that comes back sets its bit. What becomes of memory that nobody takes again is
+//! told in `idle` and `decay`.
 //!
 //! Invariants:
-//! 1. The holder of a slot is whoever cleared its bit in the mask; nobody else changes the slab until the bit is set.
-//! 2. A SuperSlab is retired only from "all slots free", by one compare-and-swap: nothing of it is live, cached in a
-//!    thread, or on a remote list then, since an EMPTY slab has no block out.
-//! 3. A SuperSlab with a free slot is listed on the stack of available ones, or in the hand of a thread that is about
-//!    to look at it again.
+//! 1. The holder of a slot is whoever cleared its bit in the mask; nobody else changes the slab
+//!    until the bit is set.
+//! 2. A SuperSlab is retired only from "all slots free", by one compare-and-swap: nothing of it is
+//!    live, cached in a thread, or on a remote list then, since an EMPTY slab has no block out.
+//! 3. A SuperSlab with a free slot is listed on the stack of available ones, or in the hand of a
+//!    thread that is about to look at it again.
 
 pub mod count;
 pub(crate) mod decay;
@@ -32,7 +34,8 @@ use crate::slabs::ownership::Owned;
 use crate::tables::root::root;
 use crate::tables::superslab::{SuperSlabWord, Use};
 
-/// A slot for a slab of `class`, owned by `me`. `None` if the system has no memory, or the range no unit.
+/// A slot for a slab of `class`, owned by `me`. `None` if the system has no memory, or the range no
+/// unit.
 pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> Option<Owned<P>> {
     let index = take_available(range).or_else(|| {
         let new = || take_new(range, 1);
@@ -50,7 +53,8 @@ pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> 
     if !has_seals {
         sealed.fetch_or(slot, Ordering::Relaxed);
     }
-    // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last owner's words.
+    // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last
+    // owner's words.
     Some(unsafe { Owned::bind_new(range, index, me, class, has_seals) })
 }
 
@@ -94,8 +98,9 @@ pub(crate) const fn slots(first: u32, count: u32) -> u32 {
     (u32::MAX >> (32 - count)) << first
 }
 
-/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit `hint`, in a few others, in
-/// a new SuperSlab, or, if there is no memory for one, in any. The first slot's number in the range.
+/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit
+/// `hint`, in a few others, in a new SuperSlab, or, if there is no memory for one, in any. The
+/// first slot's number in the range.
 pub(crate) fn take_run<P: Platform>(
     range: Range<P>,
     count: u32,
@@ -195,7 +200,8 @@ pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool
     before == 0
 }
 
-/// Clears the seals that earlier uses have left in these slots, which are ours and become part of a run.
+/// Clears the seals that earlier uses have left in these slots, which are ours and become part of a
+/// run.
 pub(crate) fn scrub<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     // Relaxed, as in `touch`.
     let sealed = &range.superslab(unit).sealed;
@@ -211,7 +217,8 @@ pub(crate) fn scrub<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     }
 }
 
-/// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it has slots after all.
+/// Says that the node of `unit`, which we popped, is not listed any more; or lists it again if it
+/// has slots after all.
 fn unlist<P: Platform>(range: Range<P>, unit: u32) {
     let superslab = range.superslab(unit);
     let unlisted = P::replaced(
@@ -263,12 +270,13 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
     );
 }
 
-/// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle then, some of it goes back to
-/// the system.
+/// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle
+/// then, some of it goes back to the system.
 pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     idle::count_given::<P>(slots.count_ones());
     let Some(new) = offer(range, unit, slots) else { return };
-    // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the others.
+    // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the
+    // others.
     decay::expect::<P>();
     if idle::is_too_much::<P>() {
         let most = P::GEOMETRY.slice_slots;
@@ -306,8 +314,8 @@ pub(crate) fn claim_units_at<P: Platform>(range: Range<P>, first: u32, count: us
     units::claim_at(range, first, count) && take_leftovers(range, first, count)
 }
 
-/// Takes memory away from our units that an earlier use could not give back; if the system refuses again, the units are
-/// given back.
+/// Takes memory away from our units that an earlier use could not give back; if the system refuses
+/// again, the units are given back.
 fn take_leftovers<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
     for unit in first..first + count as u32 {
         let leftover = &range.superslab(unit).leftover;

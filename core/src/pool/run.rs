@@ -1,22 +1,26 @@
-//! Runs: blocks of one slab or several neighbouring ones, for sizes between those that share a slab and mappings of their
-//! own.
+//! Runs: blocks of one slab or several neighbouring ones, for sizes between those that share a slab
+//! and mappings of their own.
 //!
 //! ```text
 //! a SuperSlab   | slab | slab | RUN  :      :      | slab |      | RUN  :      |
 //!                               block of 3 slabs             free   block of 2
 //! ```
 //!
-//! A run is slots of the shared pool: taken out of the slot mask with one exchange, from the highest free place down (slabs
-//! of small blocks take the lowest), and put back with one. Nobody owns it but whoever holds the block; any thread frees
-//! it. Pages that the block does not reach are never touched.
+//! A run is slots of the shared pool: taken out of the slot mask with one exchange, from the
+//! highest free place down (slabs of small blocks take the lowest), and put back with one. Nobody
+//! owns it but whoever holds the block; any thread frees it. Pages that the block does not reach
+//! are never touched.
 //!
-//! Where a run of free slots is found: in the SuperSlab where this heap found its last one, else in one of a few others,
-//! else in a new one. Which SuperSlab has room for a run is not kept anywhere: a look at the slot mask says it.
+//! Where a run of free slots is found: in the SuperSlab where this heap found its last one, else in
+//! one of a few others, else in a new one. Which SuperSlab has room for a run is not kept anywhere:
+//! a look at the slot mask says it.
 //!
 //! Invariants:
-//! 1. The slot word of the first slab is RUN exactly while the block is the program's; who changes it to EMPTY frees it.
+//! 1. The slot word of the first slab is RUN exactly while the block is the program's; who changes
+//!    it to EMPTY frees it.
 //! 2. The class of every slab of a run is 0: frees take the slow path, and end here.
-//! 3. No slot of a run has seals of earlier free blocks (see `slab`): the program could read the secret off them.
+//! 3. No slot of a run has seals of earlier free blocks (see `slab`): the program could read the
+//!    secret off them.
 
 use crate::boundary::platform::{Atomic, Misuse, Ordering, Plain, Platform};
 use crate::numbers::slot::SlabState;
@@ -60,7 +64,8 @@ pub(crate) fn allocate<P: Platform>(
         heap.run_unit.set(unit + 1);
     }
     let slab = range.slab(index);
-    // Relaxed, here and below: the slots are ours; whatever hands the block to another thread publishes these words.
+    // Relaxed, here and below: the slots are ours; whatever hands the block to another thread
+    // publishes these words.
     slab.run.store(count, Ordering::Relaxed);
     slab.slot.store(slab.slot_hint().unowned(SlabState::Run).0, Ordering::Relaxed);
     let is_zero = take_over(range, unit, pool::slots(index % slabs, count));
@@ -96,8 +101,8 @@ pub(crate) fn usable_size<P: Platform>(range: Range<P>, index: u32, address: usi
     (check(range, index, address) as usize) << P::GEOMETRY.slab_shift
 }
 
-/// Makes the block as long as `count` slabs in place: gives slabs at its end back, or takes the free ones behind it.
-/// `false` if they are not free; nothing is changed then.
+/// Makes the block as long as `count` slabs in place: gives slabs at its end back, or takes the
+/// free ones behind it. `false` if they are not free; nothing is changed then.
 pub(crate) fn resize<P: Platform>(range: Range<P>, index: u32, address: usize, count: u32) -> bool {
     let old = check(range, index, address);
     let slabs = P::GEOMETRY.slabs_per_superslab;

@@ -1,9 +1,11 @@
 //! The budget: committed bytes are counted, and a program may set a limit to them.
 //!
-//! Counted is the memory of units, that is of SuperSlabs and of mappings of their own, from commit to decommit; the tables that
-//! describe them are not. At the limit a commit fails as if the system had refused it.
+//! Counted is the memory of units, that is of SuperSlabs and of mappings of their own, from commit
+//! to decommit; the tables that describe them are not. At the limit a commit fails as if the system
+//! had refused it.
 //!
-//! Invariant: the counted bytes never exceed the limit that was read, so whatever fits beside them is granted.
+//! Invariant: the counted bytes never exceed the limit that was read, so whatever fits beside them
+//! is granted.
 
 use core::ptr::with_exposed_provenance_mut;
 
@@ -11,8 +13,8 @@ use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::tables::root::root;
 
-/// Counts bytes that are about to be committed; `false` if that would exceed the limit, and nothing is counted then: what is
-/// refused to one thread takes no room from another.
+/// Counts bytes that are about to be committed; `false` if that would exceed the limit, and nothing
+/// is counted then: what is refused to one thread takes no room from another.
 #[track_caller]
 fn count<P: Platform>(bytes: usize) -> bool {
     // Relaxed, here and below: a count, nothing is published by it.
@@ -58,8 +60,8 @@ pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
     done
 }
 
-/// Moves the memory of a range to a longer one; `false` if the system refuses, or if what it is longer by would exceed the
-/// limit. What moves is counted once all the time.
+/// Moves the memory of a range to a longer one; `false` if the system refuses, or if what it is
+/// longer by would exceed the limit. What moves is counted once all the time.
 #[track_caller]
 pub(crate) fn relocate<P: Platform>(
     from: usize,

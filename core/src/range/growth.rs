@@ -1,7 +1,7 @@
 //! How the range grows: piece by piece, behind what there is.
 //!
-//! The addresses of a range are planned when it is made, and nearly nothing of them is reserved. Whoever finds no units
-//! takes the next piece:
+//! The addresses of a range are planned when it is made, and nearly nothing of them is reserved.
+//! Whoever finds no units takes the next piece:
 //!
 //! ```text
 //! 1. the piece's part of the tables gets memory      (again, if others did it too: what is there stays)
@@ -11,17 +11,20 @@
 //! 5. the extent moves behind the piece               by anybody
 //! ```
 //!
-//! If the addresses are somebody else's already, whose ever, steps 3 and 4 are left out: another thread has reserved them and is about to set
-//! the bits, or has set them, or they belong to another part of the program and nobody ever will. A thread that is stopped for ever
-//! between 2 and 4 loses its piece, and nothing else.
+//! If the addresses are somebody else's already, whose ever, steps 3 and 4 are left out: another
+//! thread has reserved them and is about to set the bits, or has set them, or they belong to
+//! another part of the program and nobody ever will. A thread that is stopped for ever between 2
+//! and 4 loses its piece, and nothing else.
 //!
-//! If the system refuses step 1 or 2, nothing has changed but tables, which stay good. If it refuses step 3, the piece is noted in the root
-//! ([`Root::pieces`]), and whoever grows the range next goes on with it.
+//! If the system refuses step 1 or 2, nothing has changed but tables, which stay good. If it
+//! refuses step 3, the piece is noted in the root ([`Root::pieces`]), and whoever grows the range
+//! next goes on with it.
 //!
 //! Invariants:
-//! 1. For all units below the extent, which only grows, the tables have memory, but for the slab table. What lies behind it is not to be
-//!    looked at.
-//! 2. The descriptors of a unit's slabs have memory before its bit is set for the first time, by whoever the system gave its addresses.
+//! 1. For all units below the extent, which only grows, the tables have memory, but for the slab
+//!    table. What lies behind it is not to be looked at.
+//! 2. The descriptors of a unit's slabs have memory before its bit is set for the first time, by
+//!    whoever the system gave its addresses.
 //!
 //! [`Root::pieces`]: crate::tables::root::Root
 
@@ -42,9 +45,10 @@ impl<P: Platform> Range<P> {
     }
 }
 
-/// Makes the range longer, so that `count` units of which the first one's place is a multiple of `align` units find room;
-/// `false` if the system refuses, or if the range cannot be any longer, and there is no unit that was not there before: what
-/// lies behind the extent may be another thread's piece, which is free.
+/// Makes the range longer, so that `count` units of which the first one's place is a multiple of
+/// `align` units find room; `false` if the system refuses, or if the range cannot be any longer,
+/// and there is no unit that was not there before: what lies behind the extent may be another
+/// thread's piece, which is free.
 #[cold]
 pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> bool {
     if let Some(piece) = take_piece::<P>() {
@@ -68,7 +72,8 @@ pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> 
         match answer {
             Extension::Done => return true,
             Extension::Refused => return from != begin,
-            // Only so far that another thread's piece of the usual length is passed by, and not what lies behind it.
+            // Only so far that another thread's piece of the usual length is passed by, and not
+            // what lies behind it.
             Extension::Taken => advance::<P>(from, from + most.min(step)),
         }
     }
@@ -161,8 +166,9 @@ fn take_piece<P: Platform>() -> Option<Piece> {
     })
 }
 
-/// Moves the extent from `from` to `to`, if it is there still: the tables of the units between have memory. If not, others moved it, and
-/// whoever grows the range next finds what is behind it taken, and moves it on.
+/// Moves the extent from `from` to `to`, if it is there still: the tables of the units between have
+/// memory. If not, others moved it, and whoever grows the range next finds what is behind it taken,
+/// and moves it on.
 fn advance<P: Platform>(from: usize, to: usize) {
     // Release: pairs with `extent`: the tables have memory.
     let _ = root::<P>().extent.compare_exchange(from, to, Ordering::Release, Ordering::Relaxed);

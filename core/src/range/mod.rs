@@ -1,8 +1,9 @@
 //! The range: all memory of the allocator, and the registry that maps an address to its slab.
 //!
-//! The addresses of one range are planned at the first allocation: so many units (SuperSlab-sized pieces), and in front of them the
-//! tables that describe them. The addresses of the smaller tables are reserved at once, those of the slab table and of the units
-//! piece by piece, and the tables get memory with the pieces (see `growth`), and heap by heap (see `thread`):
+//! The addresses of one range are planned at the first allocation: so many units (SuperSlab-sized
+//! pieces), and in front of them the tables that describe them. The addresses of the smaller tables
+//! are reserved at once, those of the slab table and of the units piece by piece, and the tables
+//! get memory with the pieces (see `growth`), and heap by heap (see `thread`):
 //!
 //! ```text
 //!  start                                                           base (aligned to a unit)         base + units
@@ -10,9 +11,10 @@
 //!      reserved at once                               | with the units that it describes
 //! ```
 //!
-//! Lookup is arithmetic: `(address - base) >> slab_shift` is the slab's place in the class map and in the slab table. It cannot fail
-//! silently, cannot be full, needs no registration and never follows a pointer that is nobody's. Zeroed tables are a
-//! valid empty registry. A unit that is below the extent and was never had from the system looks like one that was never used, and is
+//! Lookup is arithmetic: `(address - base) >> slab_shift` is the slab's place in the class map and
+//! in the slab table. It cannot fail silently, cannot be full, needs no registration and never
+//! follows a pointer that is nobody's. Zeroed tables are a valid empty registry. A unit that is
+//! below the extent and was never had from the system looks like one that was never used, and is
 //! claimed by nobody; its slabs have no descriptors that could be looked at, and no class.
 //!
 //! Invariant: once published, the range word never changes, and tables that have memory keep it.
@@ -49,7 +51,8 @@ impl<P: Platform> Clone for Range<P> {
 }
 impl<P: Platform> Copy for Range<P> {}
 
-/// Low bits of the range word that hold log2 of the number of units; `base` is aligned to more than that.
+/// Low bits of the range word that hold log2 of the number of units; `base` is aligned to more than
+/// that.
 const SHIFT_MASK: usize = 63;
 
 impl<P: Platform> Range<P> {
@@ -92,8 +95,9 @@ impl<P: Platform> Range<P> {
         Range { base: word & !SHIFT_MASK, units_shift, platform: PhantomData }
     }
 
-    /// Reserves the addresses of the tables, and publishes the range; if another thread was faster, its range is taken and ours given
-    /// back. If the system refuses, a range of half as many units is tried.
+    /// Reserves the addresses of the tables, and publishes the range; if another thread was faster,
+    /// its range is taken and ours given back. If the system refuses, a range of half as many units
+    /// is tried.
     #[cold]
     fn reserve() -> Option<Range<P>> {
         let geometry = Self::GEOMETRY;
@@ -124,7 +128,8 @@ impl<P: Platform> Range<P> {
             }
             units_shift -= 1;
         }
-        // Perhaps other threads' attempts were in the way, and one of them has published its range by now.
+        // Perhaps other threads' attempts were in the way, and one of them has published its range
+        // by now.
         Self::get()
     }
 
@@ -191,7 +196,8 @@ impl<P: Platform> Range<P> {
         Self::heaps_of(self.units_shift)
     }
 
-    /// The part of the slab table that describes the units `from..to`: where it begins, and its bytes.
+    /// The part of the slab table that describes the units `from..to`: where it begins, and its
+    /// bytes.
     pub(crate) fn slab_pages(&self, from: usize, to: usize) -> (usize, usize) {
         let unit = size_of::<Slab<P>>() * P::GEOMETRY.slabs_per_superslab as usize;
         const {
@@ -203,7 +209,8 @@ impl<P: Platform> Range<P> {
         (self.slab_table() + from * unit, (to - from) * unit)
     }
 
-    /// The parts of the other tables that describe the units `from..to`, in whole pages: where each begins, and its bytes.
+    /// The parts of the other tables that describe the units `from..to`, in whole pages: where each
+    /// begins, and its bytes.
     pub(crate) fn tables(&self, from: usize, to: usize) -> [(usize, usize); 3] {
         let slabs = P::GEOMETRY.slabs_per_superslab as usize;
         let part = |table, bytes: usize, from: usize, to: usize| {
@@ -270,8 +277,8 @@ impl<P: Platform> Range<P> {
     /// The descriptor of slab `index` (counted through all units).
     pub(crate) fn slab(&self, index: u32) -> &'static Slab<P> {
         debug_assert!((index as usize) < self.units() * P::GEOMETRY.slabs_per_superslab as usize);
-        // SAFETY: the index is that of a slab of a unit that was had: invariant 2 of `growth`. Zeroed memory is a valid descriptor.
-        // Its plain words obey invariant 1 of `slab`.
+        // SAFETY: the index is that of a slab of a unit that was had: invariant 2 of `growth`.
+        // Zeroed memory is a valid descriptor. Its plain words obey invariant 1 of `slab`.
         unsafe {
             &*with_exposed_provenance(self.slab_table() + index as usize * size_of::<Slab<P>>())
         }
@@ -285,7 +292,8 @@ impl<P: Platform> Range<P> {
     /// The descriptor of unit `index`.
     pub(crate) fn superslab(&self, index: u32) -> &'static SuperSlab<P> {
         debug_assert!((index as usize) < self.units());
-        // SAFETY: the index is that of a unit below the extent: invariant 1 of `growth`; no plain words.
+        // SAFETY: the index is that of a unit below the extent: invariant 1 of `growth`; no plain
+        // words.
         unsafe {
             &*with_exposed_provenance(
                 self.superslab_table() + index as usize * size_of::<SuperSlab<P>>(),
@@ -325,7 +333,8 @@ impl<P: Platform> Range<P> {
         self.slab_index_within(address, self.extent_bytes())
     }
 
-    /// As [`Range::slab_index_of`], if the caller knows that so many bytes are there at least; `None` also for what lies behind them.
+    /// As [`Range::slab_index_of`], if the caller knows that so many bytes are there at least;
+    /// `None` also for what lies behind them.
     pub(crate) fn slab_index_within(&self, address: usize, bytes: usize) -> Option<u32> {
         let offset = address.wrapping_sub(self.base);
         (offset < bytes).then_some((offset >> P::GEOMETRY.slab_shift) as u32)

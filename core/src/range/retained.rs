@@ -1,17 +1,19 @@
 //! Retained mappings: large blocks that were freed and whose memory is kept for the next one.
 //!
-//! A small table in the root. An entry is one word that says everything (first unit and number of units), so that whoever
-//! exchanges it for nothing has the mapping: there is nothing to be confused about if the same units come by twice.
+//! A small table in the root. An entry is one word that says everything (first unit and number of
+//! units), so that whoever exchanges it for nothing has the mapping: there is nothing to be
+//! confused about if the same units come by twice.
 //!
 //! ```text
 //! bit 63 ....... 32 | 31  | 30 ....... 0
 //!     first unit + 1 | old | units
 //! ```
 //!
-//! Kept are at most so many bytes (`Geometry::retained_bytes_max`); when more come, older ones go back to the system.
+//! Kept are at most so many bytes (`Geometry::retained_bytes_max`); when more come, older ones go
+//! back to the system.
 //!
-//! Invariant: who takes an entry out of the table alone decides about its units; their bits in the unit map stay set
-//! meanwhile.
+//! Invariant: who takes an entry out of the table alone decides about its units; their bits in the
+//! unit map stay set meanwhile.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
@@ -139,7 +141,8 @@ pub(crate) fn keep<P: Platform>(run: Mapping) -> bool {
     put::<P>(run, run.word())
 }
 
-/// Puts a mapping back into the table that was there in the last round of decay already; `false` if there is no place.
+/// Puts a mapping back into the table that was there in the last round of decay already; `false` if
+/// there is no place.
 pub(crate) fn keep_old<P: Platform>(run: Mapping) -> bool {
     put::<P>(run, run.word() | OLD)
 }

@@ -1,11 +1,13 @@
 //! The unit map: which units of the range are free, one bit each, and which ones there are.
 //!
-//! Lock-free: a run of units is claimed word by word with compare-and-swap, from the left, and given back if a later
-//! word is lost to somebody else. Nothing is ever waited for. A unit that was not had from the system yet is not free.
+//! Lock-free: a run of units is claimed word by word with compare-and-swap, from the left, and
+//! given back if a later word is lost to somebody else. Nothing is ever waited for. A unit that was
+//! not had from the system yet is not free.
 //!
 //! Invariants:
 //! 1. Whoever cleared a unit's bit alone decides about the unit until it sets the bit.
-//! 2. A unit whose bit is set has no memory, unless its descriptor says so ([`SuperSlab::leftover`]).
+//! 2. A unit whose bit is set has no memory, unless its descriptor says so
+//!    ([`SuperSlab::leftover`]).
 //!
 //! [`SuperSlab::leftover`]: crate::tables::superslab::SuperSlab::leftover
 
@@ -15,8 +17,9 @@ use crate::range::Range;
 use crate::range::growth;
 use crate::tables::root::root;
 
-/// Claims `count` neighbouring units, the first one's address a multiple of `align` units. If there is no such run, the range
-/// grows. `None` if it cannot. Several units are not had from the last part of the range ([`end_for`]).
+/// Claims `count` neighbouring units, the first one's address a multiple of `align` units. If there
+/// is no such run, the range grows. `None` if it cannot. Several units are not had from the last
+/// part of the range ([`end_for`]).
 pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
     if count == 0 || count > range.units() {
         return None;
@@ -29,8 +32,8 @@ pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) ->
     }
 }
 
-/// Where the search for `count` units ends at last. A sixteenth of the range is for single units, so that small blocks are to be
-/// had when large ones have taken all the rest.
+/// Where the search for `count` units ends at last. A sixteenth of the range is for single units,
+/// so that small blocks are to be had when large ones have taken all the rest.
 pub(crate) fn end_for<P: Platform>(range: Range<P>, count: usize) -> usize {
     if count == 1 { range.units() } else { range.units() - range.units() / 16 }
 }
@@ -79,7 +82,8 @@ pub(crate) fn claim_at<P: Platform>(range: Range<P>, first: u32, count: usize) -
         && claim_run(range, first as usize, count).is_ok()
 }
 
-/// The units of a word of the map that somebody has, of those below the extent: of the others there may be bits already.
+/// The units of a word of the map that somebody has, of those below the extent: of the others there
+/// may be bits already.
 pub(crate) fn claimed<P: Platform>(range: Range<P>, word: usize, extent: usize) -> u64 {
     let there = if extent - word * 64 < 64 { (1 << (extent % 64)) - 1 } else { u64::MAX };
     // Relaxed: a hint, and for messages.
@@ -95,7 +99,8 @@ pub(crate) fn is_claimed<P: Platform>(range: Range<P>, unit: u32) -> bool {
     claimed(range, unit as usize / 64, unit as usize + 1) >> (unit % 64) & 1 == 1
 }
 
-/// Claims the units `first..first + count`, or none of them: then a unit that was taken, the last one of a row.
+/// Claims the units `first..first + count`, or none of them: then a unit that was taken, the last
+/// one of a row.
 fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result<(), usize> {
     let mut unit = first;
     while unit < first + count {
@@ -109,7 +114,8 @@ fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result
                 });
                 return Err(last_of_row(word, !seen, mask));
             }
-            // Acquire: pairs with `release`, and with `add`: what the last holder did to the units is done.
+            // Acquire: pairs with `release`, and with `add`: what the last holder did to the units
+            // is done.
             let left = seen & !mask;
             match map.compare_exchange_weak(seen, left, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => break,
@@ -160,7 +166,8 @@ pub(crate) fn add<P: Platform>(range: Range<P>, first: u32, count: usize) {
     release(range, first, count);
 }
 
-/// Shows claimed units to `visit`, cyclically from `start` on, until it finds something or has seen `most` of them.
+/// Shows claimed units to `visit`, cyclically from `start` on, until it finds something or has seen
+/// `most` of them.
 pub(crate) fn visit_claimed<P: Platform, T>(
     range: Range<P>,
     start: u32,

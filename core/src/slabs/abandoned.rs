@@ -1,18 +1,21 @@
-//! Abandoned slabs: those that nobody owns although they have free blocks, and how a heap that needs blocks finds them.
+//! Abandoned slabs: those that nobody owns although they have free blocks, and how a heap that
+//! needs blocks finds them.
 //!
-//! The slot word says that a slab is ABANDONED, and a claim is an exchange of that word (see `ownership`). This directory only
-//! helps to find such slabs:
+//! The slot word says that a slab is ABANDONED, and a claim is an exchange of that word (see
+//! `ownership`). This directory only helps to find such slabs:
 //!
 //! ```text
 //! root, per class        how many | the unit where one was listed or found last
 //! SuperSlab              a bit for each slab that is listed
 //! ```
 //!
-//! A search begins at that unit and looks at a few SuperSlabs; what it does not reach, the next search does. Nothing is ever
-//! stale for long, unlike with nodes on a stack: a slab that was emptied by remote frees leaves the directory at once.
+//! A search begins at that unit and looks at a few SuperSlabs; what it does not reach, the next
+//! search does. Nothing is ever stale for long, unlike with nodes on a stack: a slab that was
+//! emptied by remote frees leaves the directory at once.
 //!
-//! Invariant: only the owner of a slab changes its bit. It sets the bit before it makes the slab ABANDONED, and clears it, if
-//! at all, after its claim. So at rest a slab's bit is set just if it is ABANDONED, and the counts are right.
+//! Invariant: only the owner of a slab changes its bit. It sets the bit before it makes the slab
+//! ABANDONED, and clears it, if at all, after its claim. So at rest a slab's bit is set just if it
+//! is ABANDONED, and the counts are right.
 
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::OwnerId;
@@ -39,7 +42,8 @@ fn of_class<P: Platform>(class: u32) -> &'static Directory<P> {
 pub(crate) fn list<P: Platform>(range: Range<P>, index: u32) {
     let (unit, bit) = place::<P>(index);
     let directory = of_class::<P>(range.class(index));
-    // Relaxed, here and below: where a slab may be found. Whether it may be claimed, its slot word says.
+    // Relaxed, here and below: where a slab may be found. Whether it may be claimed, its slot word
+    // says.
     range.superslab(unit).abandoned.fetch_or(bit, Ordering::Relaxed);
     directory.count.fetch_add(1, Ordering::Relaxed);
     directory.begin_at(unit);

@@ -1,4 +1,5 @@
-//! Who has a slab: the one door through which its owner changes, and where slabs are found that have none.
+//! Who has a slab: the one door through which its owner changes, and where slabs are found that
+//! have none.
 //!
 //! | File | What it is |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Ownership of a slab: the one door through which freelists are reached.
 //!
-//! A freelist is plain memory; only the slab's owner may touch it. Everything that makes a thread the owner, or ends
-//! that, is here:
+//! A freelist is plain memory; only the slab's owner may touch it. Everything that makes a thread
+//! the owner, or ends that, is here:
 //!
 //! ```text
 //! claim    FULL | ABANDONED ──(one compare-and-swap of the slot word)──► ACTIVE, ours
@@ -12,13 +12,14 @@
 //! push     a remote free: onto the remote list;   then look at the slot word and, if nobody owns the slab, claim it
 //! ```
 //!
-//! The last two are a store-buffering pair: the releaser writes the slot word and reads the remote list, the pusher
-//! writes the remote list and reads the slot word. All four are sequentially consistent, so that at least one of the two
-//! sees the other, and no slab without an owner keeps a block on its remote list. If both see each other, the
-//! compare-and-swap of the claim decides.
+//! The last two are a store-buffering pair: the releaser writes the slot word and reads the remote
+//! list, the pusher writes the remote list and reads the slot word. All four are sequentially
+//! consistent, so that at least one of the two sees the other, and no slab without an owner keeps a
+//! block on its remote list. If both see each other, the compare-and-swap of the claim decides.
 //!
-//! So blocks wait on a remote list only while somebody owns the slab, and whoever frees the last block of a slab that nobody owns
-//! knows it, and gives the slab back to the pool: a thread that only frees strands nothing.
+//! So blocks wait on a remote list only while somebody owns the slab, and whoever frees the last
+//! block of a slab that nobody owns knows it, and gives the slab back to the pool: a thread that
+//! only frees strands nothing.
 //!
 //! Invariants:
 //! 1. An [`Owned`] exists only on the thread whose heap the slot word names.
@@ -54,12 +55,14 @@ impl<P: Platform> Owned<P> {
     /// The slab, which the caller knows to be its own.
     ///
     /// # Safety
-    /// The slot word names the running thread's heap as the owner: it is in one of that heap's lists.
+    /// The slot word names the running thread's heap as the owner: it is in one of that heap's
+    /// lists.
     pub(crate) unsafe fn assume(range: Range<P>, index: u32) -> Owned<P> {
         Owned { index, slab: range.slab(index), listed: false }
     }
 
-    /// Makes a slot of the shared pool the slab of `owner`, for blocks of `class`; `has_seals` as for [`Slab::bind`].
+    /// Makes a slot of the shared pool the slab of `owner`, for blocks of `class`; `has_seals` as
+    /// for [`Slab::bind`].
     ///
     /// # Safety
     /// The caller took the slot's bit out of the slot mask, and acquired what its last owner wrote.
@@ -72,7 +75,8 @@ impl<P: Platform> Owned<P> {
     ) -> Owned<P> {
         let slab = range.slab(index);
         let word = slab.slot_hint().owned_by(owner);
-        // Relaxed: the slot's bit is ours; the words below are published by whatever hands a block or the slab on.
+        // Relaxed: the slot's bit is ours; the words below are published by whatever hands a block
+        // or the slab on.
         slab.slot.store(word.0, Ordering::Relaxed);
         slab.bind(range.slab_start(index), size_class::size_of(class), has_seals);
         range.class_word(index).set(class);
@@ -83,7 +87,8 @@ impl<P: Platform> Owned<P> {
         self.slab.slot_hint()
     }
 
-    /// The slab, not in the directory of abandoned slabs any more. Before it goes into a heap's list or to the pool.
+    /// The slab, not in the directory of abandoned slabs any more. Before it goes into a heap's
+    /// list or to the pool.
     pub(crate) fn unlisted(self, range: Range<P>) -> Owned<P> {
         if self.listed {
             abandoned::unlist(range, self.index);
@@ -91,8 +96,9 @@ impl<P: Platform> Owned<P> {
         Owned { listed: false, ..self }
     }
 
-    /// Gives up a slab that is in no heap's list: ABANDONED if it has free blocks, else FULL. If somebody freed a block at
-    /// the last moment, and nobody else noticed, the slab is ours again, drained.
+    /// Gives up a slab that is in no heap's list: ABANDONED if it has free blocks, else FULL. If
+    /// somebody freed a block at the last moment, and nobody else noticed, the slab is ours again,
+    /// drained.
     pub(crate) fn release(self, range: Range<P>, me: OwnerId) -> Option<Owned<P>> {
         let state = if self.slab.has_free() { SlabState::Abandoned } else { SlabState::Full };
         debug_assert!(!self.listed || state == SlabState::Abandoned);
@@ -106,7 +112,8 @@ impl<P: Platform> Owned<P> {
             },
             || {
                 let word = self.word().unowned(state);
-                // SeqCst: before the look below, see the module. Release (part of it): pairs with the Acquire of a claim.
+                // SeqCst: before the look below, see the module. Release (part of it): pairs with
+                // the Acquire of a claim.
                 self.slab.slot.store(word.0, Ordering::SeqCst);
                 word
             },
@@ -122,14 +129,16 @@ impl<P: Platform> Owned<P> {
     pub(crate) fn empty(self, range: Range<P>) {
         debug_assert!(!self.listed);
         self.slab.leave_seals();
-        // No assertion looks again: a look is an access, and debug builds make the accesses of release builds.
+        // No assertion looks again: a look is an access, and debug builds make the accesses of
+        // release builds.
         P::skipped(Fault::ClassLeftBehind, || range.class_word(self.index).set(0));
         // Relaxed: published by the slot mask.
         self.slab.slot.store(self.word().emptied().0, Ordering::Relaxed);
     }
 }
 
-/// Claims a slab that was FULL or ABANDONED when its slot word was `seen`, and takes its remote list.
+/// Claims a slab that was FULL or ABANDONED when its slot word was `seen`, and takes its remote
+/// list.
 pub(crate) fn open<P: Platform>(
     index: u32,
     slab: &'static Slab<P>,
@@ -151,8 +160,9 @@ pub(crate) fn open_of_class<P: Platform>(
 ) -> Option<Owned<P>> {
     let slab = range.slab(index);
     let claimable = || {
-        // Acquire: pairs with the Release in `release`: the class is that of this slot word. The claim succeeds only if the
-        // word is still the same, with its generation; so the class is still the same then, too.
+        // Acquire: pairs with the Release in `release`: the class is that of this slot word. The
+        // claim succeeds only if the word is still the same, with its generation; so the class is
+        // still the same then, too.
         let seen = SlotWord(slab.slot.load(Ordering::Acquire));
         seen.is_claimable().then_some(seen)
     };
@@ -173,7 +183,8 @@ fn claim<P: Platform>(
     let new = seen.owned_by(me).0;
     let is_claimed = P::replaced(
         Fault::ClaimWithoutExchange,
-        // Acquire: pairs with the Release in `release`: the owner-only words are as the last owner left them.
+        // Acquire: pairs with the Release in `release`: the owner-only words are as the last owner
+        // left them.
         || slab.slot.compare_exchange(seen.0, new, Ordering::Acquire, Ordering::Relaxed).is_ok(),
         || {
             slab.slot.store(new, Ordering::SeqCst);
@@ -183,7 +194,8 @@ fn claim<P: Platform>(
     is_claimed.then_some(owned)
 }
 
-/// Frees a chain of blocks of a slab that somebody else owns, or nobody. If nobody owns it, it may be ours then.
+/// Frees a chain of blocks of a slab that somebody else owns, or nobody. If nobody owns it, it may
+/// be ours then.
 ///
 /// # Safety
 /// The blocks are in this slab, and the caller alone holds them.
@@ -204,8 +216,8 @@ pub(crate) unsafe fn free_remote<P: Platform>(
     }
     // SAFETY: the caller's contract.
     unsafe { slab.remote.push(chain) };
-    // SeqCst: after the push, see the module. From here on the blocks may be anybody's and the slab may be reused;
-    // the descriptor stays readable, and a claim fails if the word changed.
+    // SeqCst: after the push, see the module. From here on the blocks may be anybody's and the slab
+    // may be reused; the descriptor stays readable, and a claim fails if the word changed.
     let seen = SlotWord(slab.slot.load(Ordering::SeqCst));
     if P::wrong(Fault::PushWithoutLook, seen.is_claimable(), false) {
         return open(index, slab, seen, me);

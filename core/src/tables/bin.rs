@@ -1,4 +1,5 @@
-//! A bin: what a heap has of one size class, and the fast paths: pop a block of the thread cache, push a freed one.
+//! A bin: what a heap has of one size class, and the fast paths: pop a block of the thread cache,
+//! push a freed one.
 //!
 //! ```text
 //! cache ──► block ──► block ──► 0      (thread cache, last in first out)
@@ -6,8 +7,8 @@
 //! slabs ──► slab ⇄ slab ⇄ slab          (owned; the first one is refilled from)
 //! ```
 //!
-//! Invariant: a bin whose `bound` is 0 sends every free to the slow path. So do bins that were never used, and bin 0, which
-//! stands for "no slab", always.
+//! Invariant: a bin whose `bound` is 0 sends every free to the slow path. So do bins that were
+//! never used, and bin 0, which stands for "no slab", always.
 
 use crate::boundary::platform::{Plain, Platform};
 use crate::numbers::capacity::list_capacity;
@@ -24,8 +25,8 @@ pub(crate) struct Bin<P: Platform> {
     pub(crate) room: P::Plain<u32>,
     /// 2^32 divided by the block size, rounded up. See [`Bin::is_start`].
     pub(crate) reciprocal: P::Plain<u32>,
-    /// What the product with the reciprocal is below where a block begins; 0 before the heap's first block of the class. See
-    /// [`Bin::is_start`].
+    /// What the product with the reciprocal is below where a block begins; 0 before the heap's
+    /// first block of the class. See [`Bin::is_start`].
     pub(crate) bound: P::Plain<u32>,
     /// The owned slabs: index + 1 of the first, or 0.
     pub(crate) slabs: P::Plain<u32>,
@@ -36,8 +37,8 @@ pub(crate) struct Bin<P: Platform> {
 /// Bytes of a bin.
 pub(crate) const BIN_SIZE: usize = 32;
 
-/// For each size up to [`size_class::TABLE_MAX`]: where the bin lies in a heap. (A place for each 16 bytes would do, and take
-/// two instructions more.)
+/// For each size up to [`size_class::TABLE_MAX`]: where the bin lies in a heap. (A place for each
+/// 16 bytes would do, and take two instructions more.)
 const BIN_OFFSETS: [u16; size_class::TABLE_MAX + 1] = {
     let mut offsets = [0; size_class::TABLE_MAX + 1];
     let mut size = 0;
@@ -48,7 +49,8 @@ const BIN_OFFSETS: [u16; size_class::TABLE_MAX + 1] = {
     offsets
 };
 
-/// Where the bin for blocks of at least `size` bytes lies in a heap. `size` is at most [`size_class::TABLE_MAX`].
+/// Where the bin for blocks of at least `size` bytes lies in a heap. `size` is at most
+/// [`size_class::TABLE_MAX`].
 #[inline(always)]
 pub(crate) fn fine_bin_offset(size: usize) -> usize {
     BIN_OFFSETS[size] as usize
@@ -58,23 +60,26 @@ impl<P: Platform> Bin<P> {
     /// The bin at an address.
     ///
     /// # Safety
-    /// It is the address of the running thread's heap plus an offset from [`fine_bin_offset`] or from the class map.
+    /// It is the address of the running thread's heap plus an offset from [`fine_bin_offset`] or
+    /// from the class map.
     #[inline(always)]
     pub(crate) unsafe fn at<'a>(address: usize) -> &'a Bin<P> {
         const {
             assert!(size_of::<Bin<P>>() == BIN_SIZE);
             assert!(core::mem::offset_of!(Heap<P>, bins) == 0);
         }
-        // SAFETY: bins lie at the start of a heap, which is never unmapped, and only its thread touches them.
+        // SAFETY: bins lie at the start of a heap, which is never unmapped, and only its thread
+        // touches them.
         unsafe { &*core::ptr::with_exposed_provenance(address) }
     }
 
     /// Whether a block of this class can begin at this address, and the bin is in use.
     ///
-    /// With M = 2^32 / size rounded up, n is a multiple of size exactly when n * M modulo 2^32 is less than M (Lemire, Kaser,
-    /// Kurz: Faster remainder by direct computation, 2019). The product is then n / size times what rounding up added to
-    /// size * M, so it grows with n, and a smaller bound than M leaves out the end of the slab, where no block fits. Exact for
-    /// n below 2^16 and sizes from 16 to 2^15, which a test below tries in full.
+    /// With M = 2^32 / size rounded up, n is a multiple of size exactly when n * M modulo 2^32 is
+    /// less than M (Lemire, Kaser, Kurz: Faster remainder by direct computation, 2019). The product
+    /// is then n / size times what rounding up added to size * M, so it grows with n, and a smaller
+    /// bound than M leaves out the end of the slab, where no block fits. Exact for n below 2^16 and
+    /// sizes from 16 to 2^15, which a test below tries in full.
     #[inline(always)]
     pub(crate) fn is_start(&self, address: usize) -> bool {
         let offset = address as u32 & (P::GEOMETRY.slab_size() - 1) as u32;
@@ -94,7 +99,8 @@ const fn start_bound(block_size: usize, slab_size: usize) -> u32 {
 }
 
 impl<P: Platform> Bin<P> {
-    /// Puts `room` right after [`Bin::push_cached`] took no block, and makes room for the first block of this class.
+    /// Puts `room` right after [`Bin::push_cached`] took no block, and makes room for the first
+    /// block of this class.
     pub(crate) fn open(&self, class: u32) {
         if self.room.get() == u32::MAX {
             self.room.set(0);
@@ -113,8 +119,8 @@ impl<P: Platform> Bin<P> {
         self.room.get() == u32::MAX && self.cache.get() != 0
     }
 
-    /// Takes the block that was freed last out of the thread cache. `None` if there is none, or if it was written to while it
-    /// was free, which the slow path then says: the list is not empty.
+    /// Takes the block that was freed last out of the thread cache. `None` if there is none, or if
+    /// it was written to while it was free, which the slow path then says: the list is not empty.
     ///
     /// # Safety
     /// The bin is the running thread's.
@@ -131,8 +137,8 @@ impl<P: Platform> Bin<P> {
         Some(block)
     }
 
-    /// Puts a freed block into the thread cache. `false` if the cache takes no more, or if the block may be free already,
-    /// which the slow path then finds out.
+    /// Puts a freed block into the thread cache. `false` if the cache takes no more, or if the
+    /// block may be free already, which the slow path then finds out.
     ///
     /// # Safety
     /// The bin is the running thread's, `block` is of its class, and the caller alone holds it.

@@ -4,32 +4,38 @@
 //! | link: the next block of its list | seal = secret ^ (address of this block + link) | ...
 //! ```
 //!
-//! The seal says that the block was cut and is not the program's, and that its link is as it was left. It is looked at before
-//! the link is followed: any write to one of the two words is noticed, whatever was written. It is taken away when the block
-//! is handed out: a block that is freed and has its seal is freed twice.
+//! The seal says that the block was cut and is not the program's, and that its link is as it was
+//! left. It is looked at before the link is followed: any write to one of the two words is noticed,
+//! whatever was written. It is taken away when the block is handed out: a block that is freed and
+//! has its seal is freed twice.
 //!
-//! The address is in the seal, so a free block that is copied elsewhere has no valid seal there, and neither has what is left
-//! of a smaller block inside of a larger one. A correct program is never accused: for that, its data in the second word of a
-//! live block would have to be the sum of the block's address and its own first word, with 56 bits flipped that it cannot
-//! know. For data that does not depend on the secret that has a probability of 2^-56 at each free. It cannot depend on the secret,
-//! since no memory that is handed out shows it: the seal of a block is cleared when the block is handed out,
-//! and seals that lie inside of what will be blocks of another size are cleared before that (see `slab`).
+//! The address is in the seal, so a free block that is copied elsewhere has no valid seal there,
+//! and neither has what is left of a smaller block inside of a larger one. A correct program is
+//! never accused: for that, its data in the second word of a live block would have to be the sum of
+//! the block's address and its own first word, with 56 bits flipped that it cannot know. For data
+//! that does not depend on the secret that has a probability of 2^-56 at each free. It cannot
+//! depend on the secret, since no memory that is handed out shows it: the seal of a block is
+//! cleared when the block is handed out, and seals that lie inside of what will be blocks of
+//! another size are cleared before that (see `slab`).
 //!
-//! The secret's highest byte is [`TAG`], and so is the seal's, whatever the addresses are. One look at that byte tells the fast path of `free` that a block is not free already. One block in 256
+//! The secret's highest byte is [`TAG`], and so is the seal's, whatever the addresses are. One look
+//! at that byte tells the fast path of `free` that a block is not free already. One block in 256
 //! whose data is random has it by chance, and goes to the slow path, which looks at the whole seal.
 //!
 //! Invariants:
-//! 1. Whoever took a block from a list (or was given it by the program's `free`) alone may touch it, until it is pushed
-//!    on another list or handed to the program.
-//! 2. A block is sealed from the moment that it is cut or freed until it is handed out; whoever changes its link seals it anew.
-//! 3. Addresses are below 2^48 (see `Range`), so that their sums do not reach a seal's highest byte.
+//! 1. Whoever took a block from a list (or was given it by the program's `free`) alone may touch
+//!    it, until it is pushed on another list or handed to the program.
+//! 2. A block is sealed from the moment that it is cut or freed until it is handed out; whoever
+//!    changes its link seals it anew.
+//! 3. Addresses are below 2^48 (see `Range`), so that their sums do not reach a seal's highest
+//!    byte.
 
 use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 
 use crate::boundary::platform::{Misuse, Plain, Platform};
 
-/// The highest byte of every seal. In UTF-8 it is no byte at all, and in numbers, addresses and instructions it is a rare
-/// highest byte.
+/// The highest byte of every seal. In UTF-8 it is no byte at all, and in numbers, addresses and
+/// instructions it is a rare highest byte.
 const TAG: u8 = 0xf9;
 
 const TAG_SHIFT: u32 = usize::BITS - 8;
@@ -51,8 +57,8 @@ struct Free<P: Platform> {
 }
 
 /// # Safety
-/// `address` is the start of a block in committed memory, aligned to a word, and the caller alone holds the block while
-/// it uses the reference.
+/// `address` is the start of a block in committed memory, aligned to a word, and the caller alone
+/// holds the block while it uses the reference.
 #[inline(always)]
 unsafe fn words<'a, P: Platform>(address: usize) -> &'a Free<P> {
     // SAFETY: by the contract the words exist and nobody else touches them.
@@ -65,7 +71,8 @@ fn seal_of(address: usize, next: usize, secret: usize) -> usize {
     address.wrapping_add(next) ^ secret
 }
 
-/// Sets the next block of the list, 0 for none, and seals the block. `secret` is that of [`secret`].
+/// Sets the next block of the list, 0 for none, and seals the block. `secret` is that of
+/// [`secret`].
 ///
 /// # Safety
 /// `address` is a block that was cut or is freed, and the caller alone holds it.
@@ -86,8 +93,8 @@ pub(crate) unsafe fn set_next_unsealed<P: Platform>(address: usize, next: usize)
     unsafe { words::<P>(address) }.link.set(next);
 }
 
-/// Takes the seal off a block that is handed out; the next block of the list, or 0. `None` if one of the words was overwritten:
-/// the block is then lost, and the caller says so.
+/// Takes the seal off a block that is handed out; the next block of the list, or 0. `None` if one
+/// of the words was overwritten: the block is then lost, and the caller says so.
 ///
 /// # Safety
 /// `address` is a free block, and the caller alone holds it.
@@ -96,7 +103,8 @@ pub(crate) unsafe fn unseal<P: Platform>(address: usize, secret: usize) -> Optio
     // SAFETY: the caller's contract.
     let words = unsafe { words::<P>(address) };
     let next = words.link.get();
-    // Compared and cleared with one instruction: if the words are as they were left, the difference is 0.
+    // Compared and cleared with one instruction: if the words are as they were left, the difference
+    // is 0.
     let rest = words.seal.get().wrapping_sub(seal_of(address, next, secret));
     words.seal.set(rest);
     (rest == 0).then_some(next)

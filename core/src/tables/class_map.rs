@@ -1,9 +1,11 @@
 //! The class map: for each slab of the range its size class, dense, for the fast path of `free`.
 //!
-//! A word for a slab, sixteen slabs to a cache line. The word is the class times the size of a bin: added to the address
-//! of a heap it gives the bin. Zero stands for "no slab", and bin 0 takes nothing.
+//! A word for a slab, sixteen slabs to a cache line. The word is the class times the size of a bin:
+//! added to the address of a heap it gives the bin. Zero stands for "no slab", and bin 0 takes
+//! nothing.
 //!
-//! Invariant: the word changes only while no block of the slab is out; whoever holds a block may read it.
+//! Invariant: the word changes only while no block of the slab is out; whoever holds a block may
+//! read it.
 
 use core::ptr::with_exposed_provenance;
 
@@ -28,8 +30,8 @@ impl<P: Platform> ClassWord<P> {
     /// Bytes from the first bin of a heap to the bin of this class.
     #[inline(always)]
     pub(crate) fn bin_offset(&self) -> usize {
-        // Relaxed: the module's invariant. For a pointer that is no live block any value is good: the slow path judges
-        // it.
+        // Relaxed: the module's invariant. For a pointer that is no live block any value is good:
+        // the slow path judges it.
         self.0.load(Ordering::Relaxed) as usize
     }
 

@@ -1,8 +1,10 @@
-//! Numbers of slots: how many are in use, and how many lie idle. What a heap has counted for itself, and both in one word.
+//! Numbers of slots: how many are in use, and how many lie idle. What a heap has counted for
+//! itself, and both in one word.
 
 use crate::boundary::platform::{Gauge, Plain, Platform};
 
-/// What a heap has counted and not yet added to the root's word: a signed number each. Zeroed memory is nothing.
+/// What a heap has counted and not yet added to the root's word: a signed number each. Zeroed
+/// memory is nothing.
 #[repr(C)]
 pub(crate) struct Counts<P: Platform> {
     used: P::Gauge,
@@ -19,8 +21,8 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// From the root's word: idle ones in the lower half, in the upper one those in use. One more is borrowed from there while the
-    /// lower half is negative.
+    /// From the root's word: idle ones in the lower half, in the upper one those in use. One more
+    /// is borrowed from there while the lower half is negative.
     pub(crate) fn from_word(word: u64) -> Slots {
         let idle = word as u32 as i32;
         let used = (word.wrapping_sub(idle as u64) >> 32) as i32;

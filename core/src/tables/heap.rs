@@ -7,15 +7,16 @@
 //!                   slabs ──► slab ⇄ slab ⇄ slab         (owned; the first one is refilled from)
 //! ```
 //!
-//! Heaps lie in a table that is never unmapped, and are used again by later threads under a new owner identity.
+//! Heaps lie in a table that is never unmapped, and are used again by later threads under a new
+//! owner identity.
 //!
 //! Invariants:
 //! 1. A heap's words are touched by its thread only.
 //! 2. The slabs in a bin's list are exactly the slabs of that class that the heap owns.
-//! 3. A bin whose `bound` is 0 sends every free to the slow path: so do bins that were never used, and bin 0, which
-//!    stands for "no slab", always.
-//! 4. The heaps that a thread without a heap has, [`Heap::nobody`] and [`Heap::ended`], are zeroed memory and nobody ever
-//!    writes to them: they have no block to hand out, and take none.
+//! 3. A bin whose `bound` is 0 sends every free to the slow path: so do bins that were never used,
+//!    and bin 0, which stands for "no slab", always.
+//! 4. The heaps that a thread without a heap has, [`Heap::nobody`] and [`Heap::ended`], are zeroed
+//!    memory and nobody ever writes to them: they have no block to hand out, and take none.
 
 use crate::boundary::platform::{Plain, Platform};
 use crate::numbers::capacity::{list_capacity, stay_count};
@@ -30,7 +31,8 @@ pub struct Heap<P: Platform> {
     pub(crate) bins: [Bin<P>; CLASSES + 1],
     /// A copy of the range's base, so that the fast path of `free` reads one structure.
     pub(crate) base: P::Plain<usize>,
-    /// The bytes of the range, as far as they were there when this was looked at last (see `thread::catch_up`).
+    /// The bytes of the range, as far as they were there when this was looked at last (see
+    /// `thread::catch_up`).
     pub(crate) bytes: P::Plain<usize>,
     /// A copy of the class map's address.
     pub(crate) class_map: P::Plain<usize>,
@@ -54,22 +56,26 @@ pub struct Heap<P: Platform> {
     pub(crate) tidy_at: P::Plain<u32>,
     /// A bit for each class that was refilled since the heap was tidied last.
     pub(crate) used: [P::Plain<u64>; (CLASSES + 1).div_ceil(64)],
-    /// Per class: the other half of the thread cache, see the module `cache`; the first block's address, or 0.
+    /// Per class: the other half of the thread cache, see the module `cache`; the first block's
+    /// address, or 0.
     reserves: [P::Plain<usize>; CLASSES + 1],
     /// Per class: the first block of the thread cache when the heap was tidied last.
     pub(crate) seen: [P::Plain<usize>; CLASSES + 1],
-    /// Per class: the slab that was refilled from last, also after it was given up: index + 1, or 0.
+    /// Per class: the slab that was refilled from last, also after it was given up: index + 1,
+    /// or 0.
     last: [P::Plain<u32>; CLASSES + 1],
 }
 
 impl<P: Platform> Heap<P> {
-    /// The heap of threads that have none: a heap in which there is nothing and which takes nothing.
+    /// The heap of threads that have none: a heap in which there is nothing and which takes
+    /// nothing.
     pub fn nobody() -> *mut Heap<P> {
         // SAFETY: the platform's root is a live structure.
         unsafe { (&raw mut (*P::root().as_ptr()).nobody).cast() }
     }
 
-    /// The heap of threads that have ended: as [`Heap::nobody`], but a thread that has it does not get another one.
+    /// The heap of threads that have ended: as [`Heap::nobody`], but a thread that has it does not
+    /// get another one.
     pub fn ended() -> *mut Heap<P> {
         // SAFETY: the platform's root is a live structure.
         unsafe { (&raw mut (*P::root().as_ptr()).ended).cast() }
@@ -85,7 +91,8 @@ impl<P: Platform> Heap<P> {
         &self.reserves[class as usize]
     }
 
-    /// The slab of `class` that was refilled from last, also after it was given up: index + 1, or 0.
+    /// The slab of `class` that was refilled from last, also after it was given up: index + 1,
+    /// or 0.
     pub(crate) fn last(&self, class: u32) -> &P::Plain<u32> {
         &self.last[class as usize]
     }
@@ -114,7 +121,8 @@ impl<P: Platform> Heap<P> {
         let bin = self.bin(class);
         let first = match bin.room.get() {
             _ if bin.cache.get() == 0 => 0,
-            // In a copy that was made in the middle of a push, the room of a full list may be below zero.
+            // In a copy that was made in the middle of a push, the room of a full list may be below
+            // zero.
             room if room > full => full,
             room => full - room,
         };
@@ -138,7 +146,8 @@ impl<P: Platform> Heap<P> {
     #[inline(always)]
     pub(crate) fn bin(&self, class: u32) -> &Bin<P> {
         debug_assert!((class as usize) < self.bins.len());
-        // SAFETY: classes come from `size_class` or from a slab's descriptor, which only `Slab::bind` writes.
+        // SAFETY: classes come from `size_class` or from a slab's descriptor, which only
+        // `Slab::bind` writes.
         unsafe { self.bins.get_unchecked(class as usize) }
     }
 }
@@ -151,7 +160,8 @@ pub(crate) fn existing<P: Platform>() -> Option<&'static Heap<P>> {
 
 #[inline(always)]
 pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
-    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table that has memory for ever and is
-    // valid when zeroed, and whose words only this thread touches; or nobody's heap, which is only read.
+    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table that has
+    // memory for ever and is valid when zeroed, and whose words only this thread touches; or
+    // nobody's heap, which is only read.
     unsafe { &*heap }
 }

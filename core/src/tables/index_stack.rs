@@ -1,16 +1,18 @@
-//! A stack of numbered nodes that never go away: SuperSlabs with free slots, heaps of ended threads.
+//! A stack of numbered nodes that never go away: SuperSlabs with free slots, heaps of ended
+//! threads.
 //!
-//! Treiber's stack (1986) over indices instead of pointers. The nodes are descriptors in tables that stay mapped as
-//! long as the allocator lives, so that reading the link of a node that somebody else popped meanwhile is harmless; a
-//! tag that grows with every change makes the exchange fail then (no ABA unless 2^32 changes happen in between).
+//! Treiber's stack (1986) over indices instead of pointers. The nodes are descriptors in tables
+//! that stay mapped as long as the allocator lives, so that reading the link of a node that
+//! somebody else popped meanwhile is harmless; a tag that grows with every change makes the
+//! exchange fail then (no ABA unless 2^32 changes happen in between).
 //!
 //! ```text
 //! head:  bit 63 .. 32 | 31 .. 0            link word of a node:  index + 1 of the next one, or 0
 //!        tag          | index + 1, or 0
 //! ```
 //!
-//! Invariant: a node is on at most one stack, at most once. Whoever pushes holds the node alone, or a flag that says
-//! that it is not listed.
+//! Invariant: a node is on at most one stack, at most once. Whoever pushes holds the node alone, or
+//! a flag that says that it is not listed.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
@@ -46,7 +48,8 @@ impl<P: Platform> IndexStack<P> {
         loop {
             // Relaxed: published by the exchange below.
             link.store(top.word as u32, Ordering::Relaxed);
-            // Release: pairs with the acquiring look in `top`; what the pusher wrote to the node is seen by the popper.
+            // Release: pairs with the acquiring look in `top`; what the pusher wrote to the node is
+            // seen by the popper.
             match self.head.compare_exchange_weak(
                 top.word,
                 top.replaced_by::<P>(index + 1),
@@ -61,14 +64,16 @@ impl<P: Platform> IndexStack<P> {
 
     /// The top as it is now.
     pub(crate) fn top(&self) -> Top {
-        // Acquire: pairs with the exchange in `push`, and through the release sequence (every change is an exchange)
-        // with the pushes of the nodes below.
+        // Acquire: pairs with the exchange in `push`, and through the release sequence (every
+        // change is an exchange) with the pushes of the nodes below.
         Top { word: self.head.load(Ordering::Acquire) }
     }
 
-    /// Takes the top node away if nothing changed since `top` was seen; whether it did. `link` is that node's.
+    /// Takes the top node away if nothing changed since `top` was seen; whether it did. `link` is
+    /// that node's.
     pub(crate) fn pop_if(&self, top: Top, link: &P::AtomicU32) -> bool {
-        // Relaxed: if the node was popped meanwhile the value is stale, and the exchange below fails by the tag.
+        // Relaxed: if the node was popped meanwhile the value is stale, and the exchange below
+        // fails by the tag.
         let next = link.load(Ordering::Relaxed);
         // Relaxed: nothing is published, and `top` acquired already.
         self.head

@@ -1,4 +1,5 @@
-//! Words in memory: what a block, a slab, a SuperSlab and a heap are made of, each with the steps that its words can do.
+//! Words in memory: what a block, a slab, a SuperSlab and a heap are made of, each with the steps
+//! that its words can do.
 //!
 //! | File | What it is |
 //! |---|---|

@@ -1,7 +1,8 @@
 //! The remote list of a slab: blocks that were freed by threads that do not own it.
 //!
-//! A last-in-first-out list with many producers and one consumer (Treiber 1986, restricted): anybody pushes, and only
-//! the owner takes, all at once with one exchange. No single block is ever popped, so there is no ABA problem.
+//! A last-in-first-out list with many producers and one consumer (Treiber 1986, restricted):
+//! anybody pushes, and only the owner takes, all at once with one exchange. No single block is ever
+//! popped, so there is no ABA problem.
 //!
 //! ```text
 //! head ──► block ──► block ──► 0        links lie in the first word of each block, see `block`
@@ -9,7 +10,8 @@
 //! head:  | blocks on the list (16) | address of the first one (48) |
 //! ```
 //!
-//! The count is there so that nobody walks over blocks that lie in another processor's cache only to count them.
+//! The count is there so that nobody walks over blocks that lie in another processor's cache only
+//! to count them.
 //!
 //! Invariants:
 //! 1. Between its push and the owner's take, a block belongs to the list: nobody touches it.
@@ -55,8 +57,9 @@ impl<P: Platform> RemoteList<P> {
                 );
             }
             let new = ((count + chain.count) as usize) << ADDRESS_BITS | chain.first;
-            // Release: the links are seen by `take`. SeqCst: ordered before the pusher's look at the slot word, as
-            // the releaser's change of the slot word is ordered before `is_empty`; see `ownership`.
+            // Release: the links are seen by `take`. SeqCst: ordered before the pusher's look at
+            // the slot word, as the releaser's change of the slot word is ordered before
+            // `is_empty`; see `ownership`.
             let pushed =
                 self.head.compare_exchange_weak(head, new, Ordering::SeqCst, Ordering::Relaxed);
             match P::wrong(Fault::DropOnMiss, pushed, Ok(head)) {
@@ -68,7 +71,8 @@ impl<P: Platform> RemoteList<P> {
 
     /// Takes the whole list with one exchange. For the slab's owner.
     pub(crate) fn take(&self) -> Option<List> {
-        // A plain look first keeps the common empty case free of a locked instruction; it decides nothing else.
+        // A plain look first keeps the common empty case free of a locked instruction; it decides
+        // nothing else.
         if self.head.load(Ordering::Relaxed) == 0 {
             return None;
         }

@@ -24,9 +24,11 @@ pub struct Root<P: Platform> {
     pub(crate) free_heaps: IndexStack<P>,
     /// Heaps that were ever used; the ones above were not.
     pub(crate) heaps_used: P::AtomicU32,
-    /// When the next slice of a round of `decay` is due, or that one is under way; 0 if none is needed. See there.
+    /// When the next slice of a round of `decay` is due, or that one is under way; 0 if none is
+    /// needed. See there.
     pub(crate) decay_due: P::AtomicU32,
-    /// The unit from which on a round of `decay` that has begun goes on; 0 if the next slice begins a round.
+    /// The unit from which on a round of `decay` that has begun goes on; 0 if the next slice begins
+    /// a round.
     pub(crate) decay_at: P::AtomicU32,
     /// Where `idle` sweeps next: a unit.
     pub(crate) sweep: P::AtomicU32,
@@ -36,8 +38,8 @@ pub struct Root<P: Platform> {
     pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
     /// Bytes of these. May be off while threads are in the middle of changing it.
     pub(crate) retained_bytes: P::AtomicUsize,
-    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`. Not beside the words above, which
-    /// are seldom written and often read.
+    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`. Not
+    /// beside the words above, which are seldom written and often read.
     pub(crate) slots: P::AtomicU64,
     /// Committed bytes of units, and how many there may be (0 for any number); see `budget`.
     pub(crate) committed: P::AtomicUsize,
@@ -46,7 +48,8 @@ pub struct Root<P: Platform> {
     pub(crate) available: IndexStack<P>,
     /// Per class: slabs without an owner that have free blocks; see the module `abandoned`.
     pub(crate) abandoned: [Directory<P>; CLASSES + 1],
-    /// The heap of threads that have none: zero for ever. Not a `Heap`, which has words that are not for sharing.
+    /// The heap of threads that have none: zero for ever. Not a `Heap`, which has words that are
+    /// not for sharing.
     pub(crate) nobody: Nobody<P>,
     /// The heap of threads that have ended, as `nobody`.
     pub(crate) ended: Nobody<P>,
@@ -68,14 +71,16 @@ pub(crate) struct Nobody<P: Platform>(MaybeUninit<Heap<P>>);
 // SAFETY: the memory is only read (invariant 4 of `heap`).
 unsafe impl<P: Platform> Sync for Nobody<P> {}
 
-/// Where [`Heap::nobody`] lies in a root, for platforms whose thread-local word is initialised by the linker.
+/// Where [`Heap::nobody`] lies in a root, for platforms whose thread-local word is initialised by
+/// the linker.
 pub const fn nobody_at<P: Platform>() -> usize {
     core::mem::offset_of!(Root<P>, nobody)
 }
 
 /// The platform's root.
 pub(crate) fn root<P: Platform>() -> &'static Root<P> {
-    // SAFETY: the platform's contract: one root, zeroed at first (which is valid), never moved. It has no plain words.
+    // SAFETY: the platform's contract: one root, zeroed at first (which is valid), never moved. It
+    // has no plain words.
     unsafe { P::root().as_ref() }
 }
 

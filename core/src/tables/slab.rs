@@ -8,16 +8,19 @@
 //!                          0 ............... carved ...... capacity
 //! ```
 //!
-//! Descriptors lie in a table that is never unmapped, so that a late look at one is always memory safe.
+//! Descriptors lie in a table that is never unmapped, so that a late look at one is always memory
+//! safe.
 //!
 //! Invariants:
 //! 1. Line 0 is touched by the owner only (the heap named in the slot word).
-//! 2. `used <= carved <= capacity`, and the freelist holds `carved - used` blocks. `used` counts the blocks that are
-//!    live, in a thread cache, or on the remote list: a slab with blocks in any cache is not empty.
-//! 3. Blocks `carved..capacity` were never touched since the slab was bound: untouched pages stay untouched.
-//! 4. While no block is out, seals (see `block`) lie only where the word `seals` says, and only if the SuperSlab's bit for the
-//!    slab is set (see `superslab`). They are cleared before the memory is used for blocks of another size, or for a run: a
-//!    program never finds one in its block.
+//! 2. `used <= carved <= capacity`, and the freelist holds `carved - used` blocks. `used` counts
+//!    the blocks that are live, in a thread cache, or on the remote list: a slab with blocks in any
+//!    cache is not empty.
+//! 3. Blocks `carved..capacity` were never touched since the slab was bound: untouched pages stay
+//!    untouched.
+//! 4. While no block is out, seals (see `block`) lie only where the word `seals` says, and only if
+//!    the SuperSlab's bit for the slab is set (see `superslab`). They are cleared before the memory
+//!    is used for blocks of another size, or for a run: a program never finds one in its block.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
@@ -49,7 +52,8 @@ pub struct Slab<P: Platform> {
     pub(crate) remote: RemoteList<P>,
     /// RUN: the slabs of the run.
     pub(crate) run: P::AtomicU32,
-    /// Of a slab no block of which is out: where seals are, see [`Seals`]. Written by the owner, read by whoever holds the slot.
+    /// Of a slab no block of which is out: where seals are, see [`Seals`]. Written by the owner,
+    /// read by whoever holds the slot.
     pub(crate) seals: P::AtomicU64,
 }
 
@@ -79,8 +83,8 @@ impl<P: Platform> Slab<P> {
         SlotWord(self.slot.load(Ordering::Relaxed))
     }
 
-    /// Prepares the slab, whose first byte is `start`, for blocks of `size` bytes. `has_seals`: its memory may have seals of an
-    /// earlier use. For the owner, while no block is out.
+    /// Prepares the slab, whose first byte is `start`, for blocks of `size` bytes. `has_seals`: its
+    /// memory may have seals of an earlier use. For the owner, while no block is out.
     pub(crate) fn bind(&self, start: usize, size: usize, has_seals: bool) {
         // Relaxed, here and below: the slot is ours; the slot mask publishes.
         let old = Seals::from_word(self.seals.load(Ordering::Relaxed));
@@ -114,11 +118,13 @@ impl<P: Platform> Slab<P> {
         }
     }
 
-    /// Clears the seals of an earlier use; `start` is the slab's first byte. For whoever holds the slot, while no block is out.
+    /// Clears the seals of an earlier use; `start` is the slab's first byte. For whoever holds the
+    /// slot, while no block is out.
     pub(crate) fn scrub(&self, start: usize) {
         let Seals { size, count } = Seals::from_word(self.seals.load(Ordering::Relaxed));
         P::skipped(Fault::SealsLeftBehind, || {
-            // SAFETY: invariant 4: these blocks were cut; the memory is the caller's, and none of them is out.
+            // SAFETY: invariant 4: these blocks were cut; the memory is the caller's, and none of
+            // them is out.
             unsafe { block::scrub::<P>(start, size as usize, count) };
         });
     }
@@ -133,8 +139,8 @@ impl<P: Platform> Slab<P> {
         self.used.get() < self.capacity.get()
     }
 
-    /// Takes free blocks: all of the freelist if that is `most` at most, else `count` of it, or of blocks freshly cut; `start` is
-    /// the slab's first byte.
+    /// Takes free blocks: all of the freelist if that is `most` at most, else `count` of it, or of
+    /// blocks freshly cut; `start` is the slab's first byte.
     pub(crate) fn pop(&self, start: usize, count: u32, most: u32) -> Option<List> {
         if self.freelist.get() != 0 {
             Some(self.pop_free(count, most))
@@ -145,7 +151,8 @@ impl<P: Platform> Slab<P> {
 
     fn pop_free(&self, count: u32, most: u32) -> List {
         let first = self.freelist.get();
-        // Invariant 2. Blocks that others freed lie in their caches: whoever need not walk over them does not wait for them.
+        // Invariant 2. Blocks that others freed lie in their caches: whoever need not walk over
+        // them does not wait for them.
         let free = self.carved.get() - self.used.get();
         let list = if free <= most {
             self.freelist.set(0);
@@ -227,7 +234,8 @@ impl<P: Platform> Slab<P> {
 /// Cuts a freelist behind its first `count` blocks; the first block of the rest.
 fn cut<P: Platform>(first: usize, count: u32) -> usize {
     let mut last = first;
-    // SAFETY: blocks on the freelist belong to the slab's owner, who is the caller; there are more than these.
+    // SAFETY: blocks on the freelist belong to the slab's owner, who is the caller; there are more
+    // than these.
     unsafe {
         for _ in 1..count {
             last = block::next::<P>(last);

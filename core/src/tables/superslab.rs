@@ -1,13 +1,15 @@
-//! A SuperSlab's descriptor: which slots are free, and what the unit is used for, in one 64-bit word.
+//! A SuperSlab's descriptor: which slots are free, and what the unit is used for, in one 64-bit
+//! word.
 //!
 //! ```text
 //! bit 63 ............ 32 | 31 ....... 8 | 7 6 5 | 4   | 3      | 2 1 0
 //!     slot mask          | generation   | 0     | old | listed | use
 //! ```
 //!
-//! A set bit in the slot mask is a free slot (UNUSED or EMPTY). Because the mask and the use lie in one word, a slot is
-//! claimed, and a SuperSlab retired, with one compare-and-swap that cannot succeed on a stale view: there is no window
-//! in which a slot of a retired SuperSlab can be handed out.
+//! A set bit in the slot mask is a free slot (UNUSED or EMPTY). Because the mask and the use lie in
+//! one word, a slot is claimed, and a SuperSlab retired, with one compare-and-swap that cannot
+//! succeed on a stale view: there is no window in which a slot of a retired SuperSlab can be handed
+//! out.
 //!
 //! | Use     | The unit is                                    | To                          |
 //! |---------|------------------------------------------------|-----------------------------|
@@ -21,9 +23,9 @@
 //!
 //! Invariants:
 //! 1. Only SHARED SuperSlabs have a slot mask other than 0.
-//! 2. `listed` is set while the node is on the stack of available SuperSlabs (or in the hand of whoever just popped
-//!    it); whoever sets the bit pushes the node. A node outlives the SuperSlab's use: a stale one is found by the use
-//!    and the mask, and dropped.
+//! 2. `listed` is set while the node is on the stack of available SuperSlabs (or in the hand of
+//!    whoever just popped it); whoever sets the bit pushes the node. A node outlives the
+//!    SuperSlab's use: a stale one is found by the use and the mask, and dropped.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
@@ -39,13 +41,16 @@ pub struct SuperSlab<P: Platform> {
     pub(crate) run: P::AtomicU32,
     /// LARGE, RETAINED: committed bytes of the mapping.
     pub(crate) bytes: P::AtomicUsize,
-    /// SHARED: the slots whose memory was handed out since the system gave it; that of the others is zero.
+    /// SHARED: the slots whose memory was handed out since the system gave it; that of the others
+    /// is zero.
     pub(crate) touched: P::AtomicU32,
-    /// SHARED: the slots whose memory may have seals of free blocks, see `slab`. Of touched ones only.
+    /// SHARED: the slots whose memory may have seals of free blocks, see `slab`. Of touched ones
+    /// only.
     pub(crate) sealed: P::AtomicU32,
     /// SHARED: the slabs that are in the directory of the module `abandoned`.
     pub(crate) abandoned: P::AtomicU32,
-    /// FREE: bytes at the unit's start that the system refused to take back; the next claimer tries again.
+    /// FREE: bytes at the unit's start that the system refused to take back; the next claimer tries
+    /// again.
     pub(crate) leftover: P::AtomicUsize,
 }
 
@@ -170,14 +175,16 @@ impl SuperSlabWord {
 }
 
 impl<P: Platform> SuperSlab<P> {
-    /// The word, for a look: a change checks it again. Nothing that its last writer did before is known by it.
+    /// The word, for a look: a change checks it again. Nothing that its last writer did before is
+    /// known by it.
     pub(crate) fn load(&self) -> SuperSlabWord {
-        // Relaxed: whoever holds a mapping knows its words by how the block came to it, and `update` acquires.
+        // Relaxed: whoever holds a mapping knows its words by how the block came to it, and
+        // `update` acquires.
         SuperSlabWord(self.word.load(Ordering::Relaxed))
     }
 
-    /// Replaces the word by `change(word)` in one step, or leaves it if `change` gives `None`. Returns the old and the
-    /// new word.
+    /// Replaces the word by `change(word)` in one step, or leaves it if `change` gives `None`.
+    /// Returns the old and the new word.
     pub(crate) fn update(
         &self,
         change: impl Fn(SuperSlabWord) -> Option<SuperSlabWord>,
@@ -186,8 +193,8 @@ impl<P: Platform> SuperSlab<P> {
         let mut seen = SuperSlabWord(self.word.load(Ordering::Relaxed));
         loop {
             let new = change(seen)?;
-            // Release: the slab descriptors of the slots that become free are as we left them. Acquire: pairs with
-            // it: the slots that we take are as their last owners left them.
+            // Release: the slab descriptors of the slots that become free are as we left them.
+            // Acquire: pairs with it: the slots that we take are as their last owners left them.
             match self.word.compare_exchange_weak(
                 seen.0,
                 new.0,

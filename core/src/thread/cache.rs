@@ -1,14 +1,17 @@
-//! The thread cache when it is full, or given up: freed blocks go back to the slabs that they came from.
+//! The thread cache when it is full, or given up: freed blocks go back to the slabs that they came
+//! from.
 //!
-//! The bin's list takes blocks and hands them out. When it is full, some blocks stay, those that were freed last, and the others
-//! leave. Of small blocks the list is long: there, most of it leaves at once, without a walk to find where to cut it, and waits
-//! as the reserve; what goes back to the slabs is the reserve that there was. An empty list takes the reserve over. So whatever
-//! a program does, nearly half a cache of allocations or frees lies between two steps that touch slabs (after the magazines of
-//! Bonwick and Adams: Magazines and vmem, 2001).
+//! The bin's list takes blocks and hands them out. When it is full, some blocks stay, those that
+//! were freed last, and the others leave. Of small blocks the list is long: there, most of it
+//! leaves at once, without a walk to find where to cut it, and waits as the reserve; what goes back
+//! to the slabs is the reserve that there was. An empty list takes the reserve over. So whatever a
+//! program does, nearly half a cache of allocations or frees lies between two steps that touch
+//! slabs (after the magazines of Bonwick and Adams: Magazines and vmem, 2001).
 //!
-//! A block of a slab that this heap owns, or that nobody owns and this heap claims for that, goes on its freelist; every other one on
-//! the remote list of its slab (remote free); in chains of neighbours, so that a batch costs one exchange. A slab whose last
-//! block comes back goes to the shared pool, unless it is the only one of its class that the heap has.
+//! A block of a slab that this heap owns, or that nobody owns and this heap claims for that, goes
+//! on its freelist; every other one on the remote list of its slab (remote free); in chains of
+//! neighbours, so that a batch costs one exchange. A slab whose last block comes back goes to the
+//! shared pool, unless it is the only one of its class that the heap has.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Plain, Platform};
@@ -21,8 +24,8 @@ use crate::slabs::ownership::{self, Owned};
 use crate::tables::block::{self, Chain};
 use crate::tables::heap::Heap;
 
-/// Makes room in the full list of the thread cache of `class`: a few blocks stay, the others become the reserve, and the
-/// reserve that there was goes back.
+/// Makes room in the full list of the thread cache of `class`: a few blocks stay, the others become
+/// the reserve, and the reserve that there was goes back.
 ///
 /// # Safety
 /// `heap` is the running thread's, and the list is full.
@@ -56,8 +59,9 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
     }
 }
 
-/// Right after [`Bin::push_cached`](crate::tables::bin::Bin::push_cached) found the thread cache of `class` full, and nothing else wrong: if there is no reserve, the
-/// list becomes it, and the block the first one of a new list. Whether that was the case.
+/// Right after [`Bin::push_cached`](crate::tables::bin::Bin::push_cached) found the thread cache of
+/// `class` full, and nothing else wrong: if there is no reserve, the list becomes it, and the block
+/// the first one of a new list. Whether that was the case.
 ///
 /// # Safety
 /// `heap` is the running thread's; the block is of `class`, and the caller alone holds it.
@@ -79,7 +83,8 @@ pub(crate) unsafe fn push_beside_reserve<P: Platform>(
     }
 }
 
-/// The first block of the reserve of `class`, whose other blocks become the list of the thread cache, if that is empty.
+/// The first block of the reserve of `class`, whose other blocks become the list of the thread
+/// cache, if that is empty.
 ///
 /// # Safety
 /// `heap` is the running thread's.
@@ -91,11 +96,13 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
     bin.cache.set(reserve.get());
     bin.room.set(stay_count(&P::GEOMETRY, size_class::size_of(class)));
     reserve.set(0);
-    // SAFETY: the heap is the running thread's. If the first block is not as it was left, the list is not empty: refill says so.
+    // SAFETY: the heap is the running thread's. If the first block is not as it was left, the list
+    // is not empty: refill says so.
     unsafe { bin.pop_cached() }
 }
 
-/// Gives all blocks of the thread cache of `class` back. What room there is then [`give_up_class`] says.
+/// Gives all blocks of the thread cache of `class` back. What room there is then [`give_up_class`]
+/// says.
 ///
 /// # Safety
 /// `heap` is the running thread's.
@@ -136,8 +143,8 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
     }
 }
 
-/// The slab that a freed block came from; `begins` says whether a block of the class can begin there. The range is known to have so
-/// many bytes.
+/// The slab that a freed block came from; `begins` says whether a block of the class can begin
+/// there. The range is known to have so many bytes.
 fn home<P: Platform>(
     range: Range<P>,
     bytes: usize,
@@ -186,8 +193,8 @@ unsafe fn give_back<P: Platform>(
     }
 }
 
-/// Finds a place for a slab that a remote free has reopened: our own list if we allocate from its class, else it is given up
-/// again.
+/// Finds a place for a slab that a remote free has reopened: our own list if we allocate from its
+/// class, else it is given up again.
 fn settle<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
     let bin = heap.bin(range.class(owned.index));
     if bin.slabs.get() != 0 && !owned.slab.is_unused() {
@@ -214,7 +221,8 @@ pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usiz
     }
 }
 
-/// Gives up an owned slab that is in no list: to the pool if no block is out, else it becomes ABANDONED or FULL.
+/// Gives up an owned slab that is in no list: to the pool if no block is out, else it becomes
+/// ABANDONED or FULL.
 pub(crate) fn give_up<P: Platform>(range: Range<P>, me: OwnerId, owned: Owned<P>) {
     owned.slab.drain();
     let mut kept = Some(owned);

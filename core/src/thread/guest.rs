@@ -1,13 +1,15 @@
 //! Guests: threads that have no heap and get blocks all the same, slowly.
 //!
-//! A thread has none if there are more threads than heaps, if the system has no memory for one, and after its end, when
-//! destructors still run: a heap that it got then would be nobody's afterwards, and never used again.
+//! A thread has none if there are more threads than heaps, if the system has no memory for one, and
+//! after its end, when destructors still run: a heap that it got then would be nobody's afterwards,
+//! and never used again.
 //!
-//! A guest owns a slab only from one moment to the next: it adopts an abandoned slab, or takes a slot from the pool, under an
-//! identity that all guests share ([`OwnerId::GUEST`]), takes one block, and gives the slab up. What is no small block needs no
-//! heap anyway.
+//! A guest owns a slab only from one moment to the next: it adopts an abandoned slab, or takes a
+//! slot from the pool, under an identity that all guests share ([`OwnerId::GUEST`]), takes one
+//! block, and gives the slab up. What is no small block needs no heap anyway.
 //!
-//! Invariant: no slab is in the hand of a guest that is not inside of [`allocate`], or inside of a free.
+//! Invariant: no slab is in the hand of a guest that is not inside of [`allocate`], or inside of a
+//! free.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Platform};

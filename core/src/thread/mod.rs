@@ -2,10 +2,11 @@
 //!
 //! At the end, the thread cache is flushed and every owned slab given up: to the pool, ABANDONED
 //! (other heaps adopt it then), or FULL. Then the heap itself goes on the stack of free heaps. Its
-//! next thread gets a new owner identity, so nothing that remembers the old one mistakes the new thread for it.
+//! next thread gets a new owner identity, so nothing that remembers the old one mistakes the new
+//! thread for it.
 //!
-//! A thread that allocates again after that (from a destructor that runs late) gets a heap again if it only gave its heap up
-//! ([`exit`]), and is a guest if it has ended ([`end`]; see `guest`).
+//! A thread that allocates again after that (from a destructor that runs late) gets a heap again if
+//! it only gave its heap up ([`exit`]), and is a guest if it has ended ([`end`]; see `guest`).
 
 pub(crate) mod cache;
 pub(crate) mod guest;
@@ -22,8 +23,8 @@ use crate::range::Range;
 use crate::tables::heap::{self, Heap};
 use crate::tables::root::{heaps_used, root};
 
-/// The running thread's heap, made now if it has none. `None` without memory, with too many threads, and for a thread that has
-/// ended.
+/// The running thread's heap, made now if it has none. `None` without memory, with too many
+/// threads, and for a thread that has ended.
 pub(crate) fn heap<P: Platform>() -> Option<&'static Heap<P>> {
     let heap = P::thread_heap();
     if heap == Heap::nobody() {
@@ -50,7 +51,8 @@ fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
     Some(heap)
 }
 
-/// The range has grown since the heap looked at its length: the fast path of `free` knows the block at `address` from now on.
+/// The range has grown since the heap looked at its length: the fast path of `free` knows the block
+/// at `address` from now on.
 pub(crate) fn catch_up<P: Platform>(heap: &Heap<P>, range: Range<P>, address: usize) {
     if address.wrapping_sub(heap.base.get()) >= heap.bytes.get() {
         heap.bytes.set(range.extent_bytes());
@@ -75,7 +77,8 @@ fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
         if !P::replaced(Fault::HeapBeforeMemory, || give_memory(range, index), || true) {
             return None;
         }
-        // Release, or Acquire on failure: pairs with itself and with `heaps_used`: the heaps below the number have memory.
+        // Release, or Acquire on failure: pairs with itself and with `heaps_used`: the heaps below
+        // the number have memory.
         match used.compare_exchange_weak(index, index + 1, Ordering::Release, Ordering::Acquire) {
             Ok(_) => {
                 P::added(Fault::HeapBeforeMemory, || {
@@ -89,7 +92,8 @@ fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
     None
 }
 
-/// Gives memory to heap `index`, and to a few behind it; or nothing, if somebody did that who got the first one of these.
+/// Gives memory to heap `index`, and to a few behind it; or nothing, if somebody did that who got
+/// the first one of these.
 fn give_memory<P: Platform>(range: Range<P>, index: u32) -> bool {
     if !index.is_multiple_of(HEAPS_AT_ONCE) {
         return true;

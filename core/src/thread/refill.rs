@@ -22,7 +22,8 @@ use crate::tables::bin::Bin;
 use crate::tables::block::{self, List};
 use crate::tables::heap::Heap;
 
-/// Fills the empty thread cache of `class` and returns one more block; `None` if there is no memory.
+/// Fills the empty thread cache of `class` and returns one more block; `None` if there is no
+/// memory.
 ///
 /// # Safety
 /// `heap` is the running thread's.

@@ -1,6 +1,7 @@
 //! The owned slabs of a bin, as a list through their descriptors: the first one is refilled from.
 //!
-//! Invariant: the slabs in a bin's list are exactly the slabs of that class that the heap owns (invariant 2 of `heap`).
+//! Invariant: the slabs in a bin's list are exactly the slabs of that class that the heap owns
+//! (invariant 2 of `heap`).
 
 use crate::boundary::platform::{Plain, Platform};
 use crate::range::Range;

@@ -1,19 +1,21 @@
 //! Tidying: what a heap holds and has not used for a while goes back.
 //!
-//! Nothing runs in the background, and the fast paths count nothing. Each slow path counts; after so many of them
-//! (`Geometry::tidy_slow_paths`) the heap's thread looks at the clock, and if an interval has passed
-//! (`Geometry::decay_interval`), it goes through the classes:
+//! Nothing runs in the background, and the fast paths count nothing. Each slow path counts; after
+//! so many of them (`Geometry::tidy_slow_paths`) the heap's thread looks at the clock, and if an
+//! interval has passed (`Geometry::decay_interval`), it goes through the classes:
 //!
-//! - A class that was not refilled since the last time, and whose thread cache begins with the same block as then, is not in use:
-//!   its cache is flushed, and its slabs are given up, so that other heaps can adopt them.
-//! - Of the other classes, what was freed by others is taken off the remote lists, and slabs of which nothing is out go back
-//!   to the pool.
+//! - A class that was not refilled since the last time, and whose thread cache begins with the same
+//!   block as then, is not in use: its cache is flushed, and its slabs are given up, so that other
+//!   heaps can adopt them.
+//! - Of the other classes, what was freed by others is taken off the remote lists, and slabs of
+//!   which nothing is out go back to the pool.
 //!
-//! No call waits for all of that: the classes are gone through a few at a time, at one slow path after the other, and so are the
-//! slabs of a class of which many go back.
+//! No call waits for all of that: the classes are gone through a few at a time, at one slow path
+//! after the other, and so are the slabs of a class of which many go back.
 //!
-//! So a thread holds no more than its caches (which are bounded) and what it used within the last two intervals, as long as it
-//! calls the allocator at all. A thread that ends gives everything up (see `thread`).
+//! So a thread holds no more than its caches (which are bounded) and what it used within the last
+//! two intervals, as long as it calls the allocator at all. A thread that ends gives everything up
+//! (see `thread`).
 
 use crate::boundary::fault::Fault;
 use crate::boundary::platform::{Plain, Platform};
@@ -24,7 +26,8 @@ use crate::range::Range;
 use crate::tables::heap::Heap;
 use crate::thread::cache;
 
-/// Counts a slow path of the running thread, whose heap this is, and tidies the heap if that is due.
+/// Counts a slow path of the running thread, whose heap this is, and tidies the heap if that is
+/// due.
 pub(crate) fn count<P: Platform>(heap: &Heap<P>) {
     match heap.slow_paths_left.get() {
         0 => look(heap),
@@ -94,8 +97,8 @@ fn tidy_class<P: Platform>(heap: &Heap<P>, class: u32, most: u32) -> u32 {
     slabs
 }
 
-/// Takes what others freed to the heap's slabs of `class`; those that are unused then go to the pool, but for one, and `most` at
-/// most. How many it were.
+/// Takes what others freed to the heap's slabs of `class`; those that are unused then go to the
+/// pool, but for one, and `most` at most. How many it were.
 fn take_back<P: Platform>(range: Range<P>, heap: &Heap<P>, class: u32, most: u32) -> u32 {
     let bin = heap.bin(class);
     let mut next = bin.first(range);

@@ -1,4 +1,5 @@
-//! What several tests need: the allocator under test, random numbers, and blocks whose content is checked.
+//! What several tests need: the allocator under test, random numbers, and blocks whose content is
+//! checked.
 
 #![allow(dead_code, unreachable_pub)] // each test uses a part of it
 
@@ -158,7 +159,8 @@ pub fn resident_bytes() -> usize {
     pages * usize::try_from(page).unwrap()
 }
 
-/// Runs the named test of this test program in a process of its own, with `HAK_TEST_CHILD` set, after `prepare`.
+/// Runs the named test of this test program in a process of its own, with `HAK_TEST_CHILD` set,
+/// after `prepare`.
 pub fn run_as_child(
     test: &str,
     prepare: impl Fn() + Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! What the tests share: the built library, programs in C and C++, and running something under the library.
+//! What the tests share: the built library, programs in C and C++, and running something under the
+//! library.
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
@@ -13,8 +14,9 @@ use std::time::{Duration, Instant};
 
 /// libhak.so as it ships.
 ///
-/// Cargo builds no `cdylib` for the tests of its own package, so it is called here, with a folder of its own: no waiting
-/// for whoever runs these tests. If nothing has changed it has nothing to do.
+/// Cargo builds no `cdylib` for the tests of its own package, so it is called here, with a folder
+/// of its own: no waiting for whoever runs these tests. If nothing has changed it has nothing to
+/// do.
 pub(crate) static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
     let target = scratch().join("library");
     let mut cargo = Command::new(env!("CARGO"));
@@ -36,7 +38,8 @@ pub(crate) fn compiled(source: &str) -> PathBuf {
     compiled_with(source, source.split('.').next().unwrap(), &[])
 }
 
-/// Compiles `tests/programs/SOURCE` into `name`. A compiler must be there: without one nothing here was tested.
+/// Compiles `tests/programs/SOURCE` into `name`. A compiler must be there: without one nothing here
+/// was tested.
 pub(crate) fn compiled_with(source: &str, name: &str, more: &[&OsStr]) -> PathBuf {
     let compiler = if source.ends_with(".cc") { "c++" } else { "cc" };
     let folder = scratch().join("programs");

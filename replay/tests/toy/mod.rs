@@ -133,8 +133,9 @@ impl Toy {
         StepSeen { thread, event, kind, operation, place, site: self.site(kind) }
     }
 
-    /// The line in which the program stands. A caller's location is data that a compiler may share between calls that are
-    /// the same otherwise; these are four places in a table, each with its own.
+    /// The line in which the program stands. A caller's location is data that a compiler may share
+    /// between calls that are the same otherwise; these are four places in a table, each with its
+    /// own.
     fn site(&self, kind: u8) -> &'static Location<'static> {
         let lines = [
             here(), // a load

@@ -34,7 +34,8 @@ pub(super) enum Command {
     ///
     /// Ends at the first one, shrinks it, explains it, and prints the command that shows it again.
     ///
-    /// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage, or nothing could be found.
+    /// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage, or nothing could be
+    /// found.
     Explore(Explore),
     /// Searches all schedules of a small scenario.
     Prove(Prove),
@@ -48,18 +49,19 @@ pub(super) enum Command {
     Diff(Diff),
     /// The shrunk traces of all planted faults: replays them, or finds and records them anew.
     ///
-    /// Exit codes: 0 all is as recorded (or recorded), 2 bad input, 3 a trace does not replay or is missing,
-    /// 4 a fault was not found: its trace stays as it was.
+    /// Exit codes: 0 all is as recorded (or recorded), 2 bad input, 3 a trace does not replay or is
+    /// missing, 4 a fault was not found: its trace stays as it was.
     Corpus(Corpus),
     /// Scores the search: is it noticed when an ordering of the core is made weaker?
     Mutants(Mutants),
     /// Runs the scenarios on real threads, checked as far as that goes. Not deterministic.
     ///
-    /// The system schedules, on the machine as it is: the seed gives the same programs, not the same run. A violation
-    /// comes with the round that it happened in, and with a command that tries that round again and again.
+    /// The system schedules, on the machine as it is: the seed gives the same programs, not the
+    /// same run. A violation comes with the round that it happened in, and with a command that
+    /// tries that round again and again.
     ///
-    /// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage, or no block was freed by another thread
-    /// than the one that asked for it, so that nothing was proved.
+    /// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage, or no block was freed by
+    /// another thread than the one that asked for it, so that nothing was proved.
     Stress(Stress),
     /// Lists what can be run.
     Scenarios(PlainOptions),
@@ -240,7 +242,8 @@ pub(super) struct Prove {
     /// Let one thread at most stop for ever, at any of its steps: the others must still finish.
     #[arg(long)]
     pub(super) kill: bool,
-    /// Merge states that differ only in what happened before what: fewer states, but races may be missed.
+    /// Merge states that differ only in what happened before what: fewer states, but races may be
+    /// missed.
     #[arg(long)]
     pub(super) merge_clocks: bool,
     /// Record the violation into this file.
@@ -336,7 +339,8 @@ pub(super) struct Mutants {
     /// The seed of the searches [default: 42].
     #[arg(long, conflicts_with = "guards")]
     pub(super) seed: Option<u64>,
-    /// Change each guard, count, bound and rollback instead, in a copy of the core that is built for that: see `mutants/`.
+    /// Change each guard, count, bound and rollback instead, in a copy of the core that is built
+    /// for that: see `mutants/`.
     ///
     /// Needs the source that this program was built from, and cargo.
     #[arg(long)]
@@ -446,8 +450,8 @@ pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
     scenario::find(name).ok_or_else(|| {
         if name == "all" {
             return Refusal(
-                "'all' is for a search: use `hak-sim explore --scenario all`, or name one scenario; see \
-                 `hak-sim scenarios`"
+                "'all' is for a search: use `hak-sim explore --scenario all`, or name one \
+                scenario; see `hak-sim scenarios`"
                     .to_owned(),
             );
         }

@@ -1,7 +1,8 @@
 //! `hak-sim corpus`: the shrunk traces of all planted faults, replayed or recorded anew.
 //!
-//! A change of the core moves steps and source lines, and recorded traces diverge then. `--record` does for each fault what
-//! `explore --plant FAULT --trace` and `shrink -o` do: the first failing schedule of a search, shrunk.
+//! A change of the core moves steps and source lines, and recorded traces diverge then. `--record`
+//! does for each fault what `explore --plant FAULT --trace` and `shrink -o` do: the first failing
+//! schedule of a search, shrunk.
 
 use std::fmt::Write;
 use std::io::IsTerminal;

@@ -49,7 +49,8 @@ pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
     Ok(if found.violation.is_some() { Exit::Violation } else { Exit::Passed })
 }
 
-/// The first violation again, recorded where that is asked for; shrunk and explained unless all are counted.
+/// The first violation again, recorded where that is asked for; shrunk and explained unless all are
+/// counted.
 fn failure(options: &Explore, found: &Found) -> Result<Option<Failure>, Refusal> {
     let Some(settings) = &found.violation else { return Ok(None) };
     if options.all && options.trace.is_none() {
@@ -84,8 +85,8 @@ fn search(options: &Explore) -> Result<Search, Refusal> {
     let (strategy, events) = strategy(options);
     if options.events.kill_each() && (events.drawn || options.strategy.is_some_and(has_kill)) {
         return Err(Refusal(
-            "under --kill=each every step is a place to stop at, so that the strategy has no +kill and \
-             no +events"
+            "under --kill=each every step is a place to stop at, so that the strategy has no \
+            +kill and no +events"
                 .to_owned(),
         ));
     }
@@ -119,8 +120,8 @@ fn has_kill((_, events): (StrategyName, Events)) -> bool {
     events.kill != Events::NONE.kill
 }
 
-/// A search that could not have found anything is no pass: with several threads there must have been preemptions, and
-/// blocks freed by others than their slab's owner.
+/// A search that could not have found anything is no pass: with several threads there must have
+/// been preemptions, and blocks freed by others than their slab's owner.
 fn check_power(search: &Search, totals: &ExploreTotals) -> Result<(), Refusal> {
     let several = search.settings.iter().all(|settings| settings.threads > 1);
     if !several || totals.schedules < POWER {
@@ -134,7 +135,8 @@ fn check_power(search: &Search, totals: &ExploreTotals) -> Result<(), Refusal> {
         return Ok(());
     };
     Err(Refusal(format!(
-        "this search proves nothing: {missing} in {} schedules; try more operations or another strategy",
+        "this search proves nothing: {missing} in {} schedules; try more operations or another \
+        strategy",
         grouped(totals.schedules)
     )))
 }

@@ -121,8 +121,8 @@ fn rounded(estimate: u64) -> u64 {
     (estimate + unit / 2) / unit * unit
 }
 
-/// What passing means: the rule of three (with 95 % confidence, fewer than three in this many schedules like these break a
-/// rule), and what `pct` promises.
+/// What passing means: the rule of three (with 95 % confidence, fewer than three in this many
+/// schedules like these break a rule), and what `pct` promises.
 fn nothing_wrong(found: &Found) -> String {
     let totals = &found.totals;
     let mut verdict = "nothing wrong".to_owned();
@@ -132,7 +132,8 @@ fn nothing_wrong(found: &Found) -> String {
     if totals.schedules >= RULE_OF_THREE_MIN {
         let _ = write!(
             verdict,
-            "; with 95 % confidence fewer than 1 in {} such schedules breaks a rule (rule of three)",
+            "; with 95 % confidence fewer than 1 in {} such schedules breaks a rule (rule of \
+            three)",
             grouped(totals.schedules / 3)
         );
     }
@@ -159,8 +160,8 @@ fn other_memory(options: &Explore) -> String {
 
 fn bound_text(bound: &Bound) -> String {
     let mut text = format!(
-        "pct:{} promises: {} of {} ({}, {} steps) would have met a bug of depth {} that is in all of them with a \
-         probability of at least {}",
+        "pct:{} promises: {} of {} ({}, {} steps) would have met a bug of depth {} that is in all \
+        of them with a probability of at least {}",
         bound.depth,
         counted(bound.schedules, "schedule", "schedules"),
         bound.scenario,

@@ -16,14 +16,16 @@ use crate::scenario::protocols::PROTOCOLS;
 use crate::scenario::{SCENARIOS, Scenario};
 
 /// What stands in front of the scenarios.
-const SCENARIOS_INTRODUCTION: &str = "Run one with --scenario NAME. The programs of the first ones are drawn from the \
-    seed: they are for one run, and for `hak-sim explore`. Those called prove-... are small and always the same: they are \
-    for `hak-sim prove`, which searches all of their schedules. What they are about are rows of `hak-sim faults`.";
+const SCENARIOS_INTRODUCTION: &str = "Run one with --scenario NAME. The programs of the first \
+    ones are drawn from the seed: they are for one run, and for `hak-sim explore`. Those called \
+    prove-... are small and always the same: they are for `hak-sim prove`, which searches all of \
+    their schedules. What they are about are rows of `hak-sim faults`.";
 
 /// What stands in front of the faults.
-const FAULTS_INTRODUCTION: &str = "Known bugs: rows S and H are those of the allocator that hak descends from, rows D and \
-    R those that other allocators shipped. A bug with a name can be planted: --plant NAME, or --plant ROW where the row \
-    has one name. The sentence says what is wrong then, and below it stand the oracles that are the first to find it.";
+const FAULTS_INTRODUCTION: &str = "Known bugs: rows S and H are those of the allocator that hak \
+    descends from, rows D and R those that other allocators shipped. A bug with a name can be \
+    planted: --plant NAME, or --plant ROW where the row has one name. The sentence says what is \
+    wrong then, and below it stand the oracles that are the first to find it.";
 
 /// Everything that can be run: what is drawn, and what is fixed.
 fn all() -> impl Iterator<Item = &'static Scenario> {

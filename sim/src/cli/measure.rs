@@ -1,7 +1,9 @@
-//! `hak-sim faults --measure`: how many schedules a search needs until it finds each planted fault, over many seeds.
+//! `hak-sim faults --measure`: how many schedules a search needs until it finds each planted fault,
+//! over many seeds.
 //!
-//! Each fault is searched for as `hak-sim explore --plant FAULT` does it: in all scenarios, with the portfolio and all events, in
-//! the memory model and in the geometry that show it. One seed can be lucky; the median of many is what a search can promise.
+//! Each fault is searched for as `hak-sim explore --plant FAULT` does it: in all scenarios, with
+//! the portfolio and all events, in the memory model and in the geometry that show it. One seed can
+//! be lucky; the median of many is what a search can promise.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -25,8 +27,8 @@ const MEDIAN_MAX: u64 = 2_000;
 /// The searches for a fault.
 struct Measured {
     fault: Fault,
-    /// How many schedules each seed ran, the violating one included, in ascending order; last, as `None`, the seeds that did
-    /// not find the fault.
+    /// How many schedules each seed ran, the violating one included, in ascending order; last, as
+    /// `None`, the seeds that did not find the fault.
     schedules: Vec<Option<u64>>,
 }
 
@@ -40,7 +42,8 @@ impl Measured {
         self.schedules[0]
     }
 
-    /// Of an even number of seeds the greater one of the two in the middle: more than half need no more.
+    /// Of an even number of seeds the greater one of the two in the middle: more than half need no
+    /// more.
     fn median(&self) -> Option<u64> {
         self.schedules[self.schedules.len() / 2]
     }

@@ -10,7 +10,8 @@
 //! | 3    | a replay diverged, or two traces differ   |
 //! | 4    | a search was cut before it was complete   |
 //!
-//! `--json` prints one JSON object, last, on standard output. Progress goes to standard error, and only to a terminal.
+//! `--json` prints one JSON object, last, on standard output. Progress goes to standard error, and
+//! only to a terminal.
 
 mod arguments;
 mod corpus;
@@ -52,7 +53,8 @@ pub enum Exit {
     Cut = 4,
 }
 
-/// Bad usage or input, or a system that refuses: one clear sentence. The exit code is [`Exit::Usage`].
+/// Bad usage or input, or a system that refuses: one clear sentence. The exit code is
+/// [`Exit::Usage`].
 #[derive(Debug)]
 pub struct Refusal(pub String);
 
@@ -95,7 +97,8 @@ pub fn main() -> u8 {
     }
 }
 
-/// Says in one line why nothing was done, whatever stands in the names that it quotes; the exit code.
+/// Says in one line why nothing was done, whatever stands in the names that it quotes; the exit
+/// code.
 fn refuse(message: &str) -> u8 {
     // Nobody is left to tell if this fails.
     let _ = writeln!(io::stderr(), "hak-sim: {}", plain(message));

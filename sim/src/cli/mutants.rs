@@ -45,7 +45,8 @@ pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
             let mut text: String = verdicts.iter().map(line).collect();
             let _ = writeln!(
                 text,
-                "{killed} of {} mutants killed, {survived} survived {} schedules, in {seconds:.1} s",
+                "{killed} of {} mutants killed, {survived} survived {} schedules, in {seconds:.1} \
+                s",
                 verdicts.len(),
                 grouped(schedules)
             );
@@ -69,7 +70,8 @@ pub(super) fn main(options: &Mutants) -> Result<Exit, Refusal> {
     Ok(if survived == 0 { Exit::Passed } else { Exit::Violation })
 }
 
-/// Leaves it to the crate that changes the core's source; this program is built on the core as it is.
+/// Leaves it to the crate that changes the core's source; this program is built on the core as it
+/// is.
 fn guards(options: &Mutants) -> Result<Exit, Refusal> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let mut command = Command::new("cargo");

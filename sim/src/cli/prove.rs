@@ -31,7 +31,8 @@ struct ProofOutcome {
 
 pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
     if options.common.geometry != GeometryName::Tiny {
-        let why = "prove searches the tiny geometry only: it keeps notes for every word that is committed";
+        let why = "prove searches the tiny geometry only: it keeps notes for every word that is \
+            committed";
         return Err(Refusal(why.to_owned()));
     }
     let scenario = arguments::scenario(&options.scenario)?;
@@ -202,8 +203,8 @@ fn text(options: &Prove, outcome: &ProofOutcome) -> String {
     );
     let _ = writeln!(
         text,
-        "  on all paths together: {} bound, {} filled, {} reopened, {} abandoned, {} adopted, {} emptied; \
-         {} remote frees; {} superslabs retired",
+        "  on all paths together: {} bound, {} filled, {} reopened, {} abandoned, {} adopted, {} \
+        emptied; {} remote frees; {} superslabs retired",
         grouped(counts.bound),
         grouped(counts.filled),
         grouped(counts.reopened),
@@ -242,8 +243,8 @@ fn text(options: &Prove, outcome: &ProofOutcome) -> String {
         ProofVerdict::Cut { limit, frontier, depth } => {
             let _ = writeln!(
                 text,
-                "cut: the limit of {limit} was reached at depth {}, with {} steps still to be followed; \
-                 nothing wrong so far",
+                "cut: the limit of {limit} was reached at depth {}, with {} steps still to be \
+                followed; nothing wrong so far",
                 grouped(*depth),
                 grouped(*frontier)
             );

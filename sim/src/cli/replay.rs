@@ -44,7 +44,8 @@ pub(super) fn shrink(options: &Shrink) -> Result<Exit, Refusal> {
     let mut simulator = Simulator::new();
     let Some(shrunk) = shrink::shrink(&mut simulator, &trace)? else {
         return Err(Refusal(format!(
-            "{}: it does not fail here, and only a failing run can be shrunk; `hak-sim replay` says what it does",
+            "{}: it does not fail here, and only a failing run can be shrunk; `hak-sim replay` \
+            says what it does",
             options.file.display()
         )));
     };
@@ -130,7 +131,8 @@ fn number(step: u64, reason: Reason) -> u64 {
 fn reason_text(reason: Reason) -> String {
     match reason {
         Reason::Digest { recorded, actual, agreed: Some(agreed) } => format!(
-            "the state is another one ({recorded:016x}, now {actual:016x}), and it was the same after step {}",
+            "the state is another one ({recorded:016x}, now {actual:016x}), and it was the same \
+            after step {}",
             agreed + 1
         ),
         other => other.to_string(),
@@ -146,7 +148,8 @@ fn divergence_text(divergence: &Divergence) -> String {
         + &side("  this run: ", &divergence.actual_text(), 12)
 }
 
-/// A line of a comparison, and further ones if it is too long; what stands in a trace is not trusted.
+/// A line of a comparison, and further ones if it is too long; what stands in a trace is not
+/// trusted.
 fn side(begin: &str, text: &str, indent: usize) -> String {
     format!("{begin}{}\n", folded(&plain(text), begin.len(), indent))
 }
@@ -156,7 +159,8 @@ pub(super) fn show(options: &Show) -> Result<Exit, Refusal> {
     let trace = read(&options.file)?;
     if !(1..=THREADS_MAX).contains(&(trace.config.threads as usize)) {
         return Err(Refusal(format!(
-            "{}: the trace has {} threads, and 1 to {THREADS_MAX} can be shown: give a trace that this build recorded",
+            "{}: the trace has {} threads, and 1 to {THREADS_MAX} can be shown: give a trace that \
+            this build recorded",
             options.file.display(),
             trace.config.threads
         )));

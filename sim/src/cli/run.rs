@@ -99,8 +99,8 @@ fn quoted(file: &Path) -> String {
     }
 }
 
-/// Whether a trace could be written there, as far as can be told before there is one: a search may take long, and what
-/// it finds is not to be lost over a mistyped folder.
+/// Whether a trace could be written there, as far as can be told before there is one: a search may
+/// take long, and what it finds is not to be lost over a mistyped folder.
 pub(super) fn check_trace_file(file: &Path) -> Result<(), Refusal> {
     let refuse = |reason: String| {
         Err(Refusal(format!(

@@ -87,8 +87,8 @@ fn command(options: &Stress, round: u64) -> String {
 fn check_power(ended: &Ended) -> Result<(), Refusal> {
     match ended {
         Ended::Passed(totals) if totals.remote_frees == 0 => Err(Refusal(format!(
-            "this stress proves nothing: no block was ever freed by another thread than the one that asked \
-             for it in {}; try more threads, more time or another scenario",
+            "this stress proves nothing: no block was ever freed by another thread than the one \
+            that asked for it in {}; try more threads, more time or another scenario",
             counted(totals.rounds, "round", "rounds")
         ))),
         _ => Ok(()),
@@ -124,8 +124,8 @@ fn text(options: &Stress, ended: &Ended) -> String {
             let _ = writeln!(text, "{}", folded(&line, 0, 2));
             let _ = writeln!(text, "  in round {}", grouped(*round));
             let again = format!(
-                "the system schedules, so that the round may pass another time; try it again and again \
-                 (commit {COMMIT}) with:"
+                "the system schedules, so that the round may pass another time; try it again and \
+                again (commit {COMMIT}) with:"
             );
             let _ = writeln!(text, "{}\n  {}", folded(&again, 0, 2), command(options, *round));
         }

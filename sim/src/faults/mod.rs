@@ -1,11 +1,12 @@
 //! What a planted fault needs of a run, and where its row stands.
 //!
-//! The list of faults is that of the core ([`Fault::row`]): where each comes from, what it does, and which oracles find it.
-//! Most faults take a line away that protects against the bug, or put it in another place. Where the core is built so that no
-//! single line protects, a fault breaks the promise itself (S5, D5); its sentence says so.
+//! The list of faults is that of the core ([`Fault::row`]): where each comes from, what it does,
+//! and which oracles find it. Most faults take a line away that protects against the bug, or put it
+//! in another place. Where the core is built so that no single line protects, a fault breaks the
+//! promise itself (S5, D5); its sentence says so.
 //!
-//! The list is for people. No oracle reads it, and none knows which fault is planted. The rows of the acceptance list
-//! that nothing can be planted for stand in [`crate::faults::not_plantable`].
+//! The list is for people. No oracle reads it, and none knows which fault is planted. The rows of
+//! the acceptance list that nothing can be planted for stand in [`crate::faults::not_plantable`].
 
 pub mod not_plantable;
 
@@ -21,8 +22,8 @@ pub fn geometry(plant: Option<Fault>) -> GeometryName {
     }
 }
 
-/// Whether a fault shows only if a thread stops for ever: then one does, in every schedule of a search that was not asked for
-/// events.
+/// Whether a fault shows only if a thread stops for ever: then one does, in every schedule of a
+/// search that was not asked for events.
 pub fn needs_stop(plant: Option<Fault>) -> bool {
     match needs(plant) {
         Needs::StoppedThread => true,

@@ -1,19 +1,20 @@
 //! Accounting at rest: every block is in exactly one place, and the counts agree.
 //!
-//! When all threads have ended (but before what they left is freed), and again after everything was freed, the whole
-//! allocator is walked and compared with what the program holds:
+//! When all threads have ended (but before what they left is freed), and again after everything was
+//! freed, the whole allocator is walked and compared with what the program holds:
 //!
 //! 1. `carved - used` blocks are on a slab's freelist, and `used = live + cached + remote`.
 //! 2. No block is in two places; each begins where a block begins.
-//! 3. A FULL slab has nothing on its remote list: nobody would ever know of it. An ABANDONED slab is on the stack of
-//!    its class, once. An ACTIVE slab has a living owner.
+//! 3. A FULL slab has nothing on its remote list: nobody would ever know of it. An ABANDONED slab
+//!    is on the stack of its class, once. An ACTIVE slab has a living owner.
 //! 4. A SuperSlab that says so is on the stack of available ones, once.
-//! 5. The slot mask and the slots' states agree; a unit is claimed exactly while it is used or kept; a run, and a mapping of
-//!    its own, has a block that the program holds.
+//! 5. The slot mask and the slots' states agree; a unit is claimed exactly while it is used or
+//!    kept; a run, and a mapping of its own, has a block that the program holds.
 //! 6. An address outside of the range is nobody's.
 //! 7. What lies idle has a round of decay to come, in which it goes back.
 //! 8. What is counted of slots in use and idle is what there is.
-//! 9. What is counted as committed, and as kept, is what the units say; no heap without a thread has counts of its own.
+//! 9. What is counted as committed, and as kept, is what the units say; no heap without a thread
+//!    has counts of its own.
 //! 10. The next round of decay is at most an interval away, and no slice of one is under way.
 //! 11. When everything was freed and collected, no unit is in use: the memory has gone back.
 
@@ -49,8 +50,8 @@ impl From<&str> for Discrepancy {
     }
 }
 
-/// Walks everything. `live` are the blocks that the program holds, address and bytes; with `all_freed`, memory must have
-/// gone back.
+/// Walks everything. `live` are the blocks that the program holds, address and bytes; with
+/// `all_freed`, memory must have gone back.
 ///
 /// # Errors
 /// One sentence on the first thing that is wrong.
@@ -74,8 +75,8 @@ pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<()
     Ok(audit.check_units(all_freed)?)
 }
 
-/// Addresses around the range, and far from it, are nobody's; the first and the last one in it are the allocator's, once it has
-/// grown at all.
+/// Addresses around the range, and far from it, are nobody's; the first and the last one in it are
+/// the allocator's, once it has grown at all.
 fn check_lookup<P: Platform>(range: Range<P>) -> Result<(), String> {
     let end = range.base() + range.extent_bytes();
     let addresses = [
@@ -96,7 +97,8 @@ fn check_lookup<P: Platform>(range: Range<P>) -> Result<(), String> {
     Ok(())
 }
 
-/// The next slice of a round of decay is asked for, and does not lie further away than an interval; or none is needed.
+/// The next slice of a round of decay is asked for, and does not lie further away than an interval;
+/// or none is needed.
 fn check_due<P: Platform>() -> Result<(), String> {
     let Some(due) = inspect::round_due::<P>() else { return Ok(()) };
     if due.is_multiple_of(2) {
@@ -110,7 +112,8 @@ fn check_due<P: Platform>() -> Result<(), String> {
     Err(format!("the next round of decay is {left} milliseconds away"))
 }
 
-/// A SuperSlab that says that it is on the stack of available ones is there once, and no other one is.
+/// A SuperSlab that says that it is on the stack of available ones is there once, and no other one
+/// is.
 fn check_listed(unit: &UnitPicture, times: u32) -> Result<(), String> {
     let expected = u32::from(unit.word.is_listed());
     if times == expected {
@@ -129,7 +132,8 @@ enum Whereabouts {
 struct Audit<P: Platform> {
     range: Range<P>,
     places: HashMap<usize, Whereabouts>,
-    /// Up to the last one that was ever put to a use: the others are zeroed memory, and are not looked at.
+    /// Up to the last one that was ever put to a use: the others are zeroed memory, and are not
+    /// looked at.
     units: Vec<UnitPicture>,
     slabs: Vec<SlabPicture>,
 }
@@ -257,7 +261,8 @@ impl<P: Platform> Audit<P> {
             let count = inspect::abandoned_of::<P>(class as u32);
             if count != expected {
                 return Err(format!(
-                    "the directory counts {count} abandoned slabs of class {class}, there are {expected}"
+                    "the directory counts {count} abandoned slabs of class {class}, there are \
+                    {expected}"
                 )
                 .into());
             }
@@ -342,7 +347,8 @@ impl<P: Platform> Audit<P> {
         }
         match self.units.iter().find(|unit| unit.is_idle(&P::GEOMETRY)) {
             Some(unit) if !inspect::is_round_to_come::<P>() => Err(format!(
-                "superslab {}: memory lies idle, and no round of decay is to come in which it goes back",
+                "superslab {}: memory lies idle, and no round of decay is to come in which it \
+                goes back",
                 unit.index
             )),
             _ => Ok(()),

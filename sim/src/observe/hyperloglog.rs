@@ -1,9 +1,10 @@
 //! Sketch: about how many different things were seen, in four kilobytes.
 //!
-//! HyperLogLog (Flajolet, Fusy, Gandouet and Meunier 2007): the first bits of a thing's hash pick a register, and the register
-//! keeps the longest row of leading zeros that the other bits had. The same thing changes nothing the second time, and
-//! the sketch of two sets together is the greater of each pair of registers: neither order nor parts matter, so that any
-//! number of jobs, and shards merged afterwards, give the same. The estimate is that of Ertl (2017), which needs no
+//! HyperLogLog (Flajolet, Fusy, Gandouet and Meunier 2007): the first bits of a thing's hash pick a
+//! register, and the register keeps the longest row of leading zeros that the other bits had. The
+//! same thing changes nothing the second time, and the sketch of two sets together is the greater
+//! of each pair of registers: neither order nor parts matter, so that any number of jobs, and
+//! shards merged afterwards, give the same. The estimate is that of Ertl (2017), which needs no
 //! corrections by table. Its standard error is 1.04 / √4096, 1.6 %.
 
 /// Bits of a hash that pick its register.
@@ -52,8 +53,8 @@ impl Sketch {
         self.0.fill(0);
     }
 
-    /// About how many different hashes were put in. Only additions, multiplications, divisions and square roots: the same
-    /// number on every machine.
+    /// About how many different hashes were put in. Only additions, multiplications, divisions and
+    /// square roots: the same number on every machine.
     pub(crate) fn estimate(&self) -> u64 {
         let mut counts = [0_u32; COUNTED_BITS + 2];
         for &register in self.0.iter() {
@@ -68,7 +69,8 @@ impl Sketch {
         (registers * registers / (2.0 * std::f64::consts::LN_2) / sum).round() as u64
     }
 
-    /// The registers as text, one character each from `0` on: of several, the greatest at each place is the sketch of all.
+    /// The registers as text, one character each from `0` on: of several, the greatest at each
+    /// place is the sketch of all.
     pub(crate) fn to_text(&self) -> String {
         self.0.iter().map(|&register| char::from(b'0' + register)).collect()
     }

@@ -1,4 +1,5 @@
-//! The oracle of lifecycles: which steps the words of slabs and SuperSlabs take, and who makes them.
+//! The oracle of lifecycles: which steps the words of slabs and SuperSlabs take, and who makes
+//! them.
 //!
 //! It also counts these steps, and keeps them if it is to: the transition log.
 
@@ -105,7 +106,8 @@ impl<G: WorldGeometry> Lifecycle<G> {
         self.log.unwrap_or_default()
     }
 
-    /// Another thread that was an owner under this identity before: an identity is for one life of one heap.
+    /// Another thread that was an owner under this identity before: an identity is for one life of
+    /// one heap.
     fn identity_of_another(&mut self, thread: ThreadId, owner: OwnerId) -> Option<ThreadId> {
         let heap = owner.heap().filter(|_| owner != OwnerId::GUEST)? as usize;
         if self.identities.len() <= heap {

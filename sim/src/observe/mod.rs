@@ -1,7 +1,7 @@
 //! Oracles that know what a slab is. Those that know memory only belong to the runtime.
 //!
-//! None of them knows of planted faults, and none asks the core what it believes: they look at the words themselves, as
-//! they lie in memory.
+//! None of them knows of planted faults, and none asks the core what it believes: they look at the
+//! words themselves, as they lie in memory.
 
 pub mod accounting;
 mod descriptors;

@@ -9,7 +9,8 @@
 //! superslab 1  RETAINED gen 1, 640 bytes, old
 //! ```
 //!
-//! Slots that are free and touched are idle. `old` marks what was idle in the last round of decay already.
+//! Slots that are free and touched are idle. `old` marks what was idle in the last round of decay
+//! already.
 
 use std::fmt::Write;
 

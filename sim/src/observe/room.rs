@@ -1,16 +1,17 @@
 //! Null must be earned: when the allocator says that there is no memory, was there room?
 //!
-//! Asked behind an allocation that came back without a block, and judged by what the words say then. Memory counts as room
-//! that is free, idle or kept: an allocation gives back what is idle and tries again before it says null.
+//! Asked behind an allocation that came back without a block, and judged by what the words say
+//! then. Memory counts as room that is free, idle or kept: an allocation gives back what is idle
+//! and tries again before it says null.
 //!
 //! | what there is | needs | so null is wrong if |
 //! |---|---|---|
 //! | a free slot, or a row of them, in a SuperSlab; a slab that nobody owns with free blocks | no system call | it is there |
 //! | units that are free, or kept, or a SuperSlab all of whose slots are free | a commit | the limit allows it, and the system did not refuse, or something went back after it had refused last |
 //!
-//! What others do meanwhile may be in the way. If nobody else changed a shared word while the allocation went on, all of this
-//! was there all the time, and the judgement is exact. Else only a long row of free units counts ([`MARGIN`]), without a limit
-//! and without a refusal.
+//! What others do meanwhile may be in the way. If nobody else changed a shared word while the
+//! allocation went on, all of this was there all the time, and the judgement is exact. Else only a
+//! long row of free units counts ([`MARGIN`]), without a limit and without a refusal.
 
 use hak_core::Platform;
 use hak_core::inspect::{self, UnitPicture};
@@ -19,7 +20,8 @@ use hak_core::numbers::slot::SlabState;
 use hak_core::range::Range;
 use hak_core::tables::superslab::Use;
 
-/// So many more free units in a row than are needed, and none of the others' requests can be in the way.
+/// So many more free units in a row than are needed, and none of the others' requests can be in the
+/// way.
 pub const MARGIN: usize = 16;
 
 /// What is known of an allocation that came back without a block.
@@ -29,7 +31,8 @@ pub struct Request {
     pub size: usize,
     /// A power of two.
     pub align: usize,
-    /// Whether the system refused memory meanwhile, or to take some back, and nothing went back after that.
+    /// Whether the system refused memory meanwhile, or to take some back, and nothing went back
+    /// after that.
     pub refused: bool,
     /// Whether it refused at all.
     pub refused_once: bool,
@@ -171,7 +174,8 @@ fn abandoned<P: Platform>(range: Range<P>, units: &[UnitPicture], class: u32) ->
     })
 }
 
-/// Whether a SuperSlab has so many free slots in a row, the first one's number a multiple of `step`.
+/// Whether a SuperSlab has so many free slots in a row, the first one's number a multiple of
+/// `step`.
 fn has_row<P: Platform>(unit: &UnitPicture, length: usize, step: usize) -> bool {
     let free = unit.word.free_slots();
     let slabs = P::GEOMETRY.slabs_per_superslab as usize;

@@ -1,7 +1,8 @@
 //! The secret stays secret: no memory that the program gets shows the seal of a free block.
 //!
-//! A seal is made of addresses and the secret (see `hak_core::tables::block`). Whoever finds one in memory that was handed out knows
-//! the secret, and a program that copies what it did not write could copy one.
+//! A seal is made of addresses and the secret (see `hak_core::tables::block`). Whoever finds one in
+//! memory that was handed out knows the secret, and a program that copies what it did not write
+//! could copy one.
 
 use hak_core::Platform;
 use hak_core::inspect;

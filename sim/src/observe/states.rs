@@ -1,13 +1,15 @@
 //! Distinct states: how much of what can be was seen.
 //!
-//! A *state* here is what stands in the shared words, each by its place in the arena, together with what each thread is about
-//! to do: the kind, the place and the source line of its pending access (of a thread that has ended, of its last one). It
-//! is taken at every context switch, in front of the first step of the thread that goes on. Plain words, the contents of
-//! blocks, the local variables of threads and the rest of their programs are not in it: two states that count as one may
-//! still differ in those.
+//! A *state* here is what stands in the shared words, each by its place in the arena, together with
+//! what each thread is about to do: the kind, the place and the source line of its pending access
+//! (of a thread that has ended, of its last one). It is taken at every context switch, in front of
+//! the first step of the thread that goes on. Plain words, the contents of blocks, the local
+//! variables of threads and the rest of their programs are not in it: two states that count as one
+//! may still differ in those.
 //!
-//! The hash of a state is a sum over words and threads, so that a change of a word costs two terms and not a walk through
-//! memory. Equal states have equal hashes; different ones share one with a chance of 2⁻⁶⁴ for each pair.
+//! The hash of a state is a sum over words and threads, so that a change of a word costs two terms
+//! and not a walk through memory. Equal states have equal hashes; different ones share one with a
+//! chance of 2⁻⁶⁴ for each pair.
 
 use crate::observe::hyperloglog::Sketch;
 use crate::runtime::{Access, Observer, THREADS_MAX, ThreadId, Verdict, Wants, WorldView};

@@ -1,8 +1,9 @@
 //! The interpreter: what an operation does, for simulated threads and for real ones.
 //!
-//! An interpreter needs a place for the blocks of a thread, mailboxes that all threads share, and an allocator. Those are
-//! behind [`ProgramSide`]: `program` has them in the simulated world, `stress` on the machine. A block is a number there, and 0
-//! is none: what the number means is the side's business.
+//! An interpreter needs a place for the blocks of a thread, mailboxes that all threads share, and
+//! an allocator. Those are behind [`ProgramSide`]: `program` has them in the simulated world,
+//! `stress` on the machine. A block is a number there, and 0 is none: what the number means is the
+//! side's business.
 
 use crate::program::Operation;
 use crate::runtime::Written;

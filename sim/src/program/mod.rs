@@ -1,7 +1,8 @@
 //! Programs: what the simulated threads do with the allocator, as data.
 //!
-//! A program is a list of operations per thread: scenarios draw them, shrinking takes some away. A thread has registers for
-//! blocks; all threads share mailboxes, through which blocks change hands. The whole state of a run lies in the user area:
+//! A program is a list of operations per thread: scenarios draw them, shrinking takes some away. A
+//! thread has registers for blocks; all threads share mailboxes, through which blocks change hands.
+//! The whole state of a run lies in the user area:
 //!
 //! ```text
 //! user area:   mailbox 0 .. MAILBOXES-1 (shared, atomic) | registers of thread 0 | registers of thread 1 | ...
@@ -75,8 +76,9 @@ pub enum Operation {
         /// Which mailbox.
         mailbox: u8,
     },
-    /// Copies bytes of the block in a register, if there is one, into the one in another register, or to another place of
-    /// the same: whatever is in them, as a program does that moves values with padding.
+    /// Copies bytes of the block in a register, if there is one, into the one in another register,
+    /// or to another place of the same: whatever is in them, as a program does that moves values
+    /// with padding.
     Copy {
         /// Which register.
         from: u8,
@@ -100,7 +102,8 @@ pub enum Operation {
     Wait,
     /// Gives back what the thread does not use.
     Collect,
-    /// Looks whether a round of decay is due, as a thread does that is there for nothing else: it needs no heap.
+    /// Looks whether a round of decay is due, as a thread does that is there for nothing else: it
+    /// needs no heap.
     Tick,
     /// Limits the committed bytes of all threads; 0 for no limit.
     Limit {
@@ -112,7 +115,8 @@ pub enum Operation {
         /// Which register.
         register: u8,
     },
-    /// The thread ends for good. What it frees from then on it frees without a heap, as destructors do that run late.
+    /// The thread ends for good. What it frees from then on it frees without a heap, as destructors
+    /// do that run late.
     End,
     /// The thread ends, and a new one begins in its place.
     Exit,
@@ -235,12 +239,13 @@ pub fn run_thread<G: WorldGeometry>(operations: &[Operation], thread: usize) {
     Allocator::<Sim<G>>::thread_exit();
 }
 
-/// An operation that only gives back takes no more steps: the most that searches have seen are 153 (with what idle memory
-/// costs: a slice of it at a time).
+/// An operation that only gives back takes no more steps: the most that searches have seen are 153
+/// (with what idle memory costs: a slice of it at a time).
 const GIVING_MAX: u32 = 500;
 
-/// One that allocates may have to give back all that is idle, unit by unit, if there is no memory. The most that searches
-/// have seen are 461 steps in the tiny geometry and 627 in the wide one, which has four times as many units.
+/// One that allocates may have to give back all that is idle, unit by unit, if there is no memory.
+/// The most that searches have seen are 461 steps in the tiny geometry and 627 in the wide one,
+/// which has four times as many units.
 const ALLOCATING_MAX: u32 = 4_000;
 
 /// An operation is not interrupted for long by what the allocator does beside it.
@@ -257,7 +262,8 @@ fn check_pause(operation: &Operation, steps: u32) {
     }
 }
 
-/// The running thread's heap has not counted more for itself than its share of what may be hidden from others.
+/// The running thread's heap has not counted more for itself than its share of what may be hidden
+/// from others.
 fn check_share<G: WorldGeometry>() {
     let heap = <Sim<G> as hak_core::Platform>::thread_heap();
     let Some((heap, counted)) = user::peek(|| inspect::counted(heap)) else { return };
@@ -291,16 +297,17 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// How the schedule of this number ends. Scenarios are taken in turn too: the quotient keeps the two rounds from going in
-    /// step.
+    /// How the schedule of this number ends. Scenarios are taken in turn too: the quotient keeps
+    /// the two rounds from going in step.
     pub fn of(schedule: u64) -> Ending {
         let turn = (schedule + schedule / SCENARIOS.len() as u64) % 8;
         Ending { by_decay: turn % 2 == 1, tidied: turn == 1 }
     }
 }
 
-/// Audits the allocator at rest, frees everything that any thread or mailbox still holds, gives the memory back, and
-/// audits again. To be called inside the fiber that begins after all others. If one has stopped for ever, nothing is at rest: then only decay goes on.
+/// Audits the allocator at rest, frees everything that any thread or mailbox still holds, gives the
+/// memory back, and audits again. To be called inside the fiber that begins after all others. If
+/// one has stopped for ever, nothing is at rest: then only decay goes on.
 pub fn run_epilogue<G: WorldGeometry>(ending: Ending) {
     if user::has_one_stopped() {
         user::operation();
@@ -336,12 +343,13 @@ pub fn run_epilogue<G: WorldGeometry>(ending: Ending) {
     audit::<G>(true);
 }
 
-/// Two intervals behind the last use of a class the thread's heap has nothing of it any more, if the thread goes on in slow
-/// paths: with a run, which is of no class.
+/// Two intervals behind the last use of a class the thread's heap has nothing of it any more, if
+/// the thread goes on in slow paths: with a run, which is of no class.
 fn tidy<G: WorldGeometry>() {
     let geometry = G::GEOMETRY;
     let classes = inspect::classes::<Sim<G>>();
-    // In the first interval the heap may learn when it is to be tidied, or bring to its end what was begun.
+    // In the first interval the heap may learn when it is to be tidied, or bring to its end what
+    // was begun.
     for _ in 0..3 {
         user::operation();
         Sim::<G>::pass_time(geometry.decay_interval + 1);
@@ -358,19 +366,21 @@ fn tidy<G: WorldGeometry>() {
         if blocks != 0 || slabs {
             let which = if slabs { "slabs and" } else { "no slab and" };
             let message = format!(
-                "a thread has {which} {blocks} blocks of class {class}, which it has not used for two intervals"
+                "a thread has {which} {blocks} blocks of class {class}, which it has not used for \
+                two intervals"
             );
             user::fail(oracle::ACCOUNTING, message);
         }
     }
 }
 
-/// So many rounds of decay in which nothing else happens give everything back that is idle, and as many more as the system
-/// has refused calls.
+/// So many rounds of decay in which nothing else happens give everything back that is idle, and as
+/// many more as the system has refused calls.
 const ROUNDS_MAX: u32 = 4;
 
-/// A thread has stopped for ever, and all others have ended. If a round is to come or under way, what lies idle goes back in bounded
-/// time. (If not, the thread may have stopped behind leaving something idle, in front of asking for a round.)
+/// A thread has stopped for ever, and all others have ended. If a round is to come or under way,
+/// what lies idle goes back in bounded time. (If not, the thread may have stopped behind leaving
+/// something idle, in front of asking for a round.)
 fn survive<G: WorldGeometry>() {
     if user::look(|_| inspect::is_round_to_come::<Sim<G>>()) {
         goes_back::<G>();
@@ -394,7 +404,8 @@ pub(crate) fn goes_back<G: WorldGeometry>() {
         user::fail(
             oracle::ACCOUNTING,
             format!(
-                "superslab {index}: memory lies idle behind a stopped thread, and no round is to come"
+                "superslab {index}: memory lies idle behind a stopped thread, and no round is to \
+                come"
             ),
         );
     }
@@ -419,7 +430,8 @@ fn decay<G: WorldGeometry>() {
     }
 }
 
-/// A simulated thread, by number, as the interpreter sees it: its words lie in the user area, and a block is its address.
+/// A simulated thread, by number, as the interpreter sees it: its words lie in the user area, and a
+/// block is its address.
 struct Simulated<G: WorldGeometry>(usize, PhantomData<G>);
 
 impl<G: WorldGeometry> ProgramSide for Simulated<G> {
@@ -496,8 +508,8 @@ fn pointer(block: usize) -> *mut u8 {
     core::ptr::with_exposed_provenance_mut(block)
 }
 
-/// A block, or 0 where that is what the allocator answered. That the program received it is told to the runtime, which checks
-/// and fills it.
+/// A block, or 0 where that is what the allocator answered. That the program received it is told to
+/// the runtime, which checks and fills it.
 fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool, written: Written) -> usize {
     let begin = user::moment();
     let block = if zeroed {
@@ -517,7 +529,8 @@ fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool, written: 
 fn free<G: WorldGeometry>(block: usize) {
     let block = pointer(block);
     user::returning(block);
-    // SAFETY: registers and mailboxes hold blocks of this allocator; the caller took this one out of its only place.
+    // SAFETY: registers and mailboxes hold blocks of this allocator; the caller took this one out
+    // of its only place.
     unsafe { Allocator::<Sim<G>>::free(block) };
 }
 
@@ -547,17 +560,18 @@ fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
 /// Puts a block (or 0) into the mailbox of this number; what was there.
 fn exchange(number: usize, block: usize) -> usize {
     debug_assert!(number < MAILBOXES);
-    // AcqRel: the block changes hands with everything that was done to it; the partner is every other exchange of the
-    // same mailbox.
+    // AcqRel: the block changes hands with everything that was done to it; the partner is every
+    // other exchange of the same mailbox.
     user::address_word(number).swap(block, Ordering::AcqRel)
 }
 
-/// A register: a word that only its thread touches, and the epilogue once all threads have ended. Not to be kept across a
-/// shared access (see `user::private_word`).
+/// A register: a word that only its thread touches, and the epilogue once all threads have ended.
+/// Not to be kept across a shared access (see `user::private_word`).
 fn register(thread: usize, index: usize) -> &'static Cell<usize> {
     debug_assert!(thread < THREADS_MAX && index < REGISTERS);
     let address = user::private_word(MAILBOXES + thread * REGISTERS + index);
-    // SAFETY: the user area is committed for the whole run; all fibers of a world run on one OS thread.
+    // SAFETY: the user area is committed for the whole run; all fibers of a world run on one OS
+    // thread.
     unsafe { &*core::ptr::with_exposed_provenance::<Cell<usize>>(address) }
 }
 
@@ -605,7 +619,8 @@ fn check_pages<G: WorldGeometry>() -> Result<(), String> {
     Err(format!("{counted} bytes are counted as committed, {found} are"))
 }
 
-/// No more slots lie idle than may: the bound, and what the thread that gave the last one back did not know of the others.
+/// No more slots lie idle than may: the bound, and what the thread that gave the last one back did
+/// not know of the others.
 fn check_idle<G: WorldGeometry>() -> Result<(), String> {
     let Slots { used, idle } = inspect::slots::<Sim<G>>();
     let hidden = hidden::<G>();

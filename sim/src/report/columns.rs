@@ -1,7 +1,8 @@
 //! A trace as columns: one for each thread, a line for each step, with the core's source lines.
 //!
-//! Few threads get a wide column each, and the text of a step begins in the column of its thread and may run on to the
-//! right of it. More threads get a narrow column each with a mark in it, and the text stands behind all of them.
+//! Few threads get a wide column each, and the text of a step begins in the column of its thread
+//! and may run on to the right of it. More threads get a narrow column each with a mark in it, and
+//! the text stands behind all of them.
 //!
 //! ```text
 //!    step | thread 0        | thread 1                  step | 0 1 2 3 4 t | t tidies up after the others
@@ -87,7 +88,8 @@ fn step_text(trace: &Trace, step: &Step, kind_name: fn(u8) -> &'static str) -> S
     let event = match step.event {
         EVENT_PLAIN | EVENT_READ_FROM => String::new(),
         EVENT_SYSTEM_CALL_FAILURE | EVENT_SPURIOUS_FAILURE => " fails".to_owned(),
-        // It read, or put its store behind, the one that lies so many behind the newest that it may read.
+        // It read, or put its store behind, the one that lies so many behind the newest that it may
+        // read.
         other => format!(" {} back", other - EVENT_READ_FROM),
     };
     plain(&format!("{kind}{event} {file}:{}", site.line))
@@ -98,8 +100,8 @@ struct Columns {
     threads: usize,
     /// Whether the last thread, which tidies up after the others, made a step.
     tidies: bool,
-    /// The width of a thread's column with the line in front of it, and what is left for the last one; `None` if columns
-    /// hold only a mark.
+    /// The width of a thread's column with the line in front of it, and what is left for the last
+    /// one; `None` if columns hold only a mark.
     wide: Option<usize>,
 }
 

@@ -1,5 +1,5 @@
-//! Explaining a failing run: columns for each thread, with what each step did to which word, and the two accesses that
-//! do not go together marked.
+//! Explaining a failing run: columns for each thread, with what each step did to which word, and
+//! the two accesses that do not go together marked.
 //!
 //! ```text
 //!  step | thread 0                                   | thread 1
@@ -10,8 +10,9 @@
 //!       |                                            |   0 → slab 1.0 + 0x40  remote_list.rs:35
 //! ```
 //!
-//! Meant for shrunk runs. Steps that neither touch the slab that the violation is about nor lie beside a context switch
-//! are counted and left out. Slabs are named by SuperSlab and number in it: `slab 1.0`.
+//! Meant for shrunk runs. Steps that neither touch the slab that the violation is about nor lie
+//! beside a context switch are counted and left out. Slabs are named by SuperSlab and number in it:
+//! `slab 1.0`.
 
 use std::fmt::Write;
 use std::panic::Location;
@@ -89,8 +90,8 @@ fn focus(report: &Report) -> Option<(u32, u32)> {
     of(report.place).or_else(|| of(report.other_place)).or_else(about)
 }
 
-/// The steps that the violation is about, beside its own: the earlier access of the pair, and if there is none the last
-/// ones that changed the slab's words.
+/// The steps that the violation is about, beside its own: the earlier access of the pair, and if
+/// there is none the last ones that changed the slab's words.
 fn marked(report: &Report) -> Vec<u64> {
     let Some(violation) = report.violation() else { return Vec::new() };
     let last = report.events.iter().rev().find(|event| match &violation.other {

@@ -184,7 +184,8 @@ pub fn shrunk_text(shrunk: &Shrunk) -> String {
     text + &explanation(&shrunk.report)
 }
 
-/// A failing run whose steps were kept: what the threads do, its steps as columns, and the state at the end.
+/// A failing run whose steps were kept: what the threads do, its steps as columns, and the state at
+/// the end.
 pub fn explanation(report: &Report) -> String {
     let mut text = String::new();
     for (thread, operations) in report.program.threads.iter().enumerate() {
@@ -225,7 +226,8 @@ fn operation_text(report: &Report, violation: &Violation) -> String {
         .map_or(String::new(), |operation| format!(" ({operation})"))
 }
 
-/// The operation of that number, counted from one; `None` for the end of a thread, and for the thread that tidies up.
+/// The operation of that number, counted from one; `None` for the end of a thread, and for the
+/// thread that tidies up.
 pub fn operation(report: &Report, thread: usize, number: u32) -> Option<Operation> {
     let operations = report.program.threads.get(thread)?;
     operations.get((number as usize).checked_sub(1)?).copied()
@@ -349,8 +351,8 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
-/// The words of a text in lines of at most [`WIDTH`] columns. The first line begins at column `begin`, the others are
-/// indented by `indent`. A word that is longer than a line stays whole.
+/// The words of a text in lines of at most [`WIDTH`] columns. The first line begins at column
+/// `begin`, the others are indented by `indent`. A word that is longer than a line stays whole.
 pub fn folded(text: &str, begin: usize, indent: usize) -> String {
     folded_within(text, begin, indent, WIDTH)
 }

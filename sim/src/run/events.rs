@@ -8,10 +8,12 @@
 //! | `kill` | one thread stops for ever, in front of one of its steps | drawn in front of the run, or named |
 //! | `events` | each schedule draws which of the four it has | drawn in front of the run |
 //!
-//! They are written behind a strategy's name, as in `random+failures+kill:1:17`: that is how they stand on the command
-//! line, in reports and in traces. Refusals and failures are steps of a trace; the other two follow from the settings.
+//! They are written behind a strategy's name, as in `random+failures+kill:1:17`: that is how they
+//! stand on the command line, in reports and in traces. Refusals and failures are steps of a trace;
+//! the other two follow from the settings.
 //!
-//! A new one is a field of [`Events`], its row of the flags, its line here, and what makes it happen.
+//! A new one is a field of [`Events`], its row of the flags, its line here, and what makes it
+//! happen.
 
 use std::fmt;
 
@@ -112,7 +114,8 @@ impl fmt::Display for Events {
     }
 }
 
-/// A strategy with its events, as it is written: `pct:3`, `random+failures`, `kill`, which is `random+kill`.
+/// A strategy with its events, as it is written: `pct:3`, `random+failures`, `kill`, which is
+/// `random+kill`.
 ///
 /// # Errors
 /// One sentence on what is not understood.
@@ -216,8 +219,8 @@ pub(crate) fn early_exit(settings: &Settings) -> Option<(ThreadId, usize)> {
     Some((thread, (word >> 32) as usize % settings.operations))
 }
 
-/// The same settings with nothing left to draw, for runs of a program that is given: a thread that ends early does so in the
-/// program.
+/// The same settings with nothing left to draw, for runs of a program that is given: a thread that
+/// ends early does so in the program.
 pub(crate) fn settled(settings: &Settings) -> Settings {
     if settings.events == Events::NONE {
         return *settings;

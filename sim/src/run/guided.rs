@@ -1,7 +1,8 @@
 //! Runs under a guide: the bridge between the runtime and whatever records, replays or shrinks.
 //!
-//! A guide is asked in front of each step who makes it and what is to happen to it, and is shown the step once it is known
-//! how it went. What it does not choose is left to a chooser of the run's own.
+//! A guide is asked in front of each step who makes it and what is to happen to it, and is shown
+//! the step once it is known how it went. What it does not choose is left to a chooser of the run's
+//! own.
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
@@ -153,7 +154,8 @@ impl Chooser for GuidedChooser<'_, '_> {
     fn read_from(&mut self, thread: ThreadId, access: &Access, candidates: usize) -> usize {
         let picked = match self.bridge.event.get() {
             None => self.own.read_from(thread, access, candidates),
-            // An event of something else leaves the newest store; one that does not fit shows up as a difference.
+            // An event of something else leaves the newest store; one that does not fit shows up as
+            // a difference.
             Some(event) => (event.saturating_sub(EVENT_READ_FROM) as usize).min(candidates - 1),
         };
         self.bridge.mark(EVENT_READ_FROM + picked as u8);

@@ -20,8 +20,8 @@ pub enum Way {
     Stop,
 }
 
-/// Chooses as it was told: one thread for each step, and the answers of all steps in order. The same questions come up in
-/// the same order as when the script was written.
+/// Chooses as it was told: one thread for each step, and the answers of all steps in order. The
+/// same questions come up in the same order as when the script was written.
 pub(crate) struct Script {
     threads: Vec<ThreadId>,
     answers: std::vec::IntoIter<usize>,

@@ -91,7 +91,8 @@ impl Settings {
     /// From a trace.
     ///
     /// # Errors
-    /// One sentence on the first name that this program does not know, or number that is out of bounds.
+    /// One sentence on the first name that this program does not know, or number that is out of
+    /// bounds.
     pub fn from_config(config: &Config) -> Result<Settings, String> {
         let unknown = |what: &str, name: &str| {
             format!("it names the {what} '{name}', which this version of hak-sim does not have")

@@ -1,7 +1,7 @@
 //! One run: settings in, what happened out.
 //!
-//! Brings together the runtime's world, the program of a scenario, a strategy that chooses, and the observers. A
-//! [`Simulator`] keeps its worlds over many runs; it belongs to one OS thread.
+//! Brings together the runtime's world, the program of a scenario, a strategy that chooses, and the
+//! observers. A [`Simulator`] keeps its worlds over many runs; it belongs to one OS thread.
 
 use std::io;
 
@@ -143,7 +143,8 @@ impl Simulator {
         self.run_program(settings, settings.program(), extras, None)
     }
 
-    /// Runs these settings with a given program, under a given chooser instead of the settings' strategy.
+    /// Runs these settings with a given program, under a given chooser instead of the settings'
+    /// strategy.
     ///
     /// # Errors
     /// The system has no memory for the simulated world.
@@ -157,7 +158,8 @@ impl Simulator {
         self.drive(settings, program, extras, Drive::Chosen(chooser))
     }
 
-    /// Runs these settings with a given program, and with a guide that sees each step and may choose.
+    /// Runs these settings with a given program, and with a guide that sees each step and may
+    /// choose.
     ///
     /// # Errors
     /// The system has no memory for the simulated world.
@@ -225,7 +227,8 @@ pub(crate) enum Drive<'a> {
     Own,
     /// A chooser.
     Chosen(&'a mut dyn Chooser),
-    /// A guide that sees each step. What it does not choose is left to the script, or else to the strategy.
+    /// A guide that sees each step. What it does not choose is left to the script, or else to the
+    /// strategy.
     Guided(&'a mut dyn Guide, Option<&'a [ScriptStep]>),
 }
 

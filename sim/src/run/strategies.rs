@@ -1,7 +1,7 @@
 //! Strategies by name: how each is written, and the chooser that does it.
 //!
-//! A new one is a file in `runtime/strategy/`, and here a variant, its place in [`StrategyName::ALL`]
-//! and its row.
+//! A new one is a file in `runtime/strategy/`, and here a variant, its place in
+//! [`StrategyName::ALL`] and its row.
 
 use std::fmt;
 
@@ -124,7 +124,8 @@ pub(crate) fn thread_steps(settings: &Settings) -> u64 {
     settings.operations as u64 * STEPS_PER_OPERATION
 }
 
-/// Steps that a run is thought to have: `k` of `pct`, which draws its change points among the first so many.
+/// Steps that a run is thought to have: `k` of `pct`, which draws its change points among the first
+/// so many.
 pub(crate) fn run_steps(settings: &Settings) -> u64 {
     settings.threads as u64 * thread_steps(settings)
 }
@@ -156,8 +157,8 @@ fn eventful<S: Strategy + 'static>(mut strategy: S, settings: &Settings) -> Box<
     })
 }
 
-/// A strategy under which the system refuses now and then, or weak exchanges fail. The thread that tidies up gets what it
-/// asks for.
+/// A strategy under which the system refuses now and then, or weak exchanges fail. The thread that
+/// tidies up gets what it asks for.
 struct Eventful<S> {
     strategy: S,
     failures: Option<Choices>,
@@ -200,7 +201,8 @@ impl<S: Strategy> Chooser for Eventful<S> {
 pub(crate) fn resolved(settings: &Settings) -> StrategyName {
     match settings.strategy {
         StrategyName::Portfolio => {
-            // Scenarios are taken in turn too: the quotient keeps the two rounds from going in step.
+            // Scenarios are taken in turn too: the quotient keeps the two rounds from going in
+            // step.
             let turn = settings.schedule + settings.schedule / PORTFOLIO.len() as u64;
             PORTFOLIO[(turn % PORTFOLIO.len() as u64) as usize]
         }

@@ -1,8 +1,8 @@
 //! Turns: a directed interleaving, for stories and snapshots.
 //!
-//! Each turn lets one thread go until it has finished so many of its operations; nobody else goes meanwhile, unless that
-//! thread cannot. After the last turn the run either ends there, so that the state can be looked at, or goes on with
-//! whoever has the least number.
+//! Each turn lets one thread go until it has finished so many of its operations; nobody else goes
+//! meanwhile, unless that thread cannot. After the last turn the run either ends there, so that the
+//! state can be looked at, or goes on with whoever has the least number.
 
 use crate::runtime::{Choice, ChoicePoint, Chooser, ThreadId};
 

@@ -1,8 +1,8 @@
 //! Accesses: what a simulated thread is about to do to the world.
 //!
-//! An [`Access`] is known in full *before* it has any effect. Those whose [`Kind::is_choice`] holds are the
-//! scheduler's choice points; the others (plain words, ranges) are checked but never interleaved, because a race on
-//! them is found by happens-before whatever the interleaving was.
+//! An [`Access`] is known in full *before* it has any effect. Those whose [`Kind::is_choice`] holds
+//! are the scheduler's choice points; the others (plain words, ranges) are checked but never
+//! interleaved, because a race on them is found by happens-before whatever the interleaving was.
 
 use std::panic::Location;
 
@@ -205,7 +205,8 @@ impl Access {
         Access { offset, bytes, site, kind, order: Ordering::Relaxed, may_be_address: false }
     }
 
-    /// Whether the two touch a common word and at least one of them may write: their order then matters.
+    /// Whether the two touch a common word and at least one of them may write: their order then
+    /// matters.
     pub fn conflicts(&self, other: &Access) -> bool {
         (self.kind.may_write() || other.kind.may_write())
             && self.offset < other.offset.wrapping_add(other.bytes)
@@ -274,8 +275,8 @@ impl ThreadSet {
     }
 }
 
-/// For each set, its threads in order: a choice among them is one load, where a loop would be a branch that nothing
-/// can predict.
+/// For each set, its threads in order: a choice among them is one load, where a loop would be a
+/// branch that nothing can predict.
 static NTH: [[u8; THREADS_MAX]; 256] = {
     let mut table = [[0; THREADS_MAX]; 256];
     let mut set = 0;

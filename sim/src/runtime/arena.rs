@@ -5,8 +5,8 @@
 //! | root area (committed) | user area (committed) | what `reserve` hands out          |
 //! ```
 //!
-//! Worlds that exist at the same time lie in different slots of 16 GiB each; everything that is said, stored or
-//! hashed is an offset, so that the slot does not show.
+//! Worlds that exist at the same time lie in different slots of 16 GiB each; everything that is
+//! said, stored or hashed is an offset, so that the slot does not show.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +43,8 @@ impl Arena {
                     return Ok(Arena { base, bytes, slot });
                 }
                 Ok(start) => {
-                    // SAFETY: an old system ignored the flag and mapped elsewhere; nobody knows that mapping.
+                    // SAFETY: an old system ignored the flag and mapped elsewhere; nobody knows
+                    // that mapping.
                     unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
                     free_slot(slot);
                 }
@@ -82,7 +83,8 @@ impl Arena {
             return self.read_word::<8>(offset);
         }
         let place = self.pointer(offset);
-        // SAFETY: the range lies in the mapping, which is always readable; any bytes are a valid integer.
+        // SAFETY: the range lies in the mapping, which is always readable; any bytes are a valid
+        // integer.
         unsafe {
             match bytes {
                 1 => u64::from(place.read_volatile()),
@@ -113,8 +115,8 @@ impl Arena {
     pub(crate) fn write(&self, offset: usize, bytes: usize, value: u64) {
         assert!(self.contains(offset, bytes));
         let place = self.pointer(offset);
-        // SAFETY: the range lies in the mapping, which is always writable, and every typed reference into it is to a
-        // cell with interior mutability.
+        // SAFETY: the range lies in the mapping, which is always writable, and every typed
+        // reference into it is to a cell with interior mutability.
         unsafe {
             match bytes {
                 4 => place.cast::<u32>().write_unaligned(value as u32),
@@ -135,7 +137,8 @@ impl Arena {
     /// Whether every byte of a range inside the arena is zero.
     pub(crate) fn is_zero(&self, offset: usize, bytes: usize) -> bool {
         assert!(self.contains(offset, bytes));
-        // SAFETY: the range lies in the mapping, which is always readable, and nothing writes there meanwhile.
+        // SAFETY: the range lies in the mapping, which is always readable, and nothing writes there
+        // meanwhile.
         let range = unsafe { std::slice::from_raw_parts(self.pointer(offset), bytes) };
         range.chunks(64).all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0)
     }
@@ -151,16 +154,18 @@ impl Arena {
 
     /// Makes the whole arena zero, giving the memory back.
     pub(crate) fn clear(&mut self) {
-        // SAFETY: the range is a private anonymous mapping that this arena owns; afterwards it reads as zero.
+        // SAFETY: the range is a private anonymous mapping that this arena owns; afterwards it
+        // reads as zero.
         let result =
             unsafe { libc::madvise(self.pointer(0).cast(), self.bytes, libc::MADV_DONTNEED) };
         assert_eq!(result, 0, "private anonymous memory can be given back");
     }
 
-    /// A value of the accessed word with the arena's place taken out of it. If the word may hold an address, and the low
-    /// 48 bits are one in the arena's slot, they become the offset, marked in the top bit. So digests of the same run are
-    /// equal in every slot. What is no address stays as it is, whatever it looks like: a tag that grows passes by the
-    /// addresses of one slot after another.
+    /// A value of the accessed word with the arena's place taken out of it. If the word may hold an
+    /// address, and the low 48 bits are one in the arena's slot, they become the offset, marked in
+    /// the top bit. So digests of the same run are equal in every slot. What is no address stays as
+    /// it is, whatever it looks like: a tag that grows passes by the addresses of one slot after
+    /// another.
     #[inline]
     pub(crate) fn normalise(&self, access: &Access, value: u64) -> u64 {
         if !access.may_be_address {
@@ -174,7 +179,8 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `new` with this size; whoever still holds a pointer into it may not use it.
+        // SAFETY: the mapping was made by `new` with this size; whoever still holds a pointer into
+        // it may not use it.
         unsafe { libc::munmap(self.pointer(0).cast(), self.bytes) };
         free_slot(self.slot);
     }

@@ -1,14 +1,16 @@
 //! Blocks: what the program holds, and what it wrote there.
 //!
-//! While a block is live, only the program touches it. Every word of it is marked: words of pages that the block
-//! covers whole, by the page; the others by their shadow cells. The program fills a block with a pattern that depends
-//! on the block's place and finds it again when it returns the block; of blocks above [`FILLED_WHOLE_MAX`] only the
-//! first and last [`FILLED_END`] bytes. No two live blocks have the same pattern, since no two have the same place; and
-//! the order in which blocks were handed out leaves no trace in memory, so that equal states look equal.
+//! While a block is live, only the program touches it. Every word of it is marked: words of pages
+//! that the block covers whole, by the page; the others by their shadow cells. The program fills a
+//! block with a pattern that depends on the block's place and finds it again when it returns the
+//! block; of blocks above [`FILLED_WHOLE_MAX`] only the first and last [`FILLED_END`] bytes. No two
+//! live blocks have the same pattern, since no two have the same place; and the order in which
+//! blocks were handed out leaves no trace in memory, so that equal states look equal.
 //!
-//! A program may also leave a block as it got it, or write half of it, and copy bytes from one block to another, as real
-//! ones do with padding and with what they have not initialised. What is in such a block nobody foretells: but it must stay
-//! what it was when the program looked last, and the block has the sum of that.
+//! A program may also leave a block as it got it, or write half of it, and copy bytes from one
+//! block to another, as real ones do with padding and with what they have not initialised. What is
+//! in such a block nobody foretells: but it must stay what it was when the program looked last, and
+//! the block has the sum of that.
 
 use std::io;
 use std::ops::Range;

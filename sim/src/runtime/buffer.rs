@@ -1,7 +1,8 @@
 //! Flat tables: zeroed memory straight from the system, touched lazily.
 //!
-//! A table may be far larger than the machine's memory; only what is used costs anything. The simulator keeps all its
-//! state in such tables and in plain structures, so that a state can be copied and put back byte by byte.
+//! A table may be far larger than the machine's memory; only what is used costs anything. The
+//! simulator keeps all its state in such tables and in plain structures, so that a state can be
+//! copied and put back byte by byte.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -28,8 +29,8 @@ impl<T: Zeroable> Buffer<T> {
 
     /// Makes the whole table zero again, giving the memory back.
     pub(crate) fn clear(&mut self) {
-        // SAFETY: the range is a private anonymous mapping that this table owns; afterwards it reads as zero, which
-        // is a valid value.
+        // SAFETY: the range is a private anonymous mapping that this table owns; afterwards it
+        // reads as zero, which is a valid value.
         let result = unsafe {
             libc::madvise(
                 self.start.as_ptr().cast(),
@@ -46,7 +47,8 @@ impl<T: Zeroable> Deref for Buffer<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: the mapping holds `length` zeroed or written values and lives as long as the table.
+        // SAFETY: the mapping holds `length` zeroed or written values and lives as long as the
+        // table.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }
@@ -70,7 +72,8 @@ impl<T: Zeroable> Drop for Buffer<T> {
 
 /// Maps zeroed, lazily backed memory.
 pub(crate) fn map(place: *mut u8, bytes: usize, more_flags: i32) -> io::Result<NonNull<u8>> {
-    // SAFETY: a fresh private mapping; with MAP_FIXED_NOREPLACE, the only placing flag used, it replaces nothing.
+    // SAFETY: a fresh private mapping; with MAP_FIXED_NOREPLACE, the only placing flag used, it
+    // replaces nothing.
     let start = unsafe {
         libc::mmap(
             place.cast(),

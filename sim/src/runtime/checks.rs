@@ -1,7 +1,7 @@
 //! Checks: the oracles that look at every access.
 //!
-//! In this order: inside the arena, aligned, on a committed page whose last change happened before, in no block that
-//! the program holds, and in no race.
+//! In this order: inside the arena, aligned, on a committed page whose last change happened before,
+//! in no block that the program holds, and in no race.
 
 use super::access::Access;
 use super::engine::Engine;
@@ -10,7 +10,8 @@ use super::shadow::{GRANULE_SHIFT, Touch};
 use super::violation::Finding;
 
 impl Engine {
-    /// Checks the place of an operation on a shared word of 4 or 8 bytes; returns the generation of its page.
+    /// Checks the place of an operation on a shared word of 4 or 8 bytes; returns the generation of
+    /// its page.
     #[inline(always)]
     pub(crate) fn check_atomic<const BYTES: usize>(
         &mut self,
@@ -30,7 +31,8 @@ impl Engine {
         Ok(generation)
     }
 
-    /// Checks an operation on a shared word of 4 or 8 bytes for races; returns the record of the word.
+    /// Checks an operation on a shared word of 4 or 8 bytes for races; returns the record of the
+    /// word.
     #[inline(always)]
     pub(crate) fn race_atomic<const BYTES: usize>(
         &mut self,
@@ -49,7 +51,8 @@ impl Engine {
         Ok(record)
     }
 
-    /// Checks a plain access of any size by the allocator, or, with nothing of the program's there, by the program.
+    /// Checks a plain access of any size by the allocator, or, with nothing of the program's there,
+    /// by the program.
     #[inline]
     pub(crate) fn check_plain(
         &mut self,
@@ -101,7 +104,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The same for an aligned word of 8 bytes in the arena, which are most: it lies on one page, in two granules.
+    /// The same for an aligned word of 8 bytes in the arena, which are most: it lies on one page,
+    /// in two granules.
     #[inline(always)]
     fn check_plain_word(&mut self, access: &Access, writes: bool) -> Result<(), Box<Finding>> {
         let (thread, offset) = (self.control.current, access.offset);

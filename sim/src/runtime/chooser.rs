@@ -1,8 +1,8 @@
 //! Choosers: who goes next.
 //!
-//! The engine asks in front of every step at which more than one thread can go, inside the running fiber. A chooser
-//! sees what every thread is about to do. It must depend on nothing but its own state and the point it is shown:
-//! then a run can be repeated.
+//! The engine asks in front of every step at which more than one thread can go, inside the running
+//! fiber. A chooser sees what every thread is about to do. It must depend on nothing but its own
+//! state and the point it is shown: then a run can be repeated.
 
 use super::access::{Access, THREADS_MAX, ThreadId, ThreadSet};
 
@@ -11,7 +11,8 @@ use super::access::{Access, THREADS_MAX, ThreadId, ThreadSet};
 pub struct ChoicePoint<'a> {
     /// How many steps were done.
     pub step: u64,
-    /// The thread that did the last one; it may have ended, or be spinning, and then is not in `runnable`.
+    /// The thread that did the last one; it may have ended, or be spinning, and then is not in
+    /// `runnable`.
     pub current: ThreadId,
     /// Who can go: at least two.
     pub runnable: ThreadSet,
@@ -19,7 +20,8 @@ pub struct ChoicePoint<'a> {
     pub pending: &'a [Access; THREADS_MAX],
     /// How many operations each thread has begun.
     pub operations: &'a [u32; THREADS_MAX],
-    /// How many steps each thread has done: tells whether a pending access is still the one seen before.
+    /// How many steps each thread has done: tells whether a pending access is still the one seen
+    /// before.
     pub steps: &'a [u32; THREADS_MAX],
 }
 
@@ -40,14 +42,14 @@ pub trait Chooser {
     /// Picks the thread that goes next.
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice;
 
-    /// Whether this system call (reserve, commit, decommit, reset) fails. A decommit or reset that fails has done half of
-    /// its pages.
+    /// Whether this system call (reserve, commit, decommit, reset) fails. A decommit or reset that
+    /// fails has done half of its pages.
     fn system_call_fails(&mut self, _thread: ThreadId, _access: &Access) -> bool {
         false
     }
 
-    /// Which of so many stores, at least two and newest first, this operation of the weak memory model reads; a store
-    /// is put right behind the one that is picked.
+    /// Which of so many stores, at least two and newest first, this operation of the weak memory
+    /// model reads; a store is put right behind the one that is picked.
     fn read_from(&mut self, _thread: ThreadId, _access: &Access, _candidates: usize) -> usize {
         0
     }

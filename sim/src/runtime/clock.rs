@@ -1,8 +1,9 @@
 //! Happens-before: vector clocks, epochs and what orderings do to them.
 //!
-//! Each thread counts its own releases; `now[u]` is the last release of thread `u` that happened before this moment.
-//! An access is stamped with an [`Epoch`] (thread, its own count); it happened before a thread's present moment
-//! exactly if that thread's clock covers the epoch (FastTrack, Flanagan and Freund 2009).
+//! Each thread counts its own releases; `now[u]` is the last release of thread `u` that happened
+//! before this moment. An access is stamped with an [`Epoch`] (thread, its own count); it happened
+//! before a thread's present moment exactly if that thread's clock covers the epoch (FastTrack,
+//! Flanagan and Freund 2009).
 //!
 //! # What makes an order
 //!
@@ -16,17 +17,18 @@
 //! | acquire fence | joins what relaxed loads remembered |
 //! | release fence | remembers the clock for later relaxed stores |
 //!
-//! A sequentially consistent operation is an acquiring and releasing one here. The total order of such operations
-//! restricts which values can be read; it adds no happens-before (C11 section 5.1.2.4, C++20 intro.races), so there is
-//! no global clock: one would hide races. Since C++20 a later relaxed store of the same thread ends its release
-//! sequence.
+//! A sequentially consistent operation is an acquiring and releasing one here. The total order of
+//! such operations restricts which values can be read; it adds no happens-before (C11 section
+//! 5.1.2.4, C++20 intro.races), so there is no global clock: one would hide races. Since C++20 a
+//! later relaxed store of the same thread ends its release sequence.
 
 use super::access::{Ordering, THREADS_MAX, ThreadId};
 
 const CLOCK_BITS: u32 = 29;
 const CLOCK_MASK: u32 = (1 << CLOCK_BITS) - 1;
 
-/// A moment of one thread: 3 bits of thread, 29 bits of count. Zero is "never", which every clock covers.
+/// A moment of one thread: 3 bits of thread, 29 bits of count. Zero is "never", which every clock
+/// covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Epoch(u32);
@@ -79,8 +81,8 @@ impl VectorClock {
 
     #[inline]
     pub(crate) fn join(&mut self, other: &VectorClock) {
-        // Counts are less than 2^31, and the machine at hand compares signed numbers faster. The copies let the compiler
-        // see that the two do not overlap.
+        // Counts are less than 2^31, and the machine at hand compares signed numbers faster. The
+        // copies let the compiler see that the two do not overlap.
         let (mut mine, theirs) = (self.0, other.0);
         for thread in 0..THREADS_MAX {
             mine[thread] = (mine[thread] as i32).max(theirs[thread] as i32) as u32;

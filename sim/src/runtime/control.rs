@@ -1,13 +1,13 @@
 //! Control: the state of the scheduler.
 //!
-//! One flat structure without pointers into itself: with the arena, the stacks and the shadow it is all there is to a
-//! state of a run.
+//! One flat structure without pointers into itself: with the arena, the stacks and the shadow it is
+//! all there is to a state of a run.
 //!
 //! # Spinning
 //!
-//! A thread that gave a spin hint is not offered until another thread changed a shared word, changed pages or ended.
-//! If nobody else is left, all spinners are let go again; after [`SPIN_ROUNDS_MAX`] such rounds without any change the
-//! run is stuck.
+//! A thread that gave a spin hint is not offered until another thread changed a shared word,
+//! changed pages or ended. If nobody else is left, all spinners are let go again; after
+//! [`SPIN_ROUNDS_MAX`] such rounds without any change the run is stuck.
 
 use super::access::{Access, Kind, THREADS_MAX, ThreadId, ThreadSet};
 use super::digest::Digest;
@@ -54,7 +54,8 @@ pub(crate) struct Control {
     pub(crate) refused: [u32; THREADS_MAX],
     /// Weak compare-exchanges that failed for no reason.
     pub(crate) spurious: u32,
-    /// The block of each thread that the allocator may look at although the program holds it: its mark, or zero.
+    /// The block of each thread that the allocator may look at although the program holds it: its
+    /// mark, or zero.
     pub(crate) lent: [u32; THREADS_MAX],
     /// Writes to shared words of the allocator, and system calls, by each thread.
     pub(crate) writes: [u32; THREADS_MAX],
@@ -64,7 +65,8 @@ pub(crate) struct Control {
     pub(crate) longest: [u32; OPERATION_KINDS_MAX],
     /// Whether a limit was set in this run.
     pub(crate) limited: bool,
-    /// The last step at which each thread was refused memory, or a release of it; and at which it gave some back.
+    /// The last step at which each thread was refused memory, or a release of it; and at which it
+    /// gave some back.
     pub(crate) denied_at: [u32; THREADS_MAX],
     pub(crate) given_at: [u32; THREADS_MAX],
     /// The heap pointers, by the platform's meaning.
@@ -193,7 +195,8 @@ impl Control {
         self.stopped = true;
     }
 
-    /// A thread has stopped for ever, and nobody can go: those begin that come behind all others; whether there are any.
+    /// A thread has stopped for ever, and nobody can go: those begin that come behind all others;
+    /// whether there are any.
     pub(crate) fn begin_last(&mut self) -> bool {
         let starts = self.starts;
         let last = self.waiting.iter().filter(|&thread| starts[thread] == Start::AfterAll);

@@ -1,8 +1,9 @@
 //! The current world of an OS thread.
 //!
-//! Simulated words carry no pointer to their world: they are found through two thread-local pointers. `WORLD` is set
-//! while a world runs or is inspected; `LIVE` only while simulated code runs. With `WORLD` alone, accesses are raw:
-//! choosers, observers and inspections look at memory without being scheduled or checked.
+//! Simulated words carry no pointer to their world: they are found through two thread-local
+//! pointers. `WORLD` is set while a world runs or is inspected; `LIVE` only while simulated code
+//! runs. With `WORLD` alone, accesses are raw: choosers, observers and inspections look at memory
+//! without being scheduled or checked.
 
 use std::cell::Cell;
 use std::ptr::null_mut;

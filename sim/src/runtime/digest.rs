@@ -1,7 +1,8 @@
 //! Digest: one running 64-bit number over every step of a run.
 //!
-//! Two runs with the same digest did the same things in the same order with the same values; the numbers are the same
-//! in every build, folder and arena slot. It is a check, not a cryptographic hash.
+//! Two runs with the same digest did the same things in the same order with the same values; the
+//! numbers are the same in every build, folder and arena slot. It is a check, not a cryptographic
+//! hash.
 
 use super::access::{Kind, ThreadId};
 

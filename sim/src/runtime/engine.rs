@@ -6,9 +6,10 @@
 //!                                             └── step counted ── observer ── oracles ── effect ── observer
 //! ```
 //!
-//! Everything runs inside the fiber of the thread, up to the suspension. Functions that may suspend take the engine as
-//! a raw pointer and hold no reference across the suspension; the others are methods. After a violation the fiber is
-//! suspended for ever and later abandoned without unwinding.
+//! Everything runs inside the fiber of the thread, up to the suspension. Functions that may suspend
+//! take the engine as a raw pointer and hold no reference across the suspension; the others are
+//! methods. After a violation the fiber is suspended for ever and later abandoned without
+//! unwinding.
 
 use std::any::Any;
 use std::panic::Location;
@@ -66,16 +67,16 @@ pub(crate) struct Engine {
 /// Borrows the engine between two suspensions.
 ///
 /// # Safety
-/// The world of `engine` runs on this OS thread, the reference is dropped before the fiber is suspended, and no other
-/// reference to the engine is alive.
+/// The world of `engine` runs on this OS thread, the reference is dropped before the fiber is
+/// suspended, and no other reference to the engine is alive.
 #[inline]
 pub(crate) unsafe fn borrow<'a>(engine: *mut Engine) -> &'a mut Engine {
     // SAFETY: by the contract above.
     unsafe { &mut *engine }
 }
 
-/// An operation on a shared word. It is compiled once for each kind and size: what depends on them is decided then and not
-/// at each step.
+/// An operation on a shared word. It is compiled once for each kind and size: what depends on them
+/// is decided then and not at each step.
 #[inline(never)]
 pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
     address: usize,
@@ -112,8 +113,8 @@ pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
 
 #[cold]
 fn atomic_raw(address: usize, bytes: usize, operation: WordOperation) -> WordOutcome {
-    // SAFETY: raw accesses happen while no other reference to the engine is used: the engine calls out only between
-    // two uses of its own.
+    // SAFETY: raw accesses happen while no other reference to the engine is used: the engine calls
+    // out only between two uses of its own.
     let arena = unsafe { &(*current::world()).arena };
     let offset = arena.offset_of(address);
     assert!(arena.contains(offset, bytes), "a simulated word lies outside of the arena");
@@ -188,8 +189,8 @@ fn await_turn(engine: *mut Engine, me: ThreadId) {
 /// Lets the main loop resume the current thread.
 #[inline]
 fn suspend(engine: *mut Engine, me: ThreadId) {
-    // SAFETY: the yielder lies at the root of this thread's stack, was entered there when the thread began, and is
-    // used by the fiber that runs on that stack.
+    // SAFETY: the yielder lies at the root of this thread's stack, was entered there when the
+    // thread began, and is used by the fiber that runs on that stack.
     unsafe {
         let yielder = (*engine).yielders[me];
         (*yielder).suspend(());
@@ -226,8 +227,9 @@ impl Engine {
                 self.no_progress(format!("the run did not end within {most} steps"))
             }
             Candidates::Deadlock if self.control.stopped => {
-                // Everybody else has finished; whoever waits for the stopped thread does not begin, but who comes behind all
-                // others does. A search that goes step by step ends here: see `prove`.
+                // Everybody else has finished; whoever waits for the stopped thread does not begin,
+                // but who comes behind all others does. A search that goes step by step ends here:
+                // see `prove`.
                 if !self.stepwise && self.control.begin_last() {
                     return self.offer();
                 }
@@ -384,7 +386,8 @@ impl Engine {
             self.arena.write(offset, BYTES, new);
             self.pages.mark_dirty(offset >> self.pages.shift);
             if new != old {
-                // The program's own words, the mailboxes, count too: fewer moments pass for undisturbed then.
+                // The program's own words, the mailboxes, count too: fewer moments pass for
+                // undisturbed then.
                 self.control.writes[me] += 1;
                 self.control.changed();
             }

@@ -1,7 +1,8 @@
 //! Fibers: the stacks of simulated threads.
 //!
-//! A fiber is made for each body of each run on a stack that the world keeps: making one writes a few words. After a
-//! violation a fiber is abandoned wherever it is, without unwinding: bodies own nothing that must be dropped.
+//! A fiber is made for each body of each run on a stack that the world keeps: making one writes a
+//! few words. After a violation a fiber is abandoned wherever it is, without unwinding: bodies own
+//! nothing that must be dropped.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -24,8 +25,8 @@ pub(crate) struct Lease {
     pub(crate) limit: NonZeroUsize,
 }
 
-// SAFETY: the bounds are those of a `DefaultStack`, which has a guard page and the least size; the world keeps it
-// mapped for longer than any fiber.
+// SAFETY: the bounds are those of a `DefaultStack`, which has a guard page and the least size; the
+// world keeps it mapped for longer than any fiber.
 unsafe impl Stack for Lease {
     fn base(&self) -> StackPointer {
         self.base
@@ -67,8 +68,9 @@ pub(crate) type Fiber = Coroutine<(), (), (), Lease>;
 /// Words of a fiber's handle.
 pub(crate) const FIBER_WORDS: usize = size_of::<Fiber>() / size_of::<usize>();
 
-/// Which word of a fiber's handle is the stack pointer at which it is suspended: the one that a first resumption
-/// changes. The library does not say, so it is found out on a stack that is not in use yet.
+/// Which word of a fiber's handle is the stack pointer at which it is suspended: the one that a
+/// first resumption changes. The library does not say, so it is found out on a stack that is not in
+/// use yet.
 ///
 /// # Panics
 /// The library keeps something else that changes.
@@ -95,7 +97,8 @@ pub(crate) fn stack_pointer_word(lease: Lease) -> usize {
 /// The words of a fiber's handle.
 pub(crate) fn words(fiber: &Fiber) -> [usize; FIBER_WORDS] {
     let mut words = [0; FIBER_WORDS];
-    // SAFETY: a handle is that many words without padding: addresses, and function pointers, which are read as such.
+    // SAFETY: a handle is that many words without padding: addresses, and function pointers, which
+    // are read as such.
     unsafe {
         std::ptr::copy_nonoverlapping(
             std::ptr::from_ref(fiber).cast::<usize>(),
@@ -109,8 +112,8 @@ pub(crate) fn words(fiber: &Fiber) -> [usize; FIBER_WORDS] {
 /// Makes the fiber of a body.
 ///
 /// # Safety
-/// The engine and the body outlive every resumption, nobody else uses the stack until the fiber has ended or was
-/// abandoned, and the world's `current` is entered whenever the fiber is resumed.
+/// The engine and the body outlive every resumption, nobody else uses the stack until the fiber has
+/// ended or was abandoned, and the world's `current` is entered whenever the fiber is resumed.
 pub(crate) unsafe fn make(
     engine: *mut Engine,
     thread: ThreadId,
@@ -143,7 +146,8 @@ pub(crate) unsafe fn make(
 /// A body panicked, or a chooser or observer that it called.
 #[cold]
 fn caught(engine: *mut Engine, thread: ThreadId, payload: Box<dyn std::any::Any + Send>) -> ! {
-    // SAFETY: in simulated code of this engine's world; the reference ends before the fiber is suspended.
+    // SAFETY: in simulated code of this engine's world; the reference ends before the fiber is
+    // suspended.
     let here = unsafe { borrow(engine) };
     match panics::take_message() {
         Some(message) => {

@@ -1,8 +1,8 @@
 //! Memory model: what an operation on a shared word reads and writes.
 //!
-//! Sequentially consistent: each word has one value, that in the arena, and every operation works on it. The weaker
-//! model (see `weak`) differs in which earlier write a load may read; what an operation makes of what it reads is the
-//! same.
+//! Sequentially consistent: each word has one value, that in the arena, and every operation works
+//! on it. The weaker model (see `weak`) differs in which earlier write a load may read; what an
+//! operation makes of what it reads is the same.
 
 use super::access::{Kind, Ordering};
 

@@ -1,4 +1,5 @@
-//! The runtime of the simulator: a world in which one schedule after another runs, each decided step by step.
+//! The runtime of the simulator: a world in which one schedule after another runs, each decided
+//! step by step.
 //!
 //! It knows nothing of allocators: any code written over [`hak_core::Platform`] runs in it.
 //!
@@ -21,8 +22,8 @@
 //! | `strategy` | choosers |
 //! | `stepwise` | what an exhaustive search needs: one step at a time, and back |
 //!
-//! The same plan, bodies and chooser give the same steps everywhere: there are no clocks, addresses or hash orders in
-//! a run, and digests are taken over offsets.
+//! The same plan, bodies and chooser give the same steps everywhere: there are no clocks, addresses
+//! or hash orders in a run, and digests are taken over offsets.
 
 mod access;
 mod arena;

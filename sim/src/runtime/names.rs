@@ -1,4 +1,5 @@
-//! What a world can be chosen by: its geometry and its memory model, as words on the command line and in traces.
+//! What a world can be chosen by: its geometry and its memory model, as words on the command line
+//! and in traces.
 
 /// Which sizes and thresholds the simulated allocator has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

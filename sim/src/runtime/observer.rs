@@ -227,7 +227,8 @@ pub struct WorldView<'a> {
 }
 
 impl WorldView<'_> {
-    /// The number of the step, counted from one: plain accesses belong to the step in front of them.
+    /// The number of the step, counted from one: plain accesses belong to the step in front of
+    /// them.
     pub fn step(&self) -> u64 {
         self.engine.control.step
     }
@@ -258,7 +259,8 @@ impl WorldView<'_> {
         self.engine.arena.read(offset, bytes)
     }
 
-    /// A value of the word that is accessed, with the arena's place taken out of it, as digests see it.
+    /// A value of the word that is accessed, with the arena's place taken out of it, as digests see
+    /// it.
     pub fn normalise(&self, access: &Access, value: u64) -> u64 {
         self.engine.arena.normalise(access, value)
     }

@@ -1,9 +1,9 @@
 //! The oracles by name: one table for all of them, also for those that are written further up.
 //!
-//! A new oracle is a row here and the place that accuses: an [`Observer`](super::Observer) of its own,
-//! which `observe::RunObservers` lists, or a `Finding::new(oracle::NAME, message)` where the rule is
-//! looked at. Reports, lists, the planted faults' rows and the tests that hold docs against the
-//! program take it from here.
+//! A new oracle is a row here and the place that accuses: an [`Observer`](super::Observer) of its
+//! own, which `observe::RunObservers` lists, or a `Finding::new(oracle::NAME, message)` where the
+//! rule is looked at. Reports, lists, the planted faults' rows and the tests that hold docs against
+//! the program take it from here.
 
 /// A constant for each oracle, and the list of all.
 macro_rules! oracles {

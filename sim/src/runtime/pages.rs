@@ -6,13 +6,15 @@
 //! | reserved | in a range, `generation` is zero |
 //! | committed | `generation` is not zero; the root and user areas are so from the start |
 //!
-//! Nothing is cleared between schedules. A page whose `schedule` is not the present one is as if untouched, and is
-//! set up when it is first looked at. Each commit draws a new number, the *generation* of its pages; shadow cells
-//! bear the generation for which they were written, so that a commit empties the shadow of its pages for free. Pages
-//! that were written are noted in a list, so that the next schedule clears those and no others.
+//! Nothing is cleared between schedules. A page whose `schedule` is not the present one is as if
+//! untouched, and is set up when it is first looked at. Each commit draws a new number, the
+//! *generation* of its pages; shadow cells bear the generation for which they were written, so that
+//! a commit empties the shadow of its pages for free. Pages that were written are noted in a list,
+//! so that the next schedule clears those and no others.
 //!
-//! Commit, decommit and release count as plain writes to every word of their pages: `change` is the last of them, and
-//! `accesses` the last access of each thread to any word of the page, which the next of them must come after.
+//! Commit, decommit and release count as plain writes to every word of their pages: `change` is the
+//! last of them, and `accesses` the last access of each thread to any word of the page, which the
+//! next of them must come after.
 
 use std::io;
 
@@ -75,8 +77,8 @@ pub(crate) struct Pages {
     ranges: Vec<PageRange>,
     /// Addresses in the room of a range that are somebody else's.
     foreign: Vec<(usize, usize)>,
-    /// What had happened when address space was given back, or when pages were given memory that may have some. The system hands it out
-    /// again only after that.
+    /// What had happened when address space was given back, or when pages were given memory that
+    /// may have some. The system hands it out again only after that.
     pub(crate) released: VectorClock,
     /// Pages written since they were last cleared.
     dirty: Vec<u32>,
@@ -114,8 +116,9 @@ impl Pages {
         })
     }
 
-    /// Begins a schedule: every page is as if untouched, and `zero` was called for each page that was written.
-    /// `false` if the generations are used up: then the whole world must be cleared, and this table was.
+    /// Begins a schedule: every page is as if untouched, and `zero` was called for each page that
+    /// was written. `false` if the generations are used up: then the whole world must be cleared,
+    /// and this table was.
     pub(crate) fn begin(&mut self, mut zero: impl FnMut(usize, usize)) -> bool {
         for &index in &self.dirty {
             zero((index as usize) << self.shift, 1 << self.shift);
@@ -210,7 +213,8 @@ impl Pages {
         index < self.fixed
     }
 
-    /// What of the address space is in use: ranges, what released it, and the number of the last commit.
+    /// What of the address space is in use: ranges, what released it, and the number of the last
+    /// commit.
     pub(crate) fn address_space(&self) -> AddressSpace {
         AddressSpace {
             ranges: self.ranges.clone(),
@@ -294,8 +298,8 @@ impl Pages {
         Some(start)
     }
 
-    /// Reserves addresses in the room of a range, which is part of that one then, or, behind a gap, one more; `false` if some of them are
-    /// reserved already, or somebody else's.
+    /// Reserves addresses in the room of a range, which is part of that one then, or, behind a gap,
+    /// one more; `false` if some of them are reserved already, or somebody else's.
     pub(crate) fn extend(&mut self, access: &Access) -> Result<bool, Box<Finding>> {
         let (start, end) = (access.offset, access.offset + access.bytes);
         let before = self.ranges.iter().rposition(|range| range.start <= start);
@@ -381,7 +385,8 @@ impl Pages {
         self.generation
     }
 
-    /// Checks that pages can lose their memory: all committed if `whole`, no live block, no unordered access.
+    /// Checks that pages can lose their memory: all committed if `whole`, no live block, no
+    /// unordered access.
     pub(crate) fn check_decommit(
         &mut self,
         now: &VectorClock,
@@ -517,7 +522,8 @@ impl Pages {
 }
 
 impl Page {
-    /// Whether any of its words may have a shadow: none has before the first access behind a commit, or the first block.
+    /// Whether any of its words may have a shadow: none has before the first access behind a
+    /// commit, or the first block.
     pub(crate) fn has_shadow(&self) -> bool {
         self.partial_blocks != 0 || self.accesses != VectorClock::ZERO
     }

@@ -1,8 +1,9 @@
 //! Panics inside a simulation: a failed assertion is a result, not noise.
 //!
-//! The first world installs a panic hook for the process. While simulated code runs it keeps the message for the
-//! engine and stays silent; for every other panic it calls the hook that was there before. Accesses are raw from then
-//! on, so that drop code that runs during unwinding is not scheduled.
+//! The first world installs a panic hook for the process. While simulated code runs it keeps the
+//! message for the engine and stays silent; for every other panic it calls the hook that was there
+//! before. Accesses are raw from then on, so that drop code that runs during unwinding is not
+//! scheduled.
 
 use std::cell::RefCell;
 use std::panic::{self, PanicHookInfo};

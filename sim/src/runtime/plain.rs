@@ -11,8 +11,8 @@ use super::oracle;
 use super::stepwise::footprint::Manner;
 use super::violation::Finding;
 
-/// Checks a read or write of a plain word, which the caller then does; if the write is to be shown to the observer,
-/// what the word held.
+/// Checks a read or write of a plain word, which the caller then does; if the write is to be shown
+/// to the observer, what the word held.
 #[inline]
 pub(crate) fn word(
     kind: Kind,
@@ -72,8 +72,9 @@ pub(crate) fn range(kind: Kind, address: usize, bytes: usize, site: &'static Loc
     }
 }
 
-/// So many plain accesses without a step between them make no progress: the longest list of a slab has some thousand
-/// blocks, and whoever goes in a circle over plain memory would never come to a scheduling point.
+/// So many plain accesses without a step between them make no progress: the longest list of a slab
+/// has some thousand blocks, and whoever goes in a circle over plain memory would never come to a
+/// scheduling point.
 const IN_A_ROW_MAX: u64 = 1 << 16;
 
 impl Engine {
@@ -87,7 +88,8 @@ impl Engine {
         Err(Finding::new(oracle::PROGRESS, what).into())
     }
 
-    /// Checks a plain access. Gives the old value if the observer is to be told what comes of a write.
+    /// Checks a plain access. Gives the old value if the observer is to be told what comes of a
+    /// write.
     #[inline]
     pub(crate) fn plain(&mut self, access: &Access) -> Result<Option<u64>, Trouble> {
         self.control.plain_accesses += 1;

@@ -28,8 +28,8 @@ pub trait WorldGeometry: Copy + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Tiny;
 
-/// The geometry that ships, in a range of 64 units and with 16 heaps, so that the arena holds the ranges that several
-/// threads may reserve at once.
+/// The geometry that ships, in a range of 64 units and with 16 heaps, so that the arena holds the
+/// ranges that several threads may reserve at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Production;
 
@@ -56,8 +56,8 @@ pub struct Sim<G: WorldGeometry>(PhantomData<G>);
 
 /// Words that simulated threads can share.
 pub trait Word: Copy + 'static {
-    /// Whether it may be an address: then digests and reports see it with the arena's place taken out. A number of another
-    /// type may look like an address, and is none.
+    /// Whether it may be an address: then digests and reports see it with the arena's place taken
+    /// out. A number of another type may look like an address, and is none.
     const MAY_BE_ADDRESS: bool;
     /// The word in 64 bits.
     fn to_bits(self) -> u64;
@@ -111,8 +111,8 @@ impl Word for usize {
 #[repr(transparent)]
 pub struct SimAtomic<T>(UnsafeCell<T>);
 
-// SAFETY: the word is touched only by simulated code and inspections, all on the one OS thread of its world; a word
-// outside of an arena is refused.
+// SAFETY: the word is touched only by simulated code and inspections, all on the one OS thread of
+// its world; a word outside of an arena is refused.
 unsafe impl<T: Word> Sync for SimAtomic<T> {}
 
 impl<T: Word> SimAtomic<T> {
@@ -222,8 +222,8 @@ impl<T: Word> Atomic<T> for SimAtomic<T> {
 
 impl Gauge for SimPlain<u32> {
     fn peek(&self) -> u32 {
-        // SAFETY: the reference is to a live word, and everything happens on one OS thread. Not checked: this is for
-        // statistics, which are of no single moment.
+        // SAFETY: the reference is to a live word, and everything happens on one OS thread. Not
+        // checked: this is for statistics, which are of no single moment.
         unsafe { self.0.get().read() }
     }
 }
@@ -237,8 +237,8 @@ impl<T: Copy + 'static> Plain<T> for SimPlain<T> {
     fn get(&self) -> T {
         let address = self.0.get().expose_provenance();
         plain::word(Kind::PlainGet, address, size_of::<T>(), Location::caller());
-        // SAFETY: the reference is to a live word, and everything happens on one OS thread; what simulated threads
-        // do at the same time was checked just now.
+        // SAFETY: the reference is to a live word, and everything happens on one OS thread; what
+        // simulated threads do at the same time was checked just now.
         unsafe { self.0.get().read() }
     }
 
@@ -263,7 +263,8 @@ impl<G: WorldGeometry> Sim<G> {
     #[track_caller]
     fn clock() -> &'static SimAtomic<u32> {
         let end = Self::root().as_ptr().expose_provenance() + size_of::<Root<Self>>();
-        // SAFETY: the root area is committed for the whole run and has room for the word behind the root.
+        // SAFETY: the root area is committed for the whole run and has room for the word behind the
+        // root.
         unsafe { &*std::ptr::with_exposed_provenance(end) }
     }
 
@@ -402,7 +403,8 @@ impl<G: WorldGeometry> Platform for Sim<G> {
     }
 
     fn planted(fault: Fault) -> bool {
-        // SAFETY: the engine is alive while it is current; a field that does not change during a run is read.
+        // SAFETY: the engine is alive while it is current; a field that does not change during a
+        // run is read.
         unsafe { (*current::world()).plant == Some(fault) }
     }
 

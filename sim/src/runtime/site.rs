@@ -1,7 +1,8 @@
 //! Sites: source lines in four bytes.
 //!
-//! A `&'static Location` is a pointer into the program's constant data. Its distance from one fixed constant of the
-//! same program fits into 32 bits, is the same in every run of one binary, and leads back to the line without a table.
+//! A `&'static Location` is a pointer into the program's constant data. Its distance from one fixed
+//! constant of the same program fits into 32 bits, is the same in every run of one binary, and
+//! leads back to the line without a table.
 
 use std::panic::Location;
 
@@ -27,8 +28,8 @@ impl SiteNumber {
     pub(crate) fn location(self) -> &'static Location<'static> {
         let anchor = std::ptr::from_ref(ANCHOR).expose_provenance();
         let place = anchor.wrapping_add_signed(self.0 as isize);
-        // SAFETY: a site is made only by `new` from a location that lives for ever and whose provenance was exposed,
-        // or it is zero and leads to the anchor itself.
+        // SAFETY: a site is made only by `new` from a location that lives for ever and whose
+        // provenance was exposed, or it is zero and leads to the anchor itself.
         unsafe { &*std::ptr::with_exposed_provenance::<Location<'static>>(place) }
     }
 }

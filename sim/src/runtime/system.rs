@@ -1,10 +1,12 @@
-//! System calls: reserve, extend, ensure, commit, decommit, reset, relocate and release, which may fail where the chooser says so.
+//! System calls: reserve, extend, ensure, commit, decommit, reset, relocate and release, which may
+//! fail where the chooser says so.
 //!
-//! An extend that fails is refused, or finds that the first of the addresses is somebody else's, for ever: every other unit, by its
-//! place in the arena, does the one and the others the other.
+//! An extend that fails is refused, or finds that the first of the addresses is somebody else's,
+//! for ever: every other unit, by its place in the arena, does the one and the others the other.
 //!
-//! A decommit or a reset that fails has done the first half of its pages: those read as zero, the others are as they were.
-//! The boundary promises no more, and a system that goes from page to page does no better.
+//! A decommit or a reset that fails has done the first half of its pages: those read as zero, the
+//! others are as they were. The boundary promises no more, and a system that goes from page to page
+//! does no better.
 
 use std::panic::Location;
 
@@ -24,8 +26,8 @@ pub(crate) enum Detail {
     Target(usize, usize),
 }
 
-/// Does a system call in its turn. `Some` is success: for `Reserve` the address, for `Relocate` the new one, else the one that
-/// was given; for `Extend` also another one, if the addresses are taken.
+/// Does a system call in its turn. `Some` is success: for `Reserve` the address, for `Relocate` the
+/// new one, else the one that was given; for `Extend` also another one, if the addresses are taken.
 pub(crate) fn call(
     kind: Kind,
     address: usize,
@@ -89,7 +91,8 @@ impl Engine {
                 }
             }
             Kind::Ensure if fails => None,
-            // The system orders its own work: who finds that pages have memory comes after who gave it to them.
+            // The system orders its own work: who finds that pages have memory comes after who gave
+            // it to them.
             Kind::Ensure => {
                 let released = self.pages.released;
                 self.clocks[me].now.join(&released);
@@ -178,8 +181,8 @@ impl Engine {
         Ok(result)
     }
 
-    /// Copies what was written to pages to others, which are clear. What came before the move is in the pages' change
-    /// then: who looks at a moved word next is to be ordered after the mover.
+    /// Copies what was written to pages to others, which are clear. What came before the move is in
+    /// the pages' change then: who looks at a moved word next is to be ordered after the mover.
     fn copy_dirty(&mut self, from: &Access, to: &Access) {
         let shift = self.pages.shift;
         for (from, to) in self.pages.pages_of(from).zip(self.pages.pages_of(to)) {

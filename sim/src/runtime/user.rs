@@ -1,8 +1,8 @@
 //! What scenarios call: the program's side of the allocator.
 //!
-//! Called inside bodies. Blocks go through [`received`] when the allocator hands them out and through [`returning`]
-//! before they go back; words that the scenario's threads share lie in the user area ([`atomic_word`],
-//! [`plain_word`]).
+//! Called inside bodies. Blocks go through [`received`] when the allocator hands them out and
+//! through [`returning`] before they go back; words that the scenario's threads share lie in the
+//! user area ([`atomic_word`], [`plain_word`]).
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -26,7 +26,8 @@ pub fn operation() {
     control.operations[control.current] += 1;
 }
 
-/// The operation that the running thread began last has ended; it was of this kind. How many steps it took.
+/// The operation that the running thread began last has ended; it was of this kind. How many steps
+/// it took.
 pub fn operation_ends(kind: usize) -> u32 {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
@@ -50,7 +51,8 @@ pub fn refused_by_all() -> u32 {
     unsafe { &borrow(simulated()).control }.refused.iter().sum()
 }
 
-/// How many bytes of this range are committed. To be called while the world is looked at: see [`look`].
+/// How many bytes of this range are committed. To be called while the world is looked at: see
+/// [`look`].
 pub fn committed_bytes(start: usize, bytes: usize) -> usize {
     // SAFETY: the engine is alive while it is current, and nothing runs while somebody looks.
     let here = unsafe { borrow(current::world()) };
@@ -59,9 +61,9 @@ pub fn committed_bytes(start: usize, bytes: usize) -> usize {
     (first..first + (bytes >> here.pages.shift)).filter(committed).count() << here.pages.shift
 }
 
-/// The running thread remembers nothing but what lies in the arena and how many operations it has begun: its local state
-/// is the same whenever it comes to this place with this number. A search may then forget what led here; see
-/// `runtime::history`.
+/// The running thread remembers nothing but what lies in the arena and how many operations it has
+/// begun: its local state is the same whenever it comes to this place with this number. A search
+/// may then forget what led here; see `runtime::history`.
 pub fn at_rest() {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
@@ -70,8 +72,9 @@ pub fn at_rest() {
     here.histories.rest(me, here.control.operations[me]);
 }
 
-/// As [`at_rest`], for code without operations: its local state is the same whenever it comes to rest with this number.
-/// A loop that keeps nothing from one attempt to the next is at rest in front of each.
+/// As [`at_rest`], for code without operations: its local state is the same whenever it comes to
+/// rest with this number. A loop that keeps nothing from one attempt to the next is at rest in
+/// front of each.
 pub fn at_rest_with(number: u32) {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
@@ -96,11 +99,13 @@ pub struct Moment {
 /// What happened since a moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Since {
-    /// The system refused the running thread memory, or to take some back, and the thread gave nothing back after that.
+    /// The system refused the running thread memory, or to take some back, and the thread gave
+    /// nothing back after that.
     pub refused: bool,
     /// The system refused it that at all.
     pub refused_once: bool,
-    /// Other threads changed shared words, or called the system; or what they did before may not be known yet.
+    /// Other threads changed shared words, or called the system; or what they did before may not be
+    /// known yet.
     pub disturbed: bool,
     /// A limit was set in this run, perhaps in between.
     pub limited: bool,
@@ -141,13 +146,15 @@ pub fn since(begin: &Moment) -> Since {
     }
 }
 
-/// The program received this block: from now on only the program touches it. Fills it with its pattern.
+/// The program received this block: from now on only the program touches it. Fills it with its
+/// pattern.
 #[track_caller]
 pub fn received(block: *mut u8, bytes: usize, align: usize) {
     receive(block, bytes, align, Contents::Anything, Written::All, Location::caller());
 }
 
-/// As [`received`], or as [`received_zeroed`] if the block must read as zero; the program writes so much of it.
+/// As [`received`], or as [`received_zeroed`] if the block must read as zero; the program writes so
+/// much of it.
 #[track_caller]
 pub fn received_and_wrote(
     block: *mut u8,
@@ -166,8 +173,9 @@ pub fn received_zeroed(block: *mut u8, bytes: usize, align: usize) {
     receive(block, bytes, align, Contents::Zero, Written::All, Location::caller());
 }
 
-/// As [`received`], and the first `kept` bytes must be those of the old block (`realloc`), whose pattern
-/// [`returning_for`] gave for so many. If that block did not hold its pattern, the program writes nothing to the new one.
+/// As [`received`], and the first `kept` bytes must be those of the old block (`realloc`), whose
+/// pattern [`returning_for`] gave for so many. If that block did not hold its pattern, the program
+/// writes nothing to the new one.
 #[track_caller]
 pub fn received_with_prefix(
     block: *mut u8,
@@ -180,7 +188,8 @@ pub fn received_with_prefix(
     receive(block, bytes, align, Contents::Kept(*old, kept), written, Location::caller());
 }
 
-/// The program is about to give this block back, whole, and touches it no more. Its contents must be what they were.
+/// The program is about to give this block back, whole, and touches it no more. Its contents must
+/// be what they were.
 #[track_caller]
 pub fn returning(block: *mut u8) -> Pattern {
     returning_for(block, usize::MAX)
@@ -200,7 +209,8 @@ pub fn returning_for(block: *mut u8, kept: usize) -> Pattern {
     }
 }
 
-/// The program asks the allocator about a block that it holds, which may look at it until the answer: [`measured`].
+/// The program asks the allocator about a block that it holds, which may look at it until the
+/// answer: [`measured`].
 #[track_caller]
 pub fn lending(block: *mut u8) {
     let engine = simulated();
@@ -236,8 +246,9 @@ pub fn measured(block: *mut u8, usable: usize) {
     }
 }
 
-/// The program copies bytes of a block that it holds into another one, or to another place of the same: `bytes` of them,
-/// or as many as there are. A place that is none counts from the beginning again.
+/// The program copies bytes of a block that it holds into another one, or to another place of the
+/// same: `bytes` of them, or as many as there are. A place that is none counts from the beginning
+/// again.
 #[track_caller]
 pub fn copies(from: *mut u8, from_at: usize, to: *mut u8, to_at: usize, bytes: usize) {
     let engine = simulated();
@@ -292,8 +303,8 @@ pub fn fail_in(oracle: &'static str, message: String, slab: Option<(u32, u32)>) 
     halt(engine, &access, finding.into())
 }
 
-/// Looks at the world raw, without being scheduled or checked: `look` gets the address and size of every block that the
-/// program holds. It may allocate, since it runs to its end at once.
+/// Looks at the world raw, without being scheduled or checked: `look` gets the address and size of
+/// every block that the program holds. It may allocate, since it runs to its end at once.
 pub fn look<R>(look: impl FnOnce(&[(usize, usize)]) -> R) -> R {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world; the reference ends before `look` runs.
@@ -304,8 +315,8 @@ pub fn look<R>(look: impl FnOnce(&[(usize, usize)]) -> R) -> R {
     current::outside(|| look(&held))
 }
 
-/// Looks raw, without being scheduled or checked, at memory that nobody but the running thread may touch, and decides nothing by
-/// it but whether the run is right.
+/// Looks raw, without being scheduled or checked, at memory that nobody but the running thread may
+/// touch, and decides nothing by it but whether the run is right.
 pub fn peek<R>(look: impl FnOnce() -> R) -> R {
     current::outside(look)
 }
@@ -349,15 +360,17 @@ impl<T> Deref for UserWord<T> {
         let (offset, bytes, arena) =
             unsafe { ((*engine).user_offset, (*engine).user_bytes, &(*engine).arena) };
         assert!(self.index < bytes / 8, "the user area is too small");
-        // SAFETY: the word lies in the user area, which is mapped as long as the world lives; the types made by the
-        // three functions above are valid for any bytes and have interior mutability.
+        // SAFETY: the word lies in the user area, which is mapped as long as the world lives; the
+        // types made by the three functions above are valid for any bytes and have interior
+        // mutability.
         unsafe { &*arena.pointer(offset + self.index * 8).cast::<T>() }
     }
 }
 
-/// The address of the 8-byte word of the user area with this index, for state of the scenario that no two simulated
-/// threads share: it may be read and written directly, unchecked and unscheduled. It is zero when a run begins. The
-/// address is to be asked for again behind every access of a shared word: a search takes note of it then.
+/// The address of the 8-byte word of the user area with this index, for state of the scenario that
+/// no two simulated threads share: it may be read and written directly, unchecked and unscheduled.
+/// It is zero when a run begins. The address is to be asked for again behind every access of a
+/// shared word: a search takes note of it then.
 pub fn private_word(index: usize) -> usize {
     let engine = simulated();
     // SAFETY: in simulated code of this engine's world.
@@ -547,8 +560,8 @@ impl Engine {
         Ok(here)
     }
 
-    /// A block that the program holds and is about to read from or write to: its mark, which [`Engine::looked_into`] puts
-    /// back, and how many bytes may be copied.
+    /// A block that the program holds and is about to read from or write to: its mark, which
+    /// [`Engine::looked_into`] puts back, and how many bytes may be copied.
     fn look_into(
         &mut self,
         start: usize,
@@ -626,7 +639,8 @@ impl Engine {
         let bytes = first_head.min(second_head);
         self.plain(&Access::plain(Kind::Fill, one, bytes, site))?;
         self.plain(&Access::plain(Kind::Fill, other, bytes, site))?;
-        // SAFETY: `plain` has checked that both ranges lie in the arena; two live blocks do not overlap.
+        // SAFETY: `plain` has checked that both ranges lie in the arena; two live blocks do not
+        // overlap.
         unsafe {
             std::ptr::swap_nonoverlapping(
                 self.arena.pointer(one),
@@ -730,7 +744,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The program reads a block that must be zero; only a byte that is not is looked for one by one.
+    /// The program reads a block that must be zero; only a byte that is not is looked for one by
+    /// one.
     fn check_zero(&mut self, access: &Access, bytes: usize) -> Result<(), Trouble> {
         if bytes == 0 {
             return Ok(());

@@ -1,6 +1,7 @@
 //! Violations: what a run found wrong.
 //!
-//! A violation stops a run at the very access that breaks the rule, before that access has any effect.
+//! A violation stops a run at the very access that breaks the rule, before that access has any
+//! effect.
 
 use std::fmt;
 use std::panic::Location;

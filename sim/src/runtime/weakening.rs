@@ -1,6 +1,7 @@
 //! Weakening: one ordering of the code under test, made weaker for a run.
 //!
-//! For mutation scores: the site keeps its operation and loses a part of its ordering. The code is not touched.
+//! For mutation scores: the site keeps its operation and loses a part of its ordering. The code is
+//! not touched.
 
 use std::panic::Location;
 

@@ -1,7 +1,7 @@
 //! The world: memory, stacks and oracles for one run after another.
 //!
-//! A world belongs to one OS thread at a time and is used again for many runs; every run begins with zeroed memory and
-//! nothing known, and depends only on its plan, its bodies and its chooser.
+//! A world belongs to one OS thread at a time and is used again for many runs; every run begins
+//! with zeroed memory and nothing known, and depends only on its plan, its bodies and its chooser.
 
 use std::io;
 use std::marker::PhantomData;
@@ -73,17 +73,19 @@ pub enum Start {
     AtOnce,
     /// Once that thread has ended, *not* ordered after it: the reuse of a thread's identity.
     After(ThreadId),
-    /// Once that thread has ended, ordered after it: a thread that was joined or did the preparation.
+    /// Once that thread has ended, ordered after it: a thread that was joined or did the
+    /// preparation.
     Joining(ThreadId),
-    /// Once all threads that do not begin so have ended, ordered after all of them: the epilogue. If one has stopped for ever: once
-    /// nobody can go, ordered after those that have ended; the searches of `prove` leave that out.
+    /// Once all threads that do not begin so have ended, ordered after all of them: the epilogue.
+    /// If one has stopped for ever: once nobody can go, ordered after those that have ended; the
+    /// searches of `prove` leave that out.
     AfterAll,
 }
 
 /// What a simulated thread does.
 ///
-/// After a violation a body is abandoned without unwinding: it must own nothing whose drop code matters while it calls
-/// into the simulation.
+/// After a violation a body is abandoned without unwinding: it must own nothing whose drop code
+/// matters while it calls into the simulation.
 #[derive(Clone, Copy)]
 pub struct Body<'a> {
     /// When it begins.
@@ -99,8 +101,8 @@ pub struct Plan {
     pub plant: Option<Fault>,
     /// The ordering that is made weaker.
     pub weakening: Option<Weakening>,
-    /// A thread that stops for ever in front of the step after so many of its own. The others must still finish; threads
-    /// that wait for it to end do not begin, but for the epilogue.
+    /// A thread that stops for ever in front of the step after so many of its own. The others must
+    /// still finish; threads that wait for it to end do not begin, but for the epilogue.
     pub stops: Option<(ThreadId, u32)>,
     /// A run of more steps makes no progress.
     pub steps_max: u64,
@@ -229,7 +231,8 @@ impl World {
     /// Runs the bodies from a clean world until all have returned or something ends the run.
     ///
     /// # Panics
-    /// There are more than [`THREADS_MAX`] bodies, or no stack can be mapped, or the chooser or observer panics.
+    /// There are more than [`THREADS_MAX`] bodies, or no stack can be mapped, or the chooser or
+    /// observer panics.
     pub fn run(
         &mut self,
         plan: &Plan,
@@ -280,7 +283,8 @@ impl World {
             let thread = unsafe { (*engine).control.current };
             let fiber = fibers[thread].get_or_insert_with(|| {
                 let body: *const (dyn Fn() + '_) = bodies[thread].run;
-                // SAFETY: only the lifetime changes; the fiber is gone before `run` returns, and with it every use.
+                // SAFETY: only the lifetime changes; the fiber is gone before `run` returns, and
+                // with it every use.
                 let body: *const dyn Fn() = unsafe { std::mem::transmute(body) };
                 // SAFETY: engine and stack belong to this world, and the world was entered.
                 unsafe { fiber::make(engine, thread, self.stacks.lease(thread), body) }
@@ -300,15 +304,16 @@ impl World {
         }
     }
 
-    /// Calls `action` with this world current and raw accesses: simulated words are read without being scheduled or
-    /// checked. For looking at the memory that a run left.
+    /// Calls `action` with this world current and raw accesses: simulated words are read without
+    /// being scheduled or checked. For looking at the memory that a run left.
     pub fn inspect<R>(&mut self, action: impl FnOnce() -> R) -> R {
         let _entered = current::enter(self.engine.as_ptr());
         action()
     }
 
     fn engine(&self) -> &Engine {
-        // SAFETY: no simulated code runs, since the world is borrowed and `run` borrows it exclusively.
+        // SAFETY: no simulated code runs, since the world is borrowed and `run` borrows it
+        // exclusively.
         unsafe { self.engine.as_ref() }
     }
 
@@ -324,7 +329,8 @@ impl World {
         arena.contains(offset, 1).then_some(offset)
     }
 
-    /// The address of an offset in the arena. Offsets of addresses outside wrap around, and so does this.
+    /// The address of an offset in the arena. Offsets of addresses outside wrap around, and so does
+    /// this.
     pub fn address_of(&self, offset: usize) -> usize {
         self.engine().arena.base.wrapping_add(offset)
     }
@@ -385,7 +391,8 @@ impl Engine {
         self.footprint.turn(false);
         self.wants = observer.wants();
         chooser.begin(bodies.len());
-        // SAFETY: only the lifetime changes; `run` forgets the pointer before it returns, and borrows what it is to.
+        // SAFETY: only the lifetime changes; `run` forgets the pointer before it returns, and
+        // borrows what it is to.
         let chooser = unsafe {
             std::mem::transmute::<NonNull<dyn Chooser + '_>, NonNull<dyn Chooser>>(chooser.into())
         };

@@ -1,7 +1,8 @@
 //! Scenarios: named generators of programs, each built around one protocol of the allocator.
 //!
-//! A scenario is the situation, on the correct core; what is wrong is planted separately. The program is drawn from the
-//! seed and the schedule's number, so that a search meets many programs and each of them can be run alone.
+//! A scenario is the situation, on the correct core; what is wrong is planted separately. The
+//! program is drawn from the seed and the schedule's number, so that a search meets many programs
+//! and each of them can be run alone.
 
 pub mod protocols;
 
@@ -36,8 +37,8 @@ pub struct Scenario {
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "mixed",
-        about: "three threads do all of it at once: local and remote frees, reallocations, large blocks, \
-                thread ends, collections",
+        about: "three threads do all of it at once: local and remote frees, reallocations, large \
+            blocks, thread ends, collections",
         origins: "S1 S2 S5 S6 S12 H2 H3 D1 D3 D6 D8 D16 D17 D20 D29 R1 C4",
         threads: 3,
         operations: 32,
@@ -67,8 +68,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "thread-churn",
-        about: "threads end while others hold and free their blocks; their slabs are abandoned and adopted, \
-                their heaps used again under new identities",
+        about: "threads end while others hold and free their blocks; their slabs are abandoned \
+            and adopted, their heaps used again under new identities",
         origins: "H9 D2 D5 D7 D10 D27 D29 R1",
         threads: 3,
         operations: 24,
@@ -78,8 +79,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "adoption",
-        about: "threads that have ended or end often: slabs are abandoned and adopted, emptied by others, and used again for \
-                another class",
+        about: "threads that have ended or end often: slabs are abandoned and adopted, emptied by \
+            others, and used again for another class",
         origins: "H9 D2 D5 D10 R1",
         threads: 4,
         operations: 40,
@@ -89,7 +90,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "superslab-free",
-        about: "everything is freed and the memory goes back to the system while others allocate again",
+        about: "everything is freed and the memory goes back to the system while others allocate \
+            again",
         origins: "S4 S6 S8 S9 S10 H5 D1 D4 D8 D12 D17 D21 D23 D24",
         threads: 3,
         operations: 24,
@@ -99,7 +101,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "decay",
-        about: "time passes while slabs, runs and mappings lie idle: their memory goes back while others take it again",
+        about: "time passes while slabs, runs and mappings lie idle: their memory goes back while \
+            others take it again",
         origins: "D17 D21 D30 B1 B3",
         threads: 3,
         operations: 24,
@@ -109,8 +112,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "large-blocks",
-        about: "runs of slabs and mappings change hands, grow and shrink in place or move, must be zero, and are kept and \
-                given back as time passes",
+        about: "runs of slabs and mappings change hands, grow and shrink in place or move, must \
+            be zero, and are kept and given back as time passes",
         origins: "S6 S9 D4 D11 D17 D20 D21 D23 D24",
         threads: 4,
         operations: 24,
@@ -120,7 +123,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "unwritten",
-        about: "programs leave bytes unwritten, and copy, move and swap them between blocks, while slabs go from class to class",
+        about: "programs leave bytes unwritten, and copy, move and swap them between blocks, \
+            while slabs go from class to class",
         origins: "S6 D8 A1",
         threads: 3,
         operations: 32,
@@ -130,7 +134,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "guests",
-        about: "threads that have ended go on to free blocks that others allocated, and their own; some of them allocate again",
+        about: "threads that have ended go on to free blocks that others allocated, and their \
+            own; some of them allocate again",
         origins: "S5 D3 D10 D29 A2",
         threads: 3,
         operations: 24,
@@ -140,7 +145,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "system-calls-fail",
-        about: "memory is had and given back while one system call in eight is refused, at any place",
+        about: "memory is had and given back while one system call in eight is refused, at any \
+            place",
         origins: "D30 S8",
         threads: 4,
         operations: 24,
@@ -150,7 +156,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "limited",
-        about: "a limit is set and changed while threads ask for more than it allows, and for what fits",
+        about: "a limit is set and changed while threads ask for more than it allows, and for \
+            what fits",
         origins: "D30 A3 A4",
         threads: 4,
         operations: 24,
@@ -170,7 +177,8 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "ticking",
-        about: "one thread does nothing but look whether a round of decay is due, and has no heap; the others leave memory idle",
+        about: "one thread does nothing but look whether a round of decay is due, and has no \
+            heap; the others leave memory idle",
         origins: "D17 D21 D30 B2 B3",
         threads: 3,
         operations: 24,
@@ -202,7 +210,8 @@ impl Scenario {
         Program { threads }
     }
 
-    /// What one thread does in the program of this seed and schedule, however many others there are.
+    /// What one thread does in the program of this seed and schedule, however many others there
+    /// are.
     pub fn thread_program(
         &self,
         seed: u64,
@@ -268,9 +277,9 @@ impl Draw {
         key[8..16].copy_from_slice(&schedule.to_le_bytes());
         key[16..24].copy_from_slice(b"programs");
         let mut random = ChaCha8Rng::from_seed(key);
-        // All threads of a program prefer the same two sizes, so that they meet in the same slabs: the largest, of which
-        // few fit into a slab, so that slabs fill up, or in one program of four one that does not divide a slab; and the
-        // largest or a smaller one.
+        // All threads of a program prefer the same two sizes, so that they meet in the same slabs:
+        // the largest, of which few fit into a slab, so that slabs fill up, or in one program of
+        // four one that does not divide a slab; and the largest or a smaller one.
         let first = if random.next_u32() % 4 == 0 { small_max / 4 * 3 } else { small_max };
         let second = small_max >> (random.next_u32() % 3);
         let classes = [first, second].map(|size| size as u32);
@@ -326,8 +335,8 @@ impl Draw {
         (self.small_max + 1 + self.below(self.small_max * (most - 1))) as u32
     }
 
-    /// As [`Draw::whole_size`]; in every third program, mappings of their own only, of one to three units of the tiny
-    /// geometry, or so large that they grow by moving.
+    /// As [`Draw::whole_size`]; in every third program, mappings of their own only, of one to three
+    /// units of the tiny geometry, or so large that they grow by moving.
     fn large_or_whole_size(&mut self) -> u32 {
         if self.classes[1] as usize * 4 == self.small_max {
             if let Some(largest) = self.largest
@@ -405,8 +414,8 @@ impl Draw {
     }
 }
 
-/// Phases in which the thread mostly allocates, mostly frees, or mostly trades blocks with others, so that slabs fill
-/// up, come back and change hands.
+/// Phases in which the thread mostly allocates, mostly frees, or mostly trades blocks with others,
+/// so that slabs fill up, come back and change hands.
 fn mixed(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     let mut list = Vec::with_capacity(operations);
     while list.len() < operations {
@@ -457,9 +466,10 @@ fn thread_churn(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Opera
         .collect()
 }
 
-/// A few blocks of all classes, which change hands. In eleven programs of twelve the threads have ended: a thread without a
-/// heap adopts a slab, takes one block and leaves the slab to the next one. In the others a thread mostly ends after each block. So
-/// slabs are adopted all the time, and many that become empty are in the directory again soon, with another class.
+/// A few blocks of all classes, which change hands. In eleven programs of twelve the threads have
+/// ended: a thread without a heap adopts a slab, takes one block and leaves the slab to the next
+/// one. In the others a thread mostly ends after each block. So slabs are adopted all the time, and
+/// many that become empty are in the directory again soon, with another class.
 fn adoption(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     let [first, second] = draw.classes.map(|size| size as usize);
     let guests = first == draw.small_max || second != draw.small_max;
@@ -662,7 +672,8 @@ fn aligned(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation>
         .collect()
 }
 
-/// The last thread ticks, and time passes; the others work, also through caches, and leave things idle.
+/// The last thread ticks, and time passes; the others work, also through caches, and leave things
+/// idle.
 fn ticking(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     if thread % 3 != 2 {
         return decay(draw, thread, operations);
@@ -676,8 +687,8 @@ fn ticking(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> 
         .collect()
 }
 
-/// Blocks of few sizes that are not written, or only in part, and bytes that go from one to another: what the allocator
-/// left in them comes by in all places where it looks for it.
+/// Blocks of few sizes that are not written, or only in part, and bytes that go from one to
+/// another: what the allocator left in them comes by in all places where it looks for it.
 fn unwritten(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
     (0..operations)
         .map(|_| {
@@ -715,7 +726,8 @@ fn unwritten(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operatio
         .collect()
 }
 
-/// Blocks of all sizes come and go, so that memory is had and given back all the time; in half of the programs with a limit.
+/// Blocks of all sizes come and go, so that memory is had and given back all the time; in half of
+/// the programs with a limit.
 fn system_calls_fail(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     let only_runs = draw.classes[1] as usize == draw.small_max;
     let limit = (thread == 0 && !only_runs).then(|| draw.limit(draw.small_max * 16));

@@ -1,11 +1,13 @@
 //! Protocols: scenarios so small that all their schedules can be searched. For `hak-sim prove`.
 //!
-//! Each is one protocol of the allocator with as few operations as show it. Thread 0 prepares (the range, the first
-//! SuperSlab, blocks in mailboxes) and ends; then the others begin, ordered behind it. So the search is about the
-//! protocol and not about who reserves memory first. The programs are fixed: seed and schedule change nothing.
+//! Each is one protocol of the allocator with as few operations as show it. Thread 0 prepares (the
+//! range, the first SuperSlab, blocks in mailboxes) and ends; then the others begin, ordered behind
+//! it. So the search is about the protocol and not about who reserves memory first. The programs
+//! are fixed: seed and schedule change nothing.
 //!
-//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2. A SuperSlab has 4 slabs, a
-//! run at most 2. More than two idle slots are purged; two mappings are kept.
+//! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2.
+//! A SuperSlab has 4 slabs, a run at most 2. More than two idle slots are purged; two mappings are
+//! kept.
 
 use crate::program::{Operation, Written};
 use crate::scenario::{Draw, Scenario};
@@ -43,7 +45,8 @@ pub const PROTOCOLS: &[Scenario] = &[
     },
     Scenario {
         name: "prove-adopt",
-        about: "a thread abandons a slab and ends; another one adopts, and frees what the first one left",
+        about: "a thread abandons a slab and ends; another one adopts, and frees what the first \
+            one left",
         origins: "D2 D5 D7 R1",
         threads: 3,
         operations: 2,
@@ -53,7 +56,8 @@ pub const PROTOCOLS: &[Scenario] = &[
     },
     Scenario {
         name: "prove-readopt",
-        about: "an abandoned slab is emptied by a remote free and abandoned again in another class, while it is adopted",
+        about: "an abandoned slab is emptied by a remote free and abandoned again in another \
+            class, while it is adopted",
         origins: "H9 D10 R1",
         threads: 3,
         operations: 4,
@@ -73,7 +77,8 @@ pub const PROTOCOLS: &[Scenario] = &[
     },
     Scenario {
         name: "prove-reuse",
-        about: "a slab is emptied and used again for another class while blocks of it are asked for",
+        about: "a slab is emptied and used again for another class while blocks of it are asked \
+            for",
         origins: "S8 S10 D8",
         threads: 3,
         operations: 2,
@@ -83,7 +88,8 @@ pub const PROTOCOLS: &[Scenario] = &[
     },
     Scenario {
         name: "prove-exchange",
-        about: "two threads replace the block in one mailbox: each may free what the other allocated",
+        about: "two threads replace the block in one mailbox: each may free what the other \
+            allocated",
         origins: "S1 S2 D3",
         threads: 3,
         operations: 1,
@@ -93,7 +99,8 @@ pub const PROTOCOLS: &[Scenario] = &[
     },
     Scenario {
         name: "prove-run",
-        about: "two threads take runs of slabs in one SuperSlab, make one longer in place and free another",
+        about: "two threads take runs of slabs in one SuperSlab, make one longer in place and \
+            free another",
         origins: "S9 D17",
         threads: 3,
         operations: 2,
@@ -153,7 +160,8 @@ pub const PROTOCOLS: &[Scenario] = &[
     },
     Scenario {
         name: "prove-retire-3",
-        about: "two threads return the last blocks of a SuperSlab while a third claims a slot of it",
+        about: "two threads return the last blocks of a SuperSlab while a third claims a slot of \
+            it",
         origins: "S8 S9 S10 D12",
         threads: 4,
         operations: 1,
@@ -187,8 +195,8 @@ fn take(mailbox: u8) -> Operation {
     Operation::Take { mailbox }
 }
 
-/// The list of the thread's role, as far as `operations`: role 0 prepares, and further threads take the other roles in
-/// turn. What prepares is never cut short.
+/// The list of the thread's role, as far as `operations`: role 0 prepares, and further threads take
+/// the other roles in turn. What prepares is never cut short.
 fn role(thread: usize, operations: usize, roles: &[&[Operation]]) -> Vec<Operation> {
     if thread == 0 {
         return roles[0].to_vec();
@@ -254,7 +262,8 @@ fn purge(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     role(thread, operations, &[&prepared, &[take(2)], &[allocate_zeroed(0, RUN)]])
 }
 
-/// A slot and a mapping were idle in a first round; when another mapping is freed, the second one is due.
+/// A slot and a mapping were idle in a first round; when another mapping is freed, the second one
+/// is due.
 fn decay(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     let idle = [put(0, RUN), put(1, RUN), put(2, MAPPING), take(0), Operation::Wait];
     let first_round = [put(2, MAPPING), Operation::Wait];
@@ -268,8 +277,8 @@ fn kept(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     role(thread, operations, &[&prepared, &[allocate(0, MAPPING), free(0)]])
 }
 
-/// Every thread is the first one: an extent that is published early shows only if the first piece of the range is not there
-/// yet.
+/// Every thread is the first one: an extent that is published early shows only if the first piece
+/// of the range is not there yet.
 fn grow(_: &mut Draw, _: usize, operations: usize) -> Vec<Operation> {
     vec![allocate(0, MAPPING); operations.min(1)]
 }

@@ -1,8 +1,9 @@
-//! Misuses that are noticed, each in the simulated world: what docs/ARCHITECTURE.md says about them is true.
+//! Misuses that are noticed, each in the simulated world: what docs/ARCHITECTURE.md says about them
+//! is true.
 //!
-//! No search: the programs of scenarios are correct. Each misuse is one thread that does something right, and then one thing wrong: the
-//! world's oracle for misuse has to end the run, with the right words. Beside them stand a few right things that a careless check would
-//! accuse.
+//! No search: the programs of scenarios are correct. Each misuse is one thread that does something
+//! right, and then one thing wrong: the world's oracle for misuse has to end the run, with the
+//! right words. Beside them stand a few right things that a careless check would accuse.
 
 use std::io;
 use std::marker::PhantomData;
@@ -69,7 +70,8 @@ enum Deed {
     Gone(Shape, usize),
     /// Where a block of the slab will begin that was never cut: this many behind the last one.
     Uncut(Shape, usize, Question),
-    /// A write to this word of a freed block, and then blocks like it are allocated; this many were freed before it.
+    /// A write to this word of a freed block, and then blocks like it are allocated; this many were
+    /// freed before it.
     Overwritten(Shape, usize, usize),
     /// A link to another block, with the seal that it would have if nobody knew of a secret.
     Guessed(Shape),
@@ -186,7 +188,8 @@ impl<G: WorldGeometry> Doer<G> {
 
     fn ask(question: Question, address: usize) {
         let block = pointer(address);
-        // SAFETY: none: this is the misuse, and the world ends with it or says that it was not noticed.
+        // SAFETY: none: this is the misuse, and the world ends with it or says that it was not
+        // noticed.
         unsafe {
             match question {
                 Question::Free => Allocator::<Sim<G>>::free(block),

@@ -1,4 +1,5 @@
-//! Many runs: sampled, all of a small program, the smallest that fails, and whether what is taken away is noticed.
+//! Many runs: sampled, all of a small program, the smallest that fails, and whether what is taken
+//! away is noticed.
 //!
 //! | File | What it is |
 //! |---|---|

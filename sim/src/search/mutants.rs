@@ -1,8 +1,9 @@
 //! The mutation score: does the search notice when a line of the core that matters is taken away?
 //!
-//! A mutant is the core with one ordering made weaker by one step, or with one re-check or comparison dropped (those are
-//! planted faults). It is *killed* if the search finds a violation, and *survived* if not: then the ordering or the check
-//! is not needed, or the search is too weak. The orderings are not listed anywhere: they are met by running.
+//! A mutant is the core with one ordering made weaker by one step, or with one re-check or
+//! comparison dropped (those are planted faults). It is *killed* if the search finds a violation,
+//! and *survived* if not: then the ordering or the check is not needed, or the search is too weak.
+//! The orderings are not listed anywhere: they are met by running.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -176,8 +177,8 @@ mod tests {
         counts
     }
 
-    /// A source text without comments, and without what is done only while a fault is planted: the last argument of these
-    /// words.
+    /// A source text without comments, and without what is done only while a fault is planted: the
+    /// last argument of these words.
     fn healthy(text: &str) -> String {
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         let mut text = code.collect::<Vec<_>>().join("\n");
@@ -208,7 +209,8 @@ mod tests {
 
     #[test]
     fn what_is_done_only_while_a_fault_is_planted_is_cut_out() {
-        let text = "P::replaced(\n    X,\n    // Acquire, (so).\n    || a(1, 2),\n    || { b(3); c },\n);\nP::added(X, || d);";
+        let text = "P::replaced(\n    X,\n    // Acquire, (so).\n    || a(1, 2),\n    \
+            || { b(3); c },\n);\nP::added(X, || d);";
         assert_eq!(healthy(text), "P::replaced(\n    X,\n    || a(1, 2));\nP::added(X);");
     }
 

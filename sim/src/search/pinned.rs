@@ -1,11 +1,12 @@
-//! What a run comes to when operations go one after the other: the states that slabs go through, and the state that
-//! they are left in, as one number.
+//! What a run comes to when operations go one after the other: the states that slabs go through,
+//! and the state that they are left in, as one number.
 //!
-//! No rule is asked about. Two cores that give the same number for many runs keep the same policy: which slab serves,
-//! what is kept and what goes back, and when. The mutants of guards are held against the core as it is by this, after
-//! every rule: a heuristic that is changed breaks none.
+//! No rule is asked about. Two cores that give the same number for many runs keep the same policy:
+//! which slab serves, what is kept and what goes back, and when. The mutants of guards are held
+//! against the core as it is by this, after every rule: a heuristic that is changed breaks none.
 //!
-//! What only costs time does not show: steps are not counted, nor where in an operation something happens.
+//! What only costs time does not show: steps are not counted, nor where in an operation something
+//! happens.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -17,8 +18,9 @@ use crate::runtime::End;
 use crate::runtime::strategy::Choices;
 use crate::scenario::Scenario;
 
-/// The number of a schedule of a scenario: its program is the drawn one, the next operation is a drawn thread's. Every
-/// second one stops behind the last operation, and holds the state there; the others give all memory back.
+/// The number of a schedule of a scenario: its program is the drawn one, the next operation is a
+/// drawn thread's. Every second one stops behind the last operation, and holds the state there; the
+/// others give all memory back.
 ///
 /// # Errors
 /// The system has no memory for the simulated world.

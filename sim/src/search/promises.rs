@@ -1,11 +1,16 @@
-//! What is promised beside being right: what an operation costs, and that memory is used again and given back. Small programs in the simulated
-//! world, one thread after the other, each with an assertion or a bound: what was measured, and a fifth more for paths that are not the fastest.
+//! What is promised beside being right: what an operation costs, and that memory is used again and
+//! given back. Small programs in the simulated world, one thread after the other, each with an
+//! assertion or a bound: what was measured, and a fifth more for paths that are not the fastest.
 //!
-//! - *Costs.* Steps (accesses to shared words, and system calls) of a round, once it is warm. A fast path that is not taken is right, too.
-//! - *Memory.* What one thread leaves another one finds; what is kept or idle is given back before null is said; a limit is obeyed, and what just fits is
-//!   had; behind everything, nothing is committed.
-//! - *Threads that stop.* A thread that stops for ever in a slice of decay does not keep idle memory from going back.
-//! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in turn: what was begun is taken back.
+//! - *Costs.* Steps (accesses to shared words, and system calls) of a round, once it is warm. A
+//!   fast path that is not taken is right, too.
+//! - *Memory.* What one thread leaves another one finds; what is kept or idle is given back before
+//!   null is said; a limit is obeyed, and what just fits is had; behind everything, nothing is
+//!   committed.
+//! - *Threads that stop.* A thread that stops for ever in a slice of decay does not keep idle
+//!   memory from going back.
+//! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in
+//!   turn: what was begun is taken back.
 
 use std::io;
 use std::marker::PhantomData;
@@ -23,7 +28,8 @@ use crate::runtime::{
     Tiny, Wide, World, WorldGeometry, user,
 };
 
-/// Goes on with the first thread, and refuses one system call: not one that takes memory away, which then stays for a while.
+/// Goes on with the first thread, and refuses one system call: not one that takes memory away,
+/// which then stays for a while.
 struct InOrder {
     calls: u32,
     refused: Option<u32>,
@@ -172,7 +178,8 @@ fn run(world: &mut World, bodies: &[&dyn Fn()], refused: Option<u32>) -> (Run, u
     (run, chooser.calls)
 }
 
-/// A round, by name, and how many steps a hundred of them may have in the tiny and in the production geometry.
+/// A round, by name, and how many steps a hundred of them may have in the tiny and in the
+/// production geometry.
 type Cost<G> = (&'static str, fn(PhantomData<G>), [u64; 2]);
 
 fn costs<G: WorldGeometry>() -> [Cost<G>; 9] {
@@ -234,7 +241,8 @@ fn cost<G: WorldGeometry>(world: &mut World, round: fn(PhantomData<G>)) -> Resul
     Ok(steps(110)? - steps(10)?)
 }
 
-/// A program, by name: what its threads do, one after the other, by number, and whether a system call is refused; and how many there are.
+/// A program, by name: what its threads do, one after the other, by number, and whether a system
+/// call is refused; and how many there are.
 type PromiseProgram<G> = (&'static str, fn(PhantomData<G>, usize, bool), usize);
 
 fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
@@ -319,7 +327,8 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
         (
             "a slab that was left far away is found at once",
             |_, thread, _| match thread {
-                // In the production geometry that is as much memory as all other programs together have.
+                // In the production geometry that is as much memory as all other programs together
+                // have.
                 _ if G::GEOMETRY.unit_size() > 1 << 16 => Does::<G>::end(),
                 0 => {
                     // More SuperSlabs than a search looks at; the last one alone has a free block.
@@ -519,8 +528,8 @@ fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> Option<Strin
     held_up_by_a_stopped_thread::<G>(world, None)
 }
 
-/// A thread stops for ever inside `tick`, in front of each of its steps in turn: what lies idle goes back all the same when
-/// another one ticks.
+/// A thread stops for ever inside `tick`, in front of each of its steps in turn: what lies idle
+/// goes back all the same when another one ticks.
 fn held_up_by_a_stopped_thread<G: WorldGeometry>(
     world: &mut World,
     plant: Option<Fault>,

@@ -1,8 +1,9 @@
 //! A block that a program holds, and what it wrote there.
 //!
-//! Each block has an identity, and is filled with bytes that follow from it: no two blocks are filled alike. Of blocks
-//! above [`WHOLE_MAX`] only both ends and the beginning of each page are filled, so that a large block costs what its pages
-//! cost. The record lies outside of the block and travels with it: registers and mailboxes hold the record's address.
+//! Each block has an identity, and is filled with bytes that follow from it: no two blocks are
+//! filled alike. Of blocks above [`WHOLE_MAX`] only both ends and the beginning of each page are
+//! filled, so that a large block costs what its pages cost. The record lies outside of the block
+//! and travels with it: registers and mailboxes hold the record's address.
 
 use std::iter::once;
 use std::ops::Range;
@@ -47,7 +48,8 @@ impl Held {
     }
 
     /// # Safety
-    /// As [`Held::from_word`], but the word stays where it is, and the caller alone can take it out.
+    /// As [`Held::from_word`], but the word stays where it is, and the caller alone can take it
+    /// out.
     pub(super) unsafe fn of_word(word: usize) -> Held {
         // SAFETY: the caller's contract.
         unsafe { *ptr::with_exposed_provenance::<Held>(word) }
@@ -164,7 +166,8 @@ impl Held {
         Held { sum, ..*self }
     }
 
-    /// Whether the first `kept` bytes are those of the old block that [`Held::prefix`] took note of.
+    /// Whether the first `kept` bytes are those of the old block that [`Held::prefix`] took note
+    /// of.
     ///
     /// # Safety
     /// As [`Held::check`].

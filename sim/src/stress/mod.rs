@@ -12,11 +12,13 @@
 //!                         subject ── hak, or a small allocator with a known fault (stand_in)
 //! ```
 //!
-//! What the simulator cannot see is looked at here: the machine code, caches, the system's memory and threads, and sizes as
-//! they are. What it can do is lost: the system schedules, so a run cannot be repeated, only tried again, and nothing looks
-//! into the allocator between two operations. A stress that passes says less than a search that passes.
+//! What the simulator cannot see is looked at here: the machine code, caches, the system's memory
+//! and threads, and sizes as they are. What it can do is lost: the system schedules, so a run
+//! cannot be repeated, only tried again, and nothing looks into the allocator between two
+//! operations. A stress that passes says less than a search that passes.
 //!
-//! Everything that the harness needs lies apart from the memory of the allocator: it could not trust it otherwise.
+//! Everything that the harness needs lies apart from the memory of the allocator: it could not
+//! trust it otherwise.
 
 mod filled_block;
 pub mod own_memory;

@@ -1,7 +1,7 @@
 //! The memory of the `hak-sim` command itself: hak's, with one exception.
 //!
-//! In the process that `hak-sim stress` starts, hak is what is examined: at rest every one of its blocks must be one that
-//! the programs know of. There the command's own memory is the system's.
+//! In the process that `hak-sim stress` starts, hak is what is examined: at rest every one of its
+//! blocks must be one that the programs know of. There the command's own memory is the system's.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::CStr;
@@ -19,7 +19,8 @@ const UNDECIDED: u8 = 0;
 const HAK: u8 = 1;
 const SYSTEM: u8 = 2;
 
-/// Decided with the first allocation, and the same ever after: a block goes back to where it came from.
+/// Decided with the first allocation, and the same ever after: a block goes back to where it came
+/// from.
 static CHOICE: AtomicU8 = AtomicU8::new(UNDECIDED);
 
 /// Whether hak is examined in this process, and the command keeps away from it.
@@ -34,14 +35,15 @@ fn apart() -> bool {
 
 #[cold]
 fn choose() -> bool {
-    // SAFETY: a string that ends with a zero byte; the first allocation comes before `main`, so nobody changes the
-    // environment meanwhile.
+    // SAFETY: a string that ends with a zero byte; the first allocation comes before `main`, so
+    // nobody changes the environment meanwhile.
     let apart = !unsafe { libc::getenv(STRESS_CHILD.as_ptr()) }.is_null();
     CHOICE.store(if apart { SYSTEM } else { HAK }, Ordering::Relaxed);
     apart
 }
 
-// SAFETY: each function forwards to one of two allocators that keep the contract, and always to the same one.
+// SAFETY: each function forwards to one of two allocators that keep the contract, and always to the
+// same one.
 unsafe impl GlobalAlloc for CommandHeap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

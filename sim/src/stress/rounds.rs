@@ -1,11 +1,13 @@
 //! Rounds: one program each, on real threads, and what follows when they have ended.
 //!
-//! A round is drawn from the seed and its number: the scenario, how long the programs are, how large "small" is, how many
-//! *lanes* there are (each operation is done once in each lane, with registers and mailboxes of its own, so that slabs of
-//! small blocks fill up too), and how often threads yield. How the threads' steps mix is the system's choice.
+//! A round is drawn from the seed and its number: the scenario, how long the programs are, how
+//! large "small" is, how many *lanes* there are (each operation is done once in each lane, with
+//! registers and mailboxes of its own, so that slabs of small blocks fill up too), and how often
+//! threads yield. How the threads' steps mix is the system's choice.
 //!
-//! A thread of a program whose operation is to end does end, in one case of four: a new thread of the system goes on with its
-//! registers, while the old one hands its heap over behind it. In the others it hands its heap over and goes on itself.
+//! A thread of a program whose operation is to end does end, in one case of four: a new thread of
+//! the system goes on with its registers, while the old one hands its heap over behind it. In the
+//! others it hands its heap over and goes on itself.
 
 use std::sync::Barrier;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
@@ -204,7 +206,8 @@ enum Life<'scope, 'a, S> {
     GoesOn(ScopedJoinHandle<'scope, Life<'scope, 'a, S>>),
 }
 
-/// Runs each program on threads of its own, all at once, to its end. All threads have ended then, destructors and all.
+/// Runs each program on threads of its own, all at once, to its end. All threads have ended then,
+/// destructors and all.
 fn run_threads<'a, S: StressSubject>(
     workers: Vec<Worker<'a, S>>,
     programs: &[Vec<Operation>],
@@ -226,8 +229,8 @@ fn run_threads<'a, S: StressSubject>(
     })
 }
 
-/// Joins a thread and those that went on in its place. Unlike the end of the scope, joining waits for what a thread does
-/// behind its last line: there it hands its heap over.
+/// Joins a thread and those that went on in its place. Unlike the end of the scope, joining waits
+/// for what a thread does behind its last line: there it hands its heap over.
 fn join_all<'a, S>(first: ScopedJoinHandle<'_, Life<'_, 'a, S>>) -> Worker<'a, S> {
     let mut next = first;
     let mut joined = 0;

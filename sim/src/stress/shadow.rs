@@ -1,8 +1,9 @@
 //! The shadow: which bytes are in use, one bit for each 16, for all threads at once.
 //!
-//! A block's bits are set right after it was handed out and cleared right before it goes back. A bit that is set already
-//! belongs to a block that is still in use: the two overlap. What orders the two is the allocator itself (a block that was
-//! freed is handed out again later), so the bits need no ordering of their own.
+//! A block's bits are set right after it was handed out and cleared right before it goes back. A
+//! bit that is set already belongs to a block that is still in use: the two overlap. What orders
+//! the two is the allocator itself (a block that was freed is handed out again later), so the bits
+//! need no ordering of their own.
 //!
 //! ```text
 //! address   47        26 25           10 9      4 3    0
@@ -10,7 +11,8 @@
 //!           the leaf     the leaf                 the granule
 //! ```
 //!
-//! Leaves (512 KiB, for 64 MiB each) are made when an address in them is first seen, with memory of the system.
+//! Leaves (512 KiB, for 64 MiB each) are made when an address in them is first seen, with memory of
+//! the system.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::{NonNull, null_mut};
@@ -71,8 +73,8 @@ impl BlockShadow {
             Some(address) => Err(StressFinding::new(
                 oracle::OVERLAP,
                 format!(
-                    "a block of {bytes} bytes was handed out at {start:#x}, but a block that is in use covers \
-                     {:#x}, {} bytes into it",
+                    "a block of {bytes} bytes was handed out at {start:#x}, but a block that is \
+                    in use covers {:#x}, {} bytes into it",
                     address.max(start),
                     address.saturating_sub(start)
                 ),
@@ -92,12 +94,14 @@ impl BlockShadow {
         Err(StressFinding::new(
             oracle::OVERLAP,
             format!(
-                "the block of {bytes} bytes at {start:#x} shares bytes with one that was freed before it"
+                "the block of {bytes} bytes at {start:#x} shares bytes with one that was freed \
+                before it"
             ),
         ))
     }
 
-    /// Shows each word of the range's bits: the word, the bits in it, and the address of its first granule.
+    /// Shows each word of the range's bits: the word, the bits in it, and the address of its first
+    /// granule.
     fn visit(
         &self,
         start: usize,

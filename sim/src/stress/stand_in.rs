@@ -1,8 +1,9 @@
 //! Stand-ins: a small allocator in hak's place, with a known flaw, to see that a stress finds it.
 //!
-//! Faults cannot be planted into hak itself here: natively the question whether one is planted is a constant. The stand-in
-//! is one lock, a list of free blocks for each power of two, and an arena that it never gives back; what it knows of its
-//! blocks lies outside of them, so that a flaw does what it says and nothing else.
+//! Faults cannot be planted into hak itself here: natively the question whether one is planted is a
+//! constant. The stand-in is one lock, a list of free blocks for each power of two, and an arena
+//! that it never gives back; what it knows of its blocks lies outside of them, so that a flaw does
+//! what it says and nothing else.
 
 use std::collections::HashMap;
 use std::ptr::null_mut;
@@ -266,7 +267,8 @@ impl StressSubject for StandIn {
         }
         if free + used + state.padding != state.cut {
             return Err(format!(
-                "{free} free and {used} used bytes, and {} between them, are not the {} that were cut",
+                "{free} free and {used} used bytes, and {} between them, are not the {} that were \
+                cut",
                 state.padding, state.cut
             ));
         }

@@ -1,8 +1,8 @@
 //! The process in which the allocator is stressed.
 //!
-//! What it says goes to standard output, a line each: `round N` when a round begins, and last one JSON object: the totals,
-//! a broken rule, or why it could not go on. If there is no such object, the process was ended in the middle of something,
-//! and the last round is where.
+//! What it says goes to standard output, a line each: `round N` when a round begins, and last one
+//! JSON object: the totals, a broken rule, or why it could not go on. If there is no such object,
+//! the process was ended in the middle of something, and the last round is where.
 
 use std::io::Write;
 use std::time::Duration;
@@ -36,14 +36,16 @@ pub(super) fn end_with(finding: &StressFinding) -> ! {
     end(&json!({ "oracle": finding.oracle, "message": finding.message }), 1)
 }
 
-/// Ends the process since the system refuses what is needed. `why` is one sentence that says what to do.
+/// Ends the process since the system refuses what is needed. `why` is one sentence that says what
+/// to do.
 pub(super) fn refuse(why: &str) -> ! {
     end(&json!({ "refused": why }), 2)
 }
 
 fn end(last: &Value, code: i32) -> ! {
     say(&format!("{last}\n"));
-    // SAFETY: no precondition. Not `exit`: what that runs at the end might need the allocator, which cannot be relied on.
+    // SAFETY: no precondition. Not `exit`: what that runs at the end might need the allocator,
+    // which cannot be relied on.
     unsafe { libc::_exit(code) }
 }
 

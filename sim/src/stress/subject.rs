@@ -44,7 +44,8 @@ pub(super) trait StressSubject: Sync {
     /// The running thread will not allocate for long.
     fn thread_exit(&self);
 
-    /// The running thread ends, as far as the allocator is concerned: what it does from then on it does late.
+    /// The running thread ends, as far as the allocator is concerned: what it does from then on it
+    /// does late.
     fn thread_end(&self) {
         self.thread_exit();
     }
@@ -55,8 +56,8 @@ pub(super) trait StressSubject: Sync {
     /// Limits the committed bytes; 0 for no limit.
     fn set_limit(&self, _bytes: usize) {}
 
-    /// Looks at everything at rest. `live` are the blocks in use, address and bytes; with `all_freed` nothing may be
-    /// kept.
+    /// Looks at everything at rest. `live` are the blocks in use, address and bytes; with
+    /// `all_freed` nothing may be kept.
     ///
     /// # Errors
     /// One sentence on what is wrong.

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::{StressFinding, StressTotals, oracle};
 
-/// How long a stress may go on after its time is up: a round has to end, and the machine may be busy.
+/// How long a stress may go on after its time is up: a round has to end, and the machine may be
+/// busy.
 const MARGIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 

@@ -11,8 +11,8 @@ pub struct StressTotals {
     pub operations: u64,
     /// Blocks handed out.
     pub blocks: u64,
-    /// Blocks freed by another thread of the program than the one that asked for them. What is freed at rest does not
-    /// count.
+    /// Blocks freed by another thread of the program than the one that asked for them. What is
+    /// freed at rest does not count.
     pub remote_frees: u64,
     /// Threads of the system that ended.
     pub threads_ended: u64,

@@ -1,4 +1,5 @@
-//! A real thread, as the interpreter sees it: calls of the allocator, with an oracle in front of and behind each.
+//! A real thread, as the interpreter sees it: calls of the allocator, with an oracle in front of
+//! and behind each.
 
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -228,8 +229,8 @@ impl<S: StressSubject> ProgramSide for Worker<'_, S> {
     }
 
     fn exchange(&mut self, mailbox: usize, block: usize) -> usize {
-        // AcqRel: the block changes hands with everything that was done to it; the partner is every other exchange of
-        // the same mailbox.
+        // AcqRel: the block changes hands with everything that was done to it; the partner is every
+        // other exchange of the same mailbox.
         self.stage.mailboxes[self.lane * MAILBOXES + mailbox].swap(block, Ordering::AcqRel)
     }
 
@@ -296,7 +297,8 @@ impl<S: StressSubject> ProgramSide for Worker<'_, S> {
         self.receive(new, size, held.align, BlockContents::Kept(before), written)
     }
 
-    /// Time cannot be made to pass here: a thread sleeps for so long in one case of 256, and yields in the others.
+    /// Time cannot be made to pass here: a thread sleeps for so long in one case of 256, and yields
+    /// in the others.
     fn pass_time(&mut self) {
         if self.below(256) != 0 {
             return thread::yield_now();

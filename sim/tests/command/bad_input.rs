@@ -1,4 +1,5 @@
-//! Files that are no traces, and places where none can be written: one sentence, exit code 2, nothing done.
+//! Files that are no traces, and places where none can be written: one sentence, exit code 2,
+//! nothing done.
 
 use hak_traces::{Config, FORMAT_VERSION, HEADER_LENGTH, Trace};
 

@@ -1,4 +1,5 @@
-//! `hak-sim corpus`: traces of planted faults are replayed, and recorded anew where they do not fit any more.
+//! `hak-sim corpus`: traces of planted faults are replayed, and recorded anew where they do not fit
+//! any more.
 
 use std::fs;
 use std::path::PathBuf;

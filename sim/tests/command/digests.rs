@@ -1,9 +1,10 @@
 //! The digests of seed 42, pinned: debug and release, this machine and any other give the same run.
 //!
-//! A change of the core, of a scenario, of the random strategy or of the digest itself changes them, and nothing else
-//! does. Then the failing test prints the new table: copy it from there, after having made sure that the change was meant
-//! to be one of behaviour. Run it in debug and in release (`cargo test -p hak-sim --test command digests`, then the same
-//! with `--release`): one table must fit both.
+//! A change of the core, of a scenario, of the random strategy or of the digest itself changes
+//! them, and nothing else does. Then the failing test prints the new table: copy it from there,
+//! after having made sure that the change was meant to be one of behaviour. Run it in debug and in
+//! release (`cargo test -p hak-sim --test command digests`, then the same with `--release`): one
+//! table must fit both.
 
 use hak_sim::scenario::SCENARIOS;
 

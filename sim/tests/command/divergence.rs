@@ -1,4 +1,5 @@
-//! Traces that this code does not run any more: a replay ends with 3 and says at which step, and in what.
+//! Traces that this code does not run any more: a replay ends with 3 and says at which step, and in
+//! what.
 
 use hak_traces::{Outcome, Step, Trace};
 
@@ -17,7 +18,8 @@ fn replay_changed(arguments: &str, change: impl FnOnce(&mut Trace)) -> Ended {
     ended
 }
 
-/// Checks that the replay diverged at this step (counted from one), for this reason, and returns both sides.
+/// Checks that the replay diverged at this step (counted from one), for this reason, and returns
+/// both sides.
 #[track_caller]
 fn diverged_at(ended: &Ended, step: usize, reason: &str) -> (String, String) {
     let text = &ended.stdout;

@@ -1,4 +1,5 @@
-//! `--json`: one object, alone on standard output, with an outcome. And no escape codes where no terminal is.
+//! `--json`: one object, alone on standard output, with an outcome. And no escape codes where no
+//! terminal is.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! The command line, from outside: `hak-sim` is run as users run it, and what it prints and how it ends is checked.
+//! The command line, from outside: `hak-sim` is run as users run it, and what it prints and how it
+//! ends is checked.
 
 mod bad_input;
 mod bad_usage;

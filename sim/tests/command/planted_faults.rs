@@ -1,4 +1,5 @@
-//! Planted faults: each is found, explained, reproduced by the printed command, and replayed from its trace.
+//! Planted faults: each is found, explained, reproduced by the printed command, and replayed from
+//! its trace.
 
 use hak_core::Fault;
 use hak_sim::run::settings::{Settings, StrategyName};
@@ -9,8 +10,8 @@ use serde_json::Value;
 
 use crate::support::{Folder, arguments_of, commands_in};
 
-/// The faults that every one of these tests is about: each lies on the way of every scenario, and breaks a rule at an
-/// access of the core.
+/// The faults that every one of these tests is about: each lies on the way of every scenario, and
+/// breaks a rule at an access of the core.
 const ACCEPTED: &[Fault] = &[Fault::UnownedDrain, Fault::DrainBeforeClaim];
 
 /// Seeds that must reach each fault, of a hundred, within so many schedules.

@@ -46,7 +46,8 @@ fn a_stress_in_which_no_block_changes_hands_proves_nothing() {
 fn every_flaw_of_a_stand_in_is_found_and_the_sound_one_passes() {
     let folder = Folder::new();
     for (name, _, expected) in STAND_INS {
-        // A stress ends with what it finds: only a machine that is busy otherwise needs all of this time.
+        // A stress ends with what it finds: only a machine that is busy otherwise needs all of this
+        // time.
         let time = if expected.is_some() { 30 } else { 2 };
         let arguments =
             format!("stress --stand-in {name} --threads 3 --time {time} --seed 7 --json");

@@ -25,7 +25,8 @@ impl Ended {
         value
     }
 
-    /// Checks that this is a refusal: one line on standard error, nothing on standard output, exit code 2.
+    /// Checks that this is a refusal: one line on standard error, nothing on standard output, exit
+    /// code 2.
     #[track_caller]
     pub(crate) fn refused(&self, contains: &str) {
         assert_eq!(self.code, 2, "{self:?}");

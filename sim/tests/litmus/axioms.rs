@@ -1,14 +1,18 @@
-//! The axioms, read directly: which outcomes of a small program C++20 allows, without running anything.
+//! The axioms, read directly: which outcomes of a small program C++20 allows, without running
+//! anything.
 //!
-//! A candidate execution assigns a store to every read (`rf`) and an order to the stores of every word (`mo`). It counts if
+//! A candidate execution assigns a store to every read (`rf`) and an order to the stores of every
+//! word (`mo`). It counts if
 //!
-//! 1. no store is read before it runs: `sb` and `rf` have no cycle (so load buffering is left out here as in the model);
+//! 1. no store is read before it runs: `sb` and `rf` have no cycle (so load buffering is left out
+//!    here as in the model);
 //! 2. a read-modify-write directly follows, in `mo`, what it reads;
 //! 3. coherence: `hb` followed by any chain of `rf`, `mo` and `fr` never leads back;
-//! 4. there is a total order of the SC operations in which each comes after those that \[atomics.order\] paragraph 4 puts
-//!    before it, and after those that [`Total`] names.
+//! 4. there is a total order of the SC operations in which each comes after those that
+//!    \[atomics.order\] paragraph 4 puts before it, and after those that [`Total`] names.
 //!
-//! Events are numbered; a relation is one word of bits for each event. Events 0 and 1 are the words' first values.
+//! Events are numbered; a relation is one word of bits for each event. Events 0 and 1 are the
+//! words' first values.
 
 use std::collections::BTreeSet;
 
@@ -143,7 +147,8 @@ fn orders(items: &[usize]) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// The allowed outcomes: what each read reads, in the order of the program, and the last value of each word.
+/// The allowed outcomes: what each read reads, in the order of the program, and the last value of
+/// each word.
 pub(crate) fn allowed(program: &Program, total: Total) -> BTreeSet<String> {
     let events = events(program);
     let reads: Vec<usize> = (0..events.len()).filter(|&event| events[event].reads).collect();
@@ -264,7 +269,8 @@ fn then(one: &Relation, other: &Relation) -> Relation {
     })
 }
 
-/// Who synchronizes with whom: by releases and acquires, by fences, through chains of read-modify-writes.
+/// Who synchronizes with whom: by releases and acquires, by fences, through chains of
+/// read-modify-writes.
 fn synchronizes(events: &[Event], source: &[usize; EVENTS_MAX], sb: &Relation) -> Relation {
     let count = events.len();
     let mut result = [0; EVENTS_MAX];

@@ -1,8 +1,9 @@
 //! Every run of a litmus test: a chooser that walks the tree of all choices, depth first.
 //!
-//! The path to the present run is a list of (choice, number of possibilities). A run follows the path and takes the first
-//! possibility wherever the path ends; afterwards the last choice that has another possibility takes it. Threads that have
-//! not begun begin first, one after the other: a first step changes nothing that others could see.
+//! The path to the present run is a list of (choice, number of possibilities). A run follows the
+//! path and takes the first possibility wherever the path ends; afterwards the last choice that has
+//! another possibility takes it. Threads that have not begun begin first, one after the other: a
+//! first step changes nothing that others could see.
 
 use std::collections::BTreeSet;
 

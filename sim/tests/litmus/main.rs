@@ -1,14 +1,17 @@
 //! Litmus tests: the memory models, pinned by small programs with known outcomes.
 //!
-//! Each test is a few threads over shared words that are zero at first. *All* their runs are enumerated: every
-//! interleaving and every store that a load may read. The set of outcomes must equal the set that is written down: each one
-//! reached, no other. An outcome is the registers' digits in order, or the name of the oracle that ended the run. Where the
-//! model shows less than the language allows, the test says so: its name ends in `_is_left_out`.
+//! Each test is a few threads over shared words that are zero at first. *All* their runs are
+//! enumerated: every interleaving and every store that a load may read. The set of outcomes must
+//! equal the set that is written down: each one reached, no other. An outcome is the registers'
+//! digits in order, or the name of the oracle that ended the run. Where the model shows less than
+//! the language allows, the test says so: its name ends in `_is_left_out`.
 //!
-//! Beside the written ones, random programs are compared with the axioms of the language (`axioms`, `random_programs`).
+//! Beside the written ones, random programs are compared with the axioms of the language (`axioms`,
+//! `random_programs`).
 //!
-//! Names are those of the literature: Alglave, Maranget and Tautschnig 2014 for the shapes (MP, SB, LB, R, S, 2+2W, WRC, ISA2,
-//! IRIW, Co..), Lahav, Vafeiadis, Kang, Hur and Dreyer 2017 for what SC operations do (Z6.U, W+RWC).
+//! Names are those of the literature: Alglave, Maranget and Tautschnig 2014 for the shapes (MP, SB,
+//! LB, R, S, 2+2W, WRC, ISA2, IRIW, Co..), Lahav, Vafeiadis, Kang, Hur and Dreyer 2017 for what SC
+//! operations do (Z6.U, W+RWC).
 
 mod axioms;
 mod buffering;
@@ -79,7 +82,8 @@ pub(crate) fn exchanged(
     word.compare_exchange(from, to, success, failure).is_ok()
 }
 
-/// Threads, and what each run leaves in so many registers. Sets of outcomes are words with spaces between them.
+/// Threads, and what each run leaves in so many registers. Sets of outcomes are words with spaces
+/// between them.
 pub(crate) struct Litmus<'a> {
     threads: Vec<&'a dyn Fn(&Registers)>,
     finally: &'a dyn Fn(&Registers),

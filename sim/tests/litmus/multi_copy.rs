@@ -3,7 +3,8 @@
 use super::coherence::all_outcomes;
 use super::*;
 
-/// IRIW: two writers, two readers that look in opposite orders. 1010 is: they disagree on which write came first.
+/// IRIW: two writers, two readers that look in opposite orders. 1010 is: they disagree on which
+/// write came first.
 fn independent_reads(store: Ordering, load: Ordering, between: Option<Ordering>, weak: bool) {
     let write = |word: UserWord<SimAtomic<u64>>| move |_: &Registers| word.store(1, store);
     let read = |one: UserWord<SimAtomic<u64>>, other: UserWord<SimAtomic<u64>>, register| {
@@ -48,11 +49,13 @@ fn iriw_with_sequentially_consistent_fences_between_the_reads() {
 
 #[test]
 fn iriw_with_sequentially_consistent_reads_of_released_writes() {
-    // The writes are not in the total order, but the reads pin them: C++20 forbids the disagreement.
+    // The writes are not in the total order, but the reads pin them: C++20 forbids the
+    // disagreement.
     independent_reads(Release, SeqCst, None, false);
 }
 
-/// WRC: the message goes through a second thread. 110 is: the third thread misses the first one's write.
+/// WRC: the message goes through a second thread. 110 is: the third thread misses the first one's
+/// write.
 fn write_to_read_causality(store: Ordering, load: Ordering, weak: bool) {
     let first = |_: &Registers| X.store(1, Relaxed);
     let second = |registers: &Registers| {
@@ -108,7 +111,8 @@ fn isa2_with_a_relaxed_link() {
     message_through_two_flags(Release, Relaxed, true);
 }
 
-/// RWC: the second thread reads x and then y, the third writes y and reads x. 100 contradicts a single order.
+/// RWC: the second thread reads x and then y, the third writes y and reads x. 100 contradicts a
+/// single order.
 fn read_to_write_causality(between: Option<Ordering>, weak: bool) {
     let first = |_: &Registers| X.store(1, Relaxed);
     let second = |registers: &Registers| {
@@ -142,8 +146,8 @@ fn rwc_with_sequentially_consistent_fences() {
 
 #[test]
 fn fences_order_through_happens_before_and_not_through_their_own_thread_only() {
-    // SB whose fences lie in other threads, joined by release and acquire: C++20 orders an operation after every SC
-    // fence that happened before it.
+    // SB whose fences lie in other threads, joined by release and acquire: C++20 orders an
+    // operation after every SC fence that happened before it.
     let relay = |word: UserWord<SimAtomic<u64>>, flag: UserWord<SimAtomic<u64>>| {
         move |_: &Registers| {
             word.store(1, Relaxed);
@@ -160,7 +164,8 @@ fn fences_order_through_happens_before_and_not_through_their_own_thread_only() {
             }
         }
     };
-    // A register holds 0 if the flag was not seen, else what was read plus one: 11 would be both words missed.
+    // A register holds 0 if the flag was not seen, else what was read plus one: 11 would be both
+    // words missed.
     let expected = "00 01 02 10 12 20 21 22";
     Litmus::new(
         2,

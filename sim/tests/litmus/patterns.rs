@@ -1,5 +1,6 @@
-//! What allocators do with atomics, as small tests: each with the orderings that are right and with those that are not. The
-//! numbers in the names are those of the catalogue of bugs that real allocators shipped.
+//! What allocators do with atomics, as small tests: each with the orderings that are right and with
+//! those that are not. The numbers in the names are those of the catalogue of bugs that real
+//! allocators shipped.
 
 use hak_core::Plain;
 
@@ -127,7 +128,8 @@ fn d20_an_activation_flag() {
     activation(Relaxed, Relaxed, "0 2", "0 1 2");
 }
 
-/// A waiter announces itself and looks at the lock once more; the holder frees the lock and looks for waiters.
+/// A waiter announces itself and looks at the lock once more; the holder frees the lock and looks
+/// for waiters.
 fn wake_up(order: Ordering, look: Ordering, weak: &str) {
     // x: the lock, held at first as 0, free as 1. y: whether somebody waits.
     let holder = |registers: &Registers| {
@@ -150,8 +152,9 @@ fn d20_a_missed_wake_up() {
 
 #[test]
 fn the_release_of_a_full_slab_against_a_remote_free() {
-    // The allocator's own pair: the releaser stores the slot word and looks at the remote list, the pusher exchanges the
-    // remote list and looks at the slot word. If neither sees the other the block is lost: 00.
+    // The allocator's own pair: the releaser stores the slot word and looks at the remote list, the
+    // pusher exchanges the remote list and looks at the slot word. If neither sees the other the
+    // block is lost: 00.
     let protocol = |order: Ordering, look: Ordering, weak: &str| {
         let releaser = |registers: &Registers| {
             X.store(1, order);
@@ -169,7 +172,8 @@ fn the_release_of_a_full_slab_against_a_remote_free() {
 
 #[test]
 fn dekker_by_read_modify_writes_on_one_word_needs_no_more() {
-    // Both flags in one word: read-modify-writes of one word are in one order, whatever their ordering.
+    // Both flags in one word: read-modify-writes of one word are in one order, whatever their
+    // ordering.
     let body = |bit: u64, register| {
         move |registers: &Registers| {
             registers.put(register, u64::from(X.fetch_or(bit, Relaxed) != 0))
@@ -238,7 +242,8 @@ fn a_word_that_was_written_plainly_holds_nothing_old() {
     // A block's first word: a list's link while it is free, anything while it is used.
     fn shared() -> &'static SimAtomic<u64> {
         let word: &SimPlain<u64> = &DATA;
-        // SAFETY: both types are one cell with the same bytes, valid for any; the reference is used at once.
+        // SAFETY: both types are one cell with the same bytes, valid for any; the reference is used
+        // at once.
         unsafe { &*std::ptr::from_ref(word).cast() }
     }
     let first = |_: &Registers| {

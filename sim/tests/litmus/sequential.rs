@@ -1,4 +1,5 @@
-//! Sequentially consistent operations mixed with weaker ones: what C++20 says, and where the model says less.
+//! Sequentially consistent operations mixed with weaker ones: what C++20 says, and where the model
+//! says less.
 
 use super::coherence::all_outcomes;
 use super::*;
@@ -58,9 +59,10 @@ fn two_sequentially_consistent_stores_to_one_word_keep_the_total_order() {
 
 #[test]
 fn z6_u_is_left_out() {
-    // Lahav and others 2017: C++20 allows 130 (in hexadecimal digits of the registers: the second thread's addition reads
-    // 1, its load 3, and the third thread does not see x), since the total order of SC operations need not agree with
-    // happens-before through the addition. Here that order is the order of execution.
+    // Lahav and others 2017: C++20 allows 130 (in hexadecimal digits of the registers: the second
+    // thread's addition reads 1, its load 3, and the third thread does not see x), since the total
+    // order of SC operations need not agree with happens-before through the addition. Here that
+    // order is the order of execution.
     let first = |_: &Registers| {
         X.store(1, SeqCst);
         Y.store(1, Release);
@@ -81,8 +83,8 @@ fn z6_u_is_left_out() {
 
 #[test]
 fn w_rwc_with_a_release_write_and_sequentially_consistent_accesses() {
-    // Two SC writes and reads with an acquire in the middle of one side: 100 is not excluded by C++20 when the first
-    // thread's flag is only released.
+    // Two SC writes and reads with an acquire in the middle of one side: 100 is not excluded by
+    // C++20 when the first thread's flag is only released.
     let first = |_: &Registers| {
         X.store(1, Relaxed);
         Z.store(1, Release);
@@ -103,7 +105,8 @@ fn w_rwc_with_a_release_write_and_sequentially_consistent_accesses() {
 
 #[test]
 fn a_fence_orders_a_relaxed_write_before_a_sequentially_consistent_read() {
-    // The write, then an SC fence; the SC read that comes later in the total order sees it. Case 2 of paragraph 4.
+    // The write, then an SC fence; the SC read that comes later in the total order sees it. Case 2
+    // of paragraph 4.
     let first = |registers: &Registers| {
         X.store(1, Relaxed);
         fence(SeqCst);

@@ -1,8 +1,9 @@
 //! The allocator under test: C `malloc`, or the allocator of one crate.
 //!
-//! In the crates' builds every allocation of the program comes from the crate, as `#[global_allocator]`. A peer measured under
-//! a wrong name is the classic mistake of such comparisons, so [`identify`] looks which allocator answers, and does not
-//! take anybody's word for it.
+//! In the crates' builds every allocation of the program comes from the crate, as
+//! `#[global_allocator]`. A peer measured under a wrong name is the classic mistake of such
+//! comparisons, so [`identify`] looks which allocator answers, and does not take anybody's word for
+//! it.
 
 use std::hint::black_box;
 
@@ -67,7 +68,8 @@ mod raw {
 
     #[inline(always)]
     fn layout(size: usize) -> Layout {
-        // SAFETY: 8 is a power of two, and no workload's size comes near the end of the address space.
+        // SAFETY: 8 is a power of two, and no workload's size comes near the end of the address
+        // space.
         unsafe { Layout::from_size_align_unchecked(size, 8) }
     }
 
@@ -102,14 +104,16 @@ mod raw {
     }
 }
 
-/// Which allocator answers: `crate NAME`, or the file that `malloc` and `free` come from. An error says what is wrong.
+/// Which allocator answers: `crate NAME`, or the file that `malloc` and `free` come from. An error
+/// says what is wrong.
 pub(crate) fn identify() -> Result<String, String> {
     match CRATE {
         Some(name) => {
             let grown = growth_of_c_heap();
             if grown >= PROBE_BLOCKS * PROBE_SIZE / 2 {
                 return Err(format!(
-                    "the crate {name} is built in, but blocks come from the C library's heap: {grown} bytes"
+                    "the crate {name} is built in, but blocks come from the C library's heap: \
+                    {grown} bytes"
                 ));
             }
             Ok(format!("crate {name}"))
@@ -127,7 +131,8 @@ pub(crate) fn identify() -> Result<String, String> {
 const PROBE_BLOCKS: usize = 64;
 const PROBE_SIZE: usize = 4_000;
 
-/// By how many bytes glibc's own heap grows while this program's allocator hands out 64 blocks of 4,000.
+/// By how many bytes glibc's own heap grows while this program's allocator hands out 64 blocks of
+/// 4,000.
 fn growth_of_c_heap() -> usize {
     // SAFETY: reads glibc's counters; no preconditions.
     let used = || unsafe { libc::mallinfo2() }.uordblks;

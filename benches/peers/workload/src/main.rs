@@ -1,10 +1,12 @@
-//! One workload in one process, over one allocator. Prints one line of JSON; the program `hak-peers` starts it.
+//! One workload in one process, over one allocator. Prints one line of JSON; the program
+//! `hak-peers` starts it.
 //!
 //! ```text
 //! hak-peers-workload WORKLOAD PAIRS ALLOCATOR
 //! ```
 //!
-//! ALLOCATOR is `crate NAME` or the name of a shared library's file: if another one answers, nothing is measured.
+//! ALLOCATOR is `crate NAME` or the name of a shared library's file: if another one answers,
+//! nothing is measured.
 
 mod allocator;
 mod workloads;

@@ -27,8 +27,8 @@ const BATCHES: usize = 16;
 /// Blocks of one thread of `churn`.
 const CHURN: usize = 1_000;
 
-/// Runs the workload until about so many pairs of an allocation and a free were done; the exact number of them. `None`
-/// if there is no such workload.
+/// Runs the workload until about so many pairs of an allocation and a free were done; the exact
+/// number of them. `None` if there is no such workload.
 pub(crate) fn run(name: &str, pairs: u64) -> Option<u64> {
     Some(match name {
         "larson" => {
@@ -133,8 +133,8 @@ fn replace_oldest(pairs: u64, set: usize, size: usize) {
     held.into_iter().for_each(free);
 }
 
-/// One thread allocates, another one frees. Batches go over in a queue on which both sleep, so that waiting costs no
-/// processor time; their lists are made once and go round.
+/// One thread allocates, another one frees. Batches go over in a queue on which both sleep, so that
+/// waiting costs no processor time; their lists are made once and go round.
 fn hand_over(pairs: u64) -> u64 {
     let rounds = pairs / BATCH as u64;
     let (full, to_free) = sync_channel::<Vec<Block>>(BATCHES);
@@ -163,8 +163,9 @@ fn hand_over(pairs: u64) -> u64 {
     rounds * BATCH as u64
 }
 
-/// Binds the running thread to one of the processors that it may use, by number. Two threads that take turns on the
-/// same one would share its cache, and it would be up to the machine's load how often they do.
+/// Binds the running thread to one of the processors that it may use, by number. Two threads that
+/// take turns on the same one would share its cache, and it would be up to the machine's load how
+/// often they do.
 fn stay_on_processor(number: usize) {
     // SAFETY: an empty set is all zeroes, and both calls get a valid set and its size.
     unsafe {
@@ -210,7 +211,8 @@ fn single_pairs(pairs: u64, real: bool) -> u64 {
     pairs
 }
 
-/// For counting instructions: 100 blocks of 64 bytes are allocated, then freed; or just the loops around that.
+/// For counting instructions: 100 blocks of 64 bytes are allocated, then freed; or just the loops
+/// around that.
 fn batches(pairs: u64, real: bool) -> u64 {
     let other = allocate(64);
     let mut held = [other; 100];

@@ -8,7 +8,8 @@ int main(int count, char **arguments) {
     CHECK(count == 2);
     int allowed[32] = {SYS_read, SYS_write, SYS_exit, SYS_exit_group, SYS_futex, SYS_rt_sigreturn,
                        SYS_rt_sigprocmask, SYS_getpid, SYS_gettid, SYS_tgkill, SYS_brk, SYS_mmap,
-                       SYS_munmap, SYS_newfstatat, SYS_fstat, SYS_close, SYS_clock_gettime, SYS_getrandom,
+                       SYS_munmap, SYS_newfstatat, SYS_fstat, SYS_close, SYS_clock_gettime,
+                           SYS_getrandom,
                        SYS_lseek};
     int some = 19, length = 0;
     if (strstr(arguments[1], "mprotect")) allowed[some++] = SYS_mprotect;

@@ -7,7 +7,8 @@ use super::super::stepwise::order_hash::Trail;
 use super::record::Record;
 use super::{Cell, Shadow};
 
-/// A copy of the shadow of some granules. No other granule has these records (invariant 3), as long as records are kept.
+/// A copy of the shadow of some granules. No other granule has these records (invariant 3), as long
+/// as records are kept.
 #[derive(Debug)]
 pub(crate) struct ShadowImage {
     cells: Box<[Cell]>,
@@ -27,8 +28,9 @@ impl ShadowImage {
 }
 
 impl Shadow {
-    /// Shows every moment that a granule remembers: how many granules it is about, in which of their memories, for which
-    /// bytes, whose, when. A record that two granules share is shown with the lower one.
+    /// Shows every moment that a granule remembers: how many granules it is about, in which of
+    /// their memories, for which bytes, whose, when. A record that two granules share is shown with
+    /// the lower one.
     pub(crate) fn moments(
         &self,
         granule: usize,
@@ -64,8 +66,8 @@ impl Shadow {
         used.then(|| (cell.record, self.records[cell.record as usize].stores))
     }
 
-    /// The record of a granule, how many granules have it, and how many stores the weak memory model remembers; of two
-    /// granules that share one, the lower has it.
+    /// The record of a granule, how many granules have it, and how many stores the weak memory
+    /// model remembers; of two granules that share one, the lower has it.
     pub(crate) fn remembered(&self, granule: usize, generation: u32) -> Option<(u32, u32, u32)> {
         let cell = &self.cells[granule];
         if cell.generation != generation || cell.record == 0 {
@@ -81,8 +83,8 @@ impl Shadow {
         ))
     }
 
-    /// The shadow of some granules, of pages of this generation. Cells of another one are empty, whatever stands in them:
-    /// the record that they name is somebody else's.
+    /// The shadow of some granules, of pages of this generation. Cells of another one are empty,
+    /// whatever stands in them: the record that they name is somebody else's.
     pub(crate) fn image(&self, granules: Range<usize>, generation: u32) -> ShadowImage {
         let cells: Box<[Cell]> = self.cells[granules].into();
         let mut records: Vec<(u32, Record)> = Vec::new();

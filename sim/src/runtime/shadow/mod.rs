@@ -1,22 +1,26 @@
 //! Shadow: who touched each word last, and data races.
 //!
-//! Each granule of 4 bytes has a [`Cell`]. It keeps the last plain write and the last plain read as epochs; when reads
-//! of several threads are unordered, or when the granule is used atomically, a [`Record`] keeps one moment for each
-//! thread. An 8-byte access works on two cells, which share a record if they are used together.
+//! Each granule of 4 bytes has a [`Cell`]. It keeps the last plain write and the last plain read as
+//! epochs; when reads of several threads are unordered, or when the granule is used atomically, a
+//! [`Record`] keeps one moment for each thread. An 8-byte access works on two cells, which share a
+//! record if they are used together.
 //!
 //! Invariants:
 //!
 //! 1. A cell with another generation than its page is empty.
-//! 2. A plain write that passed its checks comes after everything that the cell knew: it then knows only the write.
+//! 2. A plain write that passed its checks comes after everything that the cell knew: it then knows
+//!    only the write.
 //! 3. A record belongs to one cell, or to the two cells of one aligned 8-byte word.
 //!
-//! A read or write of a whole page is known in one place, for as long as no granule of the page is used on its own; see
-//! [`whole`].
+//! A read or write of a whole page is known in one place, for as long as no granule of the page is
+//! used on its own; see [`whole`].
 //!
-//! Accesses of less than 4 bytes carry a mask of their bytes, so that neighbours do not race. A cell remembers one
-//! plain write: of two unordered writes to different bytes of a granule the earlier one is forgotten.
+//! Accesses of less than 4 bytes carry a mask of their bytes, so that neighbours do not race. A
+//! cell remembers one plain write: of two unordered writes to different bytes of a granule the
+//! earlier one is forgotten.
 //!
-//! The sketch follows FastTrack (Flanagan and Freund 2009) and the layout of ThreadSanitizer's shadow words.
+//! The sketch follows FastTrack (Flanagan and Freund 2009) and the layout of ThreadSanitizer's
+//! shadow words.
 
 use std::io;
 
@@ -74,7 +78,8 @@ pub(crate) struct Shadow {
     records_used: u32,
     /// Records given back: a list through `release`.
     records_free: u32,
-    /// Records are never used again: then a record's content belongs to the page of its cell, as a search needs it.
+    /// Records are never used again: then a record's content belongs to the page of its cell, as a
+    /// search needs it.
     pub(crate) keep_records: bool,
 }
 
@@ -196,8 +201,9 @@ impl Shadow {
         Ok(())
     }
 
-    /// A plain read or write of all of an aligned 8-byte word in the usual case: no record, and what is known of both halves
-    /// happened before. The same as one access to each half, which the caller makes where this is `false`.
+    /// A plain read or write of all of an aligned 8-byte word in the usual case: no record, and
+    /// what is known of both halves happened before. The same as one access to each half, which the
+    /// caller makes where this is `false`.
     #[inline(always)]
     pub(crate) fn plain_both(&mut self, touch: Touch<'_>, granule: usize, writes: bool) -> bool {
         let Touch { thread, now, access, generation } = touch;
@@ -283,8 +289,8 @@ impl Shadow {
         &mut self.records[record as usize].stores
     }
 
-    /// The same atomic access to the upper half of an 8-byte word, whose lower half has this record: the halves then
-    /// share it, unless the upper one has been used on its own.
+    /// The same atomic access to the upper half of an 8-byte word, whose lower half has this
+    /// record: the halves then share it, unless the upper one has been used on its own.
     #[inline(always)]
     pub(crate) fn atomic_upper(
         &mut self,

@@ -21,7 +21,8 @@ pub(crate) struct Record {
     pub(super) write_kinds: [Kind; THREADS_MAX],
     pub(super) plain_read_kinds: [Kind; THREADS_MAX],
     pub(super) plain_read_masks: [u8; THREADS_MAX],
-    /// How many stores the weak memory model remembers; zero after the word was written by other means.
+    /// How many stores the weak memory model remembers; zero after the word was written by other
+    /// means.
     pub(super) stores: u32,
 }
 

@@ -1,11 +1,13 @@
 //! Whole pages: what is known of a page of which no granule was used on its own.
 //!
-//! A block of half a megabyte is cleared, copied or compared a page at a time, and most of its pages see nothing else.
-//! One cell then stands for all granules of such a page. The first access to a part of the page takes it apart: each
-//! cell begins as a copy of the page's. A write of the whole page that passed its checks puts it together again
-//! (invariant 2 of the shadow: its granules know the write and nothing else).
+//! A block of half a megabyte is cleared, copied or compared a page at a time, and most of its
+//! pages see nothing else. One cell then stands for all granules of such a page. The first access
+//! to a part of the page takes it apart: each cell begins as a copy of the page's. A write of the
+//! whole page that passed its checks puts it together again (invariant 2 of the shadow: its
+//! granules know the write and nothing else).
 //!
-//! Searches that look at each granule's memory do not use this: in them no page's cell ever knows anything.
+//! Searches that look at each granule's memory do not use this: in them no page's cell ever knows
+//! anything.
 
 use super::super::buffer::Zeroable;
 use super::super::site::SiteNumber;
@@ -16,7 +18,8 @@ use super::{Cell, Shadow, Touch};
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(super) struct WholePage {
-    /// What each granule without a cell of its own knows. Of another generation than the page's, it is empty.
+    /// What each granule without a cell of its own knows. Of another generation than the page's, it
+    /// is empty.
     cell: Cell,
     /// Some granules have cells of their own.
     in_pieces: bool,
@@ -37,8 +40,8 @@ impl Shadow {
         page.cell
     }
 
-    /// A plain read or write of a whole page, if it is in one piece and one cell can remember the access; else `false`:
-    /// then the caller makes one access to each granule.
+    /// A plain read or write of a whole page, if it is in one piece and one cell can remember the
+    /// access; else `false`: then the caller makes one access to each granule.
     pub(crate) fn whole_page(
         &mut self,
         touch: Touch<'_>,
@@ -72,8 +75,8 @@ impl Shadow {
         Ok(true)
     }
 
-    /// Puts a page together that was just written as a whole, granule by granule, with all checks passed. It has a new
-    /// generation.
+    /// Puts a page together that was just written as a whole, granule by granule, with all checks
+    /// passed. It has a new generation.
     pub(crate) fn put_together(&mut self, touch: Touch<'_>, index: usize) {
         self.pages[index] = WholePage { cell: Cell::written(touch), in_pieces: false };
     }

@@ -1,9 +1,10 @@
 //! Footprints: what a step has touched, so that a search knows which steps can change places.
 //!
-//! A step is everything from one scheduling point of a thread to its next: the access that was chosen, and the plain
-//! accesses, hand-outs and oracles behind it. Two steps of two threads, both possible in a state, are *independent* if
-//! neither writes what the other reads or writes: done in either order they lead to the same state, with the same
-//! happens-before, and break the same rules. What counts:
+//! A step is everything from one scheduling point of a thread to its next: the access that was
+//! chosen, and the plain accesses, hand-outs and oracles behind it. Two steps of two threads, both
+//! possible in a state, are *independent* if neither writes what the other reads or writes: done in
+//! either order they lead to the same state, with the same happens-before, and break the same
+//! rules. What counts:
 //!
 //! | what | as |
 //! |---|---|
@@ -15,23 +16,25 @@
 //! | a fence | a read of one word that stands for fences: no conflict, but it is known who still passes one |
 //! | a spin hint, a look at everything | a conflict with every step |
 //!
-//! A compare-exchange that failed is a read: a step that would let it succeed writes the word, and is dependent.
+//! A compare-exchange that failed is a read: a step that would let it succeed writes the word, and
+//! is dependent.
 //!
 //! # Under weak memory
 //!
-//! The stores that an operation may read depend on the word's history, on what the thread knows, and on the order of
-//! sequentially consistent (SC) operations; nobody but the thread itself changes what it knows. A load marks the store
-//! that it reads with its own present moment, which no other thread covers before the next release, so that two loads of
-//! one word can change places. What else counts:
+//! The stores that an operation may read depend on the word's history, on what the thread knows,
+//! and on the order of sequentially consistent (SC) operations; nobody but the thread itself
+//! changes what it knows. A load marks the store that it reads with its own present moment, which
+//! no other thread covers before the next release, so that two loads of one word can change places.
+//! What else counts:
 //!
 //! | what | as |
 //! |---|---|
 //! | an SC operation | a write of a second word that stands for the SC operations on its word: another SC operation there may not go behind the store that this one read; and a read of the word that stands for the SC order |
 //! | an SC fence | a write of the word that stands for the SC order: fences are numbered, and SC operations note how many there were |
 //!
-//! So two SC operations on two words can change places: neither limits the other, nor anybody else, before a later fence
-//! or a later operation on its word. A step that may go several ways (see `director`) can change places with another if
-//! each of its ways can.
+//! So two SC operations on two words can change places: neither limits the other, nor anybody else,
+//! before a later fence or a later operation on its word. A step that may go several ways (see
+//! `director`) can change places with another if each of its ways can.
 
 use std::cell::{Cell, RefCell};
 
@@ -72,8 +75,8 @@ pub(crate) const SPURIOUS: u32 = u32::MAX - 3;
 pub(crate) const FENCES: u32 = u32::MAX - 4;
 /// The least number of a granule that stands for something else than memory.
 pub const SPECIAL: u32 = FENCES;
-/// Added to the number of a granule: that of the one that stands for sequentially consistent operations there. An arena
-/// has fewer granules.
+/// Added to the number of a granule: that of the one that stands for sequentially consistent
+/// operations there. An arena has fewer granules.
 pub const SEQUENTIAL: u32 = 1 << 30;
 
 /// What one step has touched.
@@ -113,7 +116,8 @@ impl Touched {
     }
 }
 
-/// Takes note while a search runs. Oracles see the engine through a shared reference, hence the cells.
+/// Takes note while a search runs. Oracles see the engine through a shared reference, hence the
+/// cells.
 #[derive(Default)]
 pub(crate) struct Footprint {
     on: Cell<bool>,
@@ -155,7 +159,8 @@ impl Footprint {
         self.note_special(SEQUENTIAL_ORDER, false);
     }
 
-    /// A fence; one that takes part in the order of sequentially consistent operations if `sequential`.
+    /// A fence; one that takes part in the order of sequentially consistent operations if
+    /// `sequential`.
     pub(crate) fn note_fence(&self, sequential: bool) {
         self.note_special(FENCES, false);
         if sequential {

@@ -1,20 +1,21 @@
 //! Histories: what a thread's local state is a function of.
 //!
-//! A simulated thread is deterministic: where it stands, and what its registers and its stack hold, depends only on the
-//! values that it has read since it began. So a search need not look into stacks, where old garbage would make equal
-//! states look different: it hashes the values instead, and two threads with the same history are in the same place
-//! with the same locals.
+//! A simulated thread is deterministic: where it stands, and what its registers and its stack hold,
+//! depends only on the values that it has read since it began. So a search need not look into
+//! stacks, where old garbage would make equal states look different: it hashes the values instead,
+//! and two threads with the same history are in the same place with the same locals.
 //!
-//! A history would remember for ever what no longer matters. A body that keeps nothing in locals from one operation to
-//! the next (see `Program`) says so with [`user::at_rest`](crate::runtime::user::at_rest), and its history begins anew, from the
-//! number of its operation.
+//! A history would remember for ever what no longer matters. A body that keeps nothing in locals
+//! from one operation to the next (see `Program`) says so with
+//! [`user::at_rest`](crate::runtime::user::at_rest), and its history begins anew, from the number
+//! of its operation.
 //!
-//! What is observed: the old value of a read-modify-write, whether a compare-exchange wrote, what a plain or private
-//! word held, where the thread's heap is, what the system answered. Not what a store overwrote: the thread does not
-//! learn it.
+//! What is observed: the old value of a read-modify-write, whether a compare-exchange wrote, what a
+//! plain or private word held, where the thread's heap is, what the system answered. Not what a
+//! store overwrote: the thread does not learn it.
 //!
-//! Invariant: each step changes the history of its thread, so that no sequence of steps leads from a state back to
-//! itself. The graph of states has no cycles; `prove` relies on it.
+//! Invariant: each step changes the history of its thread, so that no sequence of steps leads from
+//! a state back to itself. The graph of states has no cycles; `prove` relies on it.
 
 use crate::runtime::access::{Access, Kind, THREADS_MAX, ThreadId};
 use crate::runtime::arena::Arena;

@@ -1,19 +1,21 @@
 //! Order hash: what of happens-before, and of old stores, makes two states different?
 //!
-//! Vector clocks count releases, and hardly any two paths count the same. Only comparisons matter: does a clock cover a
-//! *moment*, that of an access which a word or page remembers? So everything is hashed relative to the moments:
+//! Vector clocks count releases, and hardly any two paths count the same. Only comparisons matter:
+//! does a clock cover a *moment*, that of an access which a word or page remembers? So everything
+//! is hashed relative to the moments:
 //!
-//! 1. A moment that every thread covers that has not ended (and every thread to come) is as good as none: clocks only
-//!    grow, so everybody covers it for ever.
-//! 2. A moment that nothing will be compared with does not matter. Who leads the search says which do, from what the
-//!    threads still do (`prove`'s `Reach`): the last plain write of a word that only its writer touches from now on,
-//!    say, is of no use to anybody.
-//! 3. The moments of each thread that are left are numbered in order. A clock is hashed as how many of them it covers.
-//!    Joins see that number only, and a new moment is one that no clock covers yet but the thread's own.
+//! 1. A moment that every thread covers that has not ended (and every thread to come) is as good as
+//!    none: clocks only grow, so everybody covers it for ever.
+//! 2. A moment that nothing will be compared with does not matter. Who leads the search says which
+//!    do, from what the threads still do (`prove`'s `Reach`): the last plain write of a word that
+//!    only its writer touches from now on, say, is of no use to anybody.
+//! 3. The moments of each thread that are left are numbered in order. A clock is hashed as how many
+//!    of them it covers. Joins see that number only, and a new moment is one that no clock covers
+//!    yet but the thread's own.
 //!
-//! So two states are one only if the same accesses are ordered in both, and a race that one can still lead to, the
-//! other can too. This part can be left out; then states are fewer, and a search that merges them may miss a race
-//! (but nothing that the other oracles find).
+//! So two states are one only if the same accesses are ordered in both, and a race that one can
+//! still lead to, the other can too. This part can be left out; then states are fewer, and a search
+//! that merges them may miss a race (but nothing that the other oracles find).
 //!
 //! Under weak memory clocks decide more than races: which stores can be read. See `weak::normal`.
 //!

@@ -1,18 +1,21 @@
-//! Director: the chooser of a search. It answers as it is told, and tells what else could have been answered.
+//! Director: the chooser of a search. It answers as it is told, and tells what else could have been
+//! answered.
 //!
-//! Who goes next is decided outside of the fibers. What is left are the questions inside of a step: which store is read,
-//! whether a system call fails, whether a weak compare-exchange fails for no reason. A step that is asked something can
-//! go several *ways*; a way is the list of its answers. Where a list is too short, the first answer is taken: the newest
-//! store, and no failure. So the empty list is the first way, and each way leads to the next one, in the order of an
-//! odometer, until there is none.
+//! Who goes next is decided outside of the fibers. What is left are the questions inside of a step:
+//! which store is read, whether a system call fails, whether a weak compare-exchange fails for no
+//! reason. A step that is asked something can go several *ways*; a way is the list of its answers.
+//! Where a list is too short, the first answer is taken: the newest store, and no failure. So the
+//! empty list is the first way, and each way leads to the next one, in the order of an odometer,
+//! until there is none.
 //!
-//! A compare-exchange that fails for no reason has read the newest store that it may: a trace has one event for a step,
-//! and an older store is one already.
+//! A compare-exchange that fails for no reason has read the newest store that it may: a trace has
+//! one event for a step, and an older store is one already.
 
 use crate::runtime::access::{Access, THREADS_MAX, ThreadId};
 use crate::runtime::chooser::{Choice, ChoicePoint, Chooser};
 
-/// Questions of one step, at most: which store is read, and whether the exchange fails all the same.
+/// Questions of one step, at most: which store is read, and whether the exchange fails all the
+/// same.
 const QUESTIONS_MAX: usize = 2;
 
 /// The answers to the questions of one step, in order.
@@ -38,7 +41,8 @@ impl Answers {
     }
 }
 
-/// How many things beside the interleaving a search lets happen in one run, or how many are still to come.
+/// How many things beside the interleaving a search lets happen in one run, or how many are still
+/// to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
     /// System calls that fail.

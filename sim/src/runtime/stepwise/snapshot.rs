@@ -1,7 +1,7 @@
 //! Snapshots: all state of a world, and the way back to an earlier one.
 //!
-//! **This file enumerates everything that a step can change.** What is added to a world must be added here, or a search
-//! goes back to states that never were.
+//! **This file enumerates everything that a step can change.** What is added to a world must be
+//! added here, or a search goes back to states that never were.
 //!
 //! | what | kept |
 //! |---|---|
@@ -10,9 +10,9 @@
 //! | control, clocks, histories, address space, live blocks, number of records, fences | whole, they are small: [`Small`] |
 //! | the observer | is told ([`Observer::put_back`](crate::runtime::observer::Observer::put_back)) |
 //!
-//! Marks form a stack. The mirror (`images`, `stacks`) is the world as it was at the last mark; only what was used
-//! since then differs, and is known. So both a mark and the way back to it cost as much as was used in between, and
-//! not as much as there is:
+//! Marks form a stack. The mirror (`images`, `stacks`) is the world as it was at the last mark;
+//! only what was used since then differs, and is known. So both a mark and the way back to it cost
+//! as much as was used in between, and not as much as there is:
 //!
 //! ```text
 //! mark     what was used since the last mark: its image moves from the mirror to the new level, a new one is taken
@@ -251,7 +251,8 @@ impl Snapshots {
         let shift = engine.pages.shift;
         let page = *engine.pages.raw(index);
         let start = engine.arena.pointer(index << shift);
-        // SAFETY: the page lies in the arena, which is mapped and readable; nobody writes while its bytes are copied.
+        // SAFETY: the page lies in the arena, which is mapped and readable; nobody writes while its
+        // bytes are copied.
         let bytes = unsafe { std::slice::from_raw_parts(start, 1 << shift) };
         let used = engine.pages.is_set_up(&page) && page.has_shadow();
         let shadow = used.then(|| engine.shadow.image(granules(index, shift), page.generation));
@@ -272,8 +273,9 @@ impl Snapshots {
             Box::default()
         } else {
             assert!(self.leases[thread].limit.get() <= pointer && pointer <= base);
-            // SAFETY: the fiber is suspended with everything that it needs between its stack pointer and the base of its
-            // stack, which is mapped; nobody runs on it while the bytes are copied.
+            // SAFETY: the fiber is suspended with everything that it needs between its stack
+            // pointer and the base of its stack, which is mapped; nobody runs on it while the bytes
+            // are copied.
             unsafe {
                 let start = std::ptr::with_exposed_provenance::<u8>(pointer);
                 std::slice::from_raw_parts(start, base - pointer).into()
@@ -285,9 +287,10 @@ impl Snapshots {
     fn put_back_stack(&self, fibers: &mut Fibers, thread: ThreadId) {
         let image = &self.stacks[thread];
         let base = self.leases[thread].base.get();
-        // SAFETY: the bytes are those that lay there when the fiber was suspended, and the handle is that of the same
-        // moment: the fiber is as if it had not been resumed since. The handle is overwritten without being dropped: what
-        // ran in between owned nothing that must be dropped (see `Body`). Nobody runs on the stack now.
+        // SAFETY: the bytes are those that lay there when the fiber was suspended, and the handle
+        // is that of the same moment: the fiber is as if it had not been resumed since. The handle
+        // is overwritten without being dropped: what ran in between owned nothing that must be
+        // dropped (see `Body`). Nobody runs on the stack now.
         unsafe {
             let start = std::ptr::with_exposed_provenance_mut::<u8>(base - image.bytes.len());
             start.copy_from_nonoverlapping(image.bytes.as_ptr(), image.bytes.len());
@@ -309,8 +312,8 @@ fn put_back_page(engine: &mut Engine, index: usize, image: Option<&PageImage>) {
     match image.and_then(|image| image.bytes.as_ref()) {
         Some(bytes) => {
             let start = engine.arena.pointer(index << shift);
-            // SAFETY: the page lies in the arena, which is mapped and writable, and the image has its size; references
-            // into it are to cells with interior mutability.
+            // SAFETY: the page lies in the arena, which is mapped and writable, and the image has
+            // its size; references into it are to cells with interior mutability.
             unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         }
         None if engine.pages.is_dirty(index) => engine.arena.zero(index << shift, 1 << shift),

@@ -1,10 +1,12 @@
 //! Stage: a run that somebody leads step by step, forth and back.
 //!
-//! [`World::run`](crate::runtime::World::run) asks a chooser inside the running fiber and knows only the way ahead. On a stage
-//! every thread stands suspended in front of its next step; whoever leads picks one, and may return to any state that it
-//! marked. What it has seen of the steps (who went) makes the same run again under a chooser that follows the list.
+//! [`World::run`](crate::runtime::World::run) asks a chooser inside the running fiber and knows
+//! only the way ahead. On a stage every thread stands suspended in front of its next step; whoever
+//! leads picks one, and may return to any state that it marked. What it has seen of the steps (who
+//! went) makes the same run again under a chooser that follows the list.
 //!
-//! Bodies must keep their state on their own stack and in the arena, nowhere else: that is what is put back.
+//! Bodies must keep their state on their own stack and in the arena, nowhere else: that is what is
+//! put back.
 
 use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
@@ -48,8 +50,8 @@ pub enum StepEnd {
 /// What a stage is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// Whether states that differ only in what happened before what are different. What decides which stores can be
-    /// read is a difference in any case.
+    /// Whether states that differ only in what happened before what are different. What decides
+    /// which stores can be read is a difference in any case.
     pub clocks_matter: bool,
     /// What may happen beside the interleaving.
     pub events: Allowance,
@@ -73,10 +75,12 @@ pub struct Stepped {
 }
 
 impl World {
-    /// Sets the bodies up, from a clean world, in front of their first steps, and lets `lead` lead them.
+    /// Sets the bodies up, from a clean world, in front of their first steps, and lets `lead` lead
+    /// them.
     ///
     /// # Panics
-    /// There are more bodies than a world takes, or no stack can be mapped, or `lead` or the observer panics.
+    /// There are more bodies than a world takes, or no stack can be mapped, or `lead` or the
+    /// observer panics.
     pub fn stage<R>(
         &mut self,
         plan: &Plan,
@@ -95,7 +99,8 @@ impl World {
         let pointer = self.engine.as_ptr();
         // SAFETY: the world is borrowed exclusively and no simulated code runs.
         let engine = unsafe { borrow(pointer) };
-        // SAFETY: the director lives until this function returns, and nothing else uses it meanwhile.
+        // SAFETY: the director lives until this function returns, and nothing else uses it
+        // meanwhile.
         engine.begin(plan, bodies, unsafe { &mut *director.as_ptr() }, observer);
         engine.chooser = Some(director);
         engine.stepwise = true;
@@ -115,7 +120,8 @@ impl World {
             .enumerate()
             .map(|(thread, (body, &lease))| {
                 let body: *const (dyn Fn() + '_) = body.run;
-                // SAFETY: only the lifetime changes; the stage is gone before this function returns.
+                // SAFETY: only the lifetime changes; the stage is gone before this function
+                // returns.
                 let body: *const dyn Fn() = unsafe { std::mem::transmute(body) };
                 // SAFETY: engine and stack belong to this world, and the world was entered.
                 ManuallyDrop::new(unsafe { fiber::make(pointer, thread, lease, body) })
@@ -217,7 +223,8 @@ impl Stage {
         }
     }
 
-    /// The threads of these that may stop for ever in front of their next steps, with others left to go on.
+    /// The threads of these that may stop for ever in front of their next steps, with others left
+    /// to go on.
     pub fn stoppable(&self, open: ThreadSet) -> ThreadSet {
         let control = &self.view().control;
         if control.events.stops == 0 || control.runnable.len() < 2 {
@@ -225,7 +232,8 @@ impl Stage {
         }
         open.iter().fold(ThreadSet::EMPTY, |set, thread| match control.starts[thread] {
             Start::AfterAll => set,
-            // One that has not begun would be missed by nobody, or stops behind its first step, which touches nothing.
+            // One that has not begun would be missed by nobody, or stops behind its first step,
+            // which touches nothing.
             _ if control.steps[thread] == 0 => set,
             _ => set.with(thread),
         })
@@ -273,7 +281,8 @@ impl Stage {
         self.snapshots.unmark(engine);
     }
 
-    /// The hash of the present state: see `state_hash`. What words remember enters as far as it is of use.
+    /// The hash of the present state: see `state_hash`. What words remember enters as far as it is
+    /// of use.
     pub fn state(&mut self, uses: &dyn Uses) -> u128 {
         // SAFETY: as above.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
@@ -334,7 +343,8 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         for fiber in &mut self.fibers {
-            // SAFETY: nothing on an abandoned stack needs dropping: see `Body`. The handle is not used again.
+            // SAFETY: nothing on an abandoned stack needs dropping: see `Body`. The handle is not
+            // used again.
             unsafe {
                 fiber.force_reset();
                 ManuallyDrop::drop(fiber);

@@ -1,6 +1,7 @@
 //! State hash: when are two states of a run the same?
 //!
-//! When nothing that can still happen tells them apart. Hashed, each in the form in which the future depends on it:
+//! When nothing that can still happen tells them apart. Hashed, each in the form in which the
+//! future depends on it:
 //!
 //! | what | form |
 //! |---|---|
@@ -10,9 +11,10 @@
 //! | live blocks | place and size; their content is memory |
 //! | happens-before; under weak memory, which stores can still be read | see `order_hash` |
 //!
-//! Not hashed, because nothing depends on it: counters of steps and switches, the digest, who ran last, source lines
-//! and kinds kept for messages, serial numbers and table places of blocks, the numbers of commits and of shadow
-//! records. Memory of pages that are not committed: a commit clears it.
+//! Not hashed, because nothing depends on it: counters of steps and switches, the digest, who ran
+//! last, source lines and kinds kept for messages, serial numbers and table places of blocks, the
+//! numbers of commits and of shadow records. Memory of pages that are not committed: a commit
+//! clears it.
 //!
 //! 128 bits: among 10^9 states, two differ and have the same hash with a probability below 10^-20.
 
@@ -99,8 +101,8 @@ pub(crate) fn digest_page(engine: &Engine, index: usize, see: &See) -> PageDiges
     }
 }
 
-/// The hash of the state, of which `data` is the sum over the pages, and `digests` are the pages with more in them than
-/// memory, if that is to count.
+/// The hash of the state, of which `data` is the sum over the pages, and `digests` are the pages
+/// with more in them than memory, if that is to count.
 pub(crate) fn state<'a>(
     engine: &Engine,
     data: u128,

@@ -1,7 +1,7 @@
 //! Seeded choices: ChaCha8, keyed by a seed and the number of a schedule.
 //!
-//! The stream is the same on every machine. It is consumed 16 bits at a time, so that a choice among a few threads
-//! costs a shift and a multiplication.
+//! The stream is the same on every machine. It is consumed 16 bits at a time, so that a choice
+//! among a few threads costs a shift and a multiplication.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -26,7 +26,8 @@ impl Choices {
         Choices { random, bits: 0, left: 0 }
     }
 
-    /// A number below `count`, which is at most 256. Each is as likely as the others, but for one part in 256.
+    /// A number below `count`, which is at most 256. Each is as likely as the others, but for one
+    /// part in 256.
     #[inline]
     pub fn below(&mut self, count: usize) -> usize {
         debug_assert!(0 < count && count <= 256);
@@ -40,7 +41,8 @@ impl Choices {
         (few * count) >> 16
     }
 
-    /// Which of so many stores is read under the weak memory model: the newest half of the time, else any.
+    /// Which of so many stores is read under the weak memory model: the newest half of the time,
+    /// else any.
     #[inline]
     pub fn store(&mut self, candidates: usize) -> usize {
         let picked = self.below(2 * candidates);

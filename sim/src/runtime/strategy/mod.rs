@@ -1,7 +1,7 @@
 //! Strategies: choosers that search.
 //!
-//! Each is keyed by a seed and, with [`Strategy::aim`], by the number of a schedule: any schedule of a search can be
-//! run alone.
+//! Each is keyed by a seed and, with [`Strategy::aim`], by the number of a schedule: any schedule
+//! of a search can be run alone.
 
 mod choices;
 mod pct;

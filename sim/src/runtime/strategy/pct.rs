@@ -1,8 +1,9 @@
 //! Probabilistic concurrency testing: random priorities, lowered at a few random steps.
 //!
-//! The runnable thread of the highest priority goes. With `depth - 1` change points among `k` steps and `n` threads, a
-//! bug that needs `depth` ordered events is found with a probability of at least `1 / (n * k^(depth - 1))` (Burckhardt,
-//! Kothari, Musuvathi and Nagarakatte 2010). `k` is an estimate that the caller takes from a first run.
+//! The runnable thread of the highest priority goes. With `depth - 1` change points among `k` steps
+//! and `n` threads, a bug that needs `depth` ordered events is found with a probability of at least
+//! `1 / (n * k^(depth - 1))` (Burckhardt, Kothari, Musuvathi and Nagarakatte 2010). `k` is an
+//! estimate that the caller takes from a first run.
 
 use super::super::access::{Access, THREADS_MAX, ThreadId, ThreadSet};
 use super::super::chooser::{Choice, ChoicePoint, Chooser};

@@ -1,8 +1,9 @@
 //! Partial order sampling: every pending access has a random priority, and the highest goes.
 //!
-//! When an access runs, the pending accesses that conflict with it (a common word, one of them a write) draw new
-//! priorities; the others keep theirs. Priorities decide the order of conflicting accesses only, so that partial orders are
-//! sampled more evenly than by a random walk, which favours those with many interleavings (Yuan, Yang and Gu 2018).
+//! When an access runs, the pending accesses that conflict with it (a common word, one of them a
+//! write) draw new priorities; the others keep theirs. Priorities decide the order of conflicting
+//! accesses only, so that partial orders are sampled more evenly than by a random walk, which
+//! favours those with many interleavings (Yuan, Yang and Gu 2018).
 
 use super::super::access::{Access, THREADS_MAX, ThreadId};
 use super::super::chooser::{Choice, ChoicePoint, Chooser};

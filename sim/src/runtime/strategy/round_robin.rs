@@ -1,5 +1,5 @@
-//! Round robin: each thread in turn does so many steps. The same schedule for every seed; its quantum is the number of
-//! the schedule plus one.
+//! Round robin: each thread in turn does so many steps. The same schedule for every seed; its
+//! quantum is the number of the schedule plus one.
 
 use super::super::access::ThreadId;
 use super::super::chooser::{Choice, ChoicePoint, Chooser};

@@ -1,8 +1,9 @@
 //! Selectively uniform random walk: uniform over the orders of a few selected accesses.
 //!
-//! A random walk that picks each thread with the weight of the accesses that it has left visits every interleaving with
-//! the same chance. Over a whole run that is diluted by accesses that do not matter; so a schedule selects a part of the
-//! words by chance, and is uniform over the orders of accesses to those (Zhao, Wolff, Mathur and Roychoudhury 2025):
+//! A random walk that picks each thread with the weight of the accesses that it has left visits
+//! every interleaving with the same chance. Over a whole run that is diluted by accesses that do
+//! not matter; so a schedule selects a part of the words by chance, and is uniform over the orders
+//! of accesses to those (Zhao, Wolff, Mathur and Roychoudhury 2025):
 //!
 //! ```text
 //! intended: the thread whose selected access is to come next, picked by the weight of what each has left
@@ -10,8 +11,9 @@
 //! step:     any thread that is not blocked, with equal chances
 //! ```
 //!
-//! The paper counts the accesses in a run before the search. Here a schedule must be runnable alone: the counts are an
-//! estimate that the caller gives, the same for each thread, divided by the share of words that is selected.
+//! The paper counts the accesses in a run before the search. Here a schedule must be runnable
+//! alone: the counts are an estimate that the caller gives, the same for each thread, divided by
+//! the share of words that is selected.
 
 use super::super::access::{Access, THREADS_MAX, ThreadId, ThreadSet};
 use super::super::chooser::{Choice, ChoicePoint, Chooser};

@@ -4,7 +4,8 @@ use super::super::SimAtomic;
 use super::user::address_word;
 use super::*;
 
-/// Threads that push to and pop from a stack of memory that they reserve: addresses are among the values.
+/// Threads that push to and pop from a stack of memory that they reserve: addresses are among the
+/// values.
 fn stack() {
     for round in 0..4 {
         user::operation();
@@ -66,7 +67,8 @@ fn runs_are_the_same_on_any_thread_and_in_any_build() {
 fn a_number_that_looks_like_an_address_is_a_number() {
     let mut worlds = [world(), world(), world()];
     let bases = worlds.each_ref().map(World::base);
-    // Tags in the upper half of a word that grow past the places of all three, and an address of the world's own.
+    // Tags in the upper half of a word that grow past the places of all three, and an address of
+    // the world's own.
     let tags = || {
         for base in bases {
             let number = base as u64 - (2 << 32);

@@ -7,8 +7,8 @@ use super::*;
 
 /// The shared word at an address.
 fn word(address: *mut u8) -> &'static SimAtomic<u64> {
-    // SAFETY: a word of an arena is mapped as long as the world lives, whether it is committed or not; the reference
-    // is used at once.
+    // SAFETY: a word of an arena is mapped as long as the world lives, whether it is committed or
+    // not; the reference is used at once.
     unsafe { &*address.cast() }
 }
 

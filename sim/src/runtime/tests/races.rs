@@ -158,7 +158,8 @@ fn of_many_unordered_readers_each_races_with_a_later_write() {
 fn neighbouring_bytes_and_halves_do_not_race() {
     fn part<T>(place: usize) -> &'static crate::runtime::SimPlain<T> {
         let word = std::ptr::from_ref(&*plain_word(0)).cast::<u8>();
-        // SAFETY: the word has 8 bytes, of which this is an aligned part; the reference is used at once.
+        // SAFETY: the word has 8 bytes, of which this is an aligned part; the reference is used at
+        // once.
         unsafe { &*word.add(place).cast() }
     }
     let first = || {

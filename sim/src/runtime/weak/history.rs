@@ -1,13 +1,14 @@
 //! The history of a word: its latest stores, in modification order.
 //!
-//! The stores lie in fixed slots; `order` lists the slots from the oldest store to the newest, so that putting a store
-//! into the middle moves bytes, not stores. How many there are is kept in the word's shadow record.
+//! The stores lie in fixed slots; `order` lists the slots from the oldest store to the newest, so
+//! that putting a store into the middle moves bytes, not stores. How many there are is kept in the
+//! word's shadow record.
 //!
 //! Invariants:
 //!
 //! 1. `order` is a permutation of the slots; its first `length` entries are in use.
-//! 2. The newest store has the value that the arena holds; otherwise something else wrote the word, and the history
-//!    begins anew.
+//! 2. The newest store has the value that the arena holds; otherwise something else wrote the word,
+//!    and the history begins anew.
 //! 3. The store of a read-modify-write directly follows the one that it read, for ever.
 
 use super::super::access::ThreadId;
@@ -29,7 +30,8 @@ pub(crate) struct Store {
     pub(crate) value: u64,
     /// ... and of SC fences.
     pub(crate) fence: u32,
-    /// How many SC fences had run when an SC operation first touched it; [`NOT_TOUCHED`] if none did.
+    /// How many SC fences had run when an SC operation first touched it; [`NOT_TOUCHED`] if none
+    /// did.
     pub(crate) sequential: u32,
     /// Whether it is that of a read-modify-write.
     pub(crate) follows: bool,
@@ -78,8 +80,8 @@ impl Store {
         self.sequential = self.sequential.min(fences);
     }
 
-    /// Whether no operation of a thread that covers `now`, and knows this fence, with what had happened `before` it, goes
-    /// behind it, whatever its ordering is.
+    /// Whether no operation of a thread that covers `now`, and knows this fence, with what had
+    /// happened `before` it, goes behind it, whatever its ordering is.
     pub(crate) fn is_floor_of(&self, now: &VectorClock, fence: u32, before: &VectorClock) -> bool {
         self.is_floor(now, ReadBound { fence, before })
     }
@@ -94,7 +96,8 @@ impl Store {
 }
 
 impl History {
-    /// The number of stores, given what the record says; the history begins anew if something else wrote the word.
+    /// The number of stores, given what the record says; the history begins anew if something else
+    /// wrote the word.
     #[inline]
     pub(super) fn prepare(
         &mut self,
@@ -144,7 +147,8 @@ impl History {
             .map_or(length, |place| place + 1)
     }
 
-    /// Puts a store behind the `place` newest ones; the oldest goes if there is no room. Returns the new length.
+    /// Puts a store behind the `place` newest ones; the oldest goes if there is no room. Returns
+    /// the new length.
     #[inline]
     pub(super) fn insert(&mut self, length: usize, place: usize, store: Store) -> usize {
         let mut length = length;

@@ -1,7 +1,8 @@
 //! Normal form: which old stores make two states different?
 //!
 //! Under weak memory clocks decide which stores can be read. Of each word, hashed are the stores
-//! that one of the threads which still touch the word may still read, from the newest down, each with
+//! that one of the threads which still touch the word may still read, from the newest down, each
+//! with
 //!
 //! | what | as |
 //! |---|---|
@@ -10,15 +11,16 @@
 //! | what it releases | a clock, of which that part counts which one of these threads does not cover yet |
 //! | the fence that it releases; how many fences there were when an SC operation touched it | by rank, see below |
 //!
-//! **The base** is the newest store behind which none of these threads can go any more; what is older is left out. Floors
-//! only rise, so nobody ever reads or follows it. It still takes one of the places of the history, but nothing depends on
-//! that: the oldest store goes first when there is no room, and the stores below the base are the oldest. When the base
-//! was touched, and whether it follows another store, decides nothing either: behind it nobody goes anyway. A word with
+//! **The base** is the newest store behind which none of these threads can go any more; what is
+//! older is left out. Floors only rise, so nobody ever reads or follows it. It still takes one of
+//! the places of the history, but nothing depends on that: the oldest store goes first when there
+//! is no room, and the stores below the base are the oldest. When the base was touched, and whether
+//! it follows another store, decides nothing either: behind it nobody goes anyway. A word with
 //! nothing but a base that releases nothing new is as good as one without a history.
 //!
-//! **Fences** are numbered; compared are the numbers that threads know or will know, and the stamps of SC operations. A
-//! number that everybody knows is none. The others are hashed by rank, with what had happened before them, and a stamp as
-//! how many of them are not greater.
+//! **Fences** are numbered; compared are the numbers that threads know or will know, and the stamps
+//! of SC operations. A number that everybody knows is none. The others are hashed by rank, with
+//! what had happened before them, and a stamp as how many of them are not greater.
 
 use super::super::access::{THREADS_MAX, ThreadSet};
 use super::super::clock::VectorClock;
@@ -34,7 +36,8 @@ struct Views {
     own: [(VectorClock, u32); THREADS_MAX],
 }
 
-/// Collects what is hashed of these words, and of fences. `fencing` are the threads that still pass a fence.
+/// Collects what is hashed of these words, and of fences. `fencing` are the threads that still pass
+/// a fence.
 pub(crate) fn see<'a>(
     engine: &Engine,
     words: impl Iterator<Item = &'a OrderWord>,

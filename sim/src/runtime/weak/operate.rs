@@ -4,8 +4,8 @@
 //! checks ── history of the word ── candidates ── the chooser picks ── race check ── read ── write ── observer
 //! ```
 //!
-//! The order of effects on the clocks is that of the sequentially consistent engine; only the release clock comes from
-//! the store that is read instead of from the word.
+//! The order of effects on the clocks is that of the sequentially consistent engine; only the
+//! release clock comes from the store that is read instead of from the word.
 
 use super::super::access::{Access, Kind, Ordering, ThreadId};
 use super::super::current;
@@ -116,8 +116,8 @@ impl Engine {
         length: usize,
     ) -> ReadOptions {
         let me = self.control.current;
-        // Who comes behind all others is ordered after them, but for one that has stopped for ever; of that one's stores an old one
-        // is not seen for ever either.
+        // Who comes behind all others is ordered after them, but for one that has stopped for ever;
+        // of that one's stores an old one is not seen for ever either.
         if length == 1 || self.control.starts[me] == Start::AfterAll {
             return ReadOptions::of(0..1);
         }

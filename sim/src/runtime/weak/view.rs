@@ -1,9 +1,11 @@
-//! Sequentially consistent fences: their numbers, what had happened before each, and who knows of which.
+//! Sequentially consistent fences: their numbers, what had happened before each, and who knows of
+//! which.
 //!
-//! Fence number `f` is the `f`-th SC fence of the run; zero is none. `before[f]` joins what had happened before the
-//! fences `1..=f`. A thread carries the number of the newest fence that happened before it, a release carries it along, and
-//! an acquire takes it over, exactly as with the clocks of [`super::super::clock`]: what a thread must not go behind
-//! because of fences is then `before` at one index.
+//! Fence number `f` is the `f`-th SC fence of the run; zero is none. `before[f]` joins what had
+//! happened before the fences `1..=f`. A thread carries the number of the newest fence that
+//! happened before it, a release carries it along, and an acquire takes it over, exactly as with
+//! the clocks of [`super::super::clock`]: what a thread must not go behind because of fences is
+//! then `before` at one index.
 
 use std::io;
 
@@ -28,7 +30,8 @@ struct Known {
     published: u32,
 }
 
-/// What a step can change of the fences. What had happened before a fence stays as it is once the fence was passed.
+/// What a step can change of the fences. What had happened before a fence stays as it is once the
+/// fence was passed.
 #[derive(Clone, Copy)]
 pub(crate) struct FencesImage {
     threads: [Known; THREADS_MAX],
@@ -102,7 +105,8 @@ impl Fences {
         self.threads[thread].now
     }
 
-    /// That one, the one that an acquire fence would add, and the one that the last release fence published.
+    /// That one, the one that an acquire fence would add, and the one that the last release fence
+    /// published.
     pub(crate) fn all(&self, thread: ThreadId) -> [u32; 3] {
         let Known { now, acquirable, published } = self.threads[thread];
         [now, acquirable, published]

@@ -1,13 +1,14 @@
 //! What probabilistic concurrency testing promises.
 //!
-//! In a run of `n` threads and at most `k` steps, a schedule of `pct:D` brings about a bug of depth `D` (one that needs `D`
-//! ordered events) with a probability of at least `1 / (n · k^(D-1))`, whatever the bug is (Burckhardt and others 2010).
-//! After `N` schedules it was met with at least `1 - (1 - p)^N`. That holds for
+//! In a run of `n` threads and at most `k` steps, a schedule of `pct:D` brings about a bug of depth
+//! `D` (one that needs `D` ordered events) with a probability of at least `1 / (n · k^(D-1))`,
+//! whatever the bug is (Burckhardt and others 2010). After `N` schedules it was met with at least
+//! `1 - (1 - p)^N`. That holds for
 //!
 //! - interleavings alone: what needs an older store to be read, or an event, too, is rarer;
 //! - a bug that is in the program of every one of the schedules: programs are drawn too;
-//! - the first `k` steps, in which the strategy lets priorities change. `k` is an estimate; whether runs were longer is
-//!   told beside the bound.
+//! - the first `k` steps, in which the strategy lets priorities change. `k` is an estimate; whether
+//!   runs were longer is told beside the bound.
 
 use std::collections::BTreeMap;
 
@@ -73,8 +74,9 @@ impl Priorities {
     }
 }
 
-/// The probability that something of probability `once` happens at least once in so many attempts. Attempts are put
-/// together in pairs: no logarithm, so the same number on every machine, and exact where `once` is tiny.
+/// The probability that something of probability `once` happens at least once in so many attempts.
+/// Attempts are put together in pairs: no logarithm, so the same number on every machine, and exact
+/// where `once` is tiny.
 fn at_least_once(mut once: f64, mut attempts: u64) -> f64 {
     let either = |a: f64, b: f64| a + b - a * b;
     let mut found = 0.0;

@@ -1,9 +1,10 @@
 //! Exploring: many schedules, sampled, until one breaks a rule, or all of them.
 //!
-//! Schedules are numbered, and each can be run alone: its choices and its program are drawn from the seed and its number. A
-//! search over several OS threads deals the numbers out in chunks and adds the chunks up in their order, up to and including
-//! the first violation, so that the result is the same for any number of jobs. What is added up neither depends on order nor
-//! on parts: the shards of a search that is not ended by a violation make up the whole.
+//! Schedules are numbered, and each can be run alone: its choices and its program are drawn from
+//! the seed and its number. A search over several OS threads deals the numbers out in chunks and
+//! adds the chunks up in their order, up to and including the first violation, so that the result
+//! is the same for any number of jobs. What is added up neither depends on order nor on parts: the
+//! shards of a search that is not ended by a violation make up the whole.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -60,7 +61,8 @@ pub struct Search {
 pub struct SearchOptions {
     /// Go on behind a violation, and count them.
     pub all: bool,
-    /// Run each schedule once more for each step of each thread: with that thread stopped for ever in front of it.
+    /// Run each schedule once more for each step of each thread: with that thread stopped for ever
+    /// in front of it.
     pub kill_each: bool,
     /// Count distinct states.
     pub states: bool,
@@ -87,7 +89,8 @@ pub struct Found {
     pub violation: Option<Settings>,
     /// The violations by kind, the most frequent first.
     pub kinds: Vec<ViolationKind>,
-    /// About how many distinct states were seen, and the sketch that says so, as text; if they were counted.
+    /// About how many distinct states were seen, and the sketch that says so, as text; if they were
+    /// counted.
     pub states: Option<(u64, String)>,
     /// What the schedules of `pct` promise, by depth.
     pub bounds: Vec<Bound>,
@@ -163,7 +166,8 @@ struct SharedSearch<'a> {
     violating: AtomicU64,
 }
 
-/// Searches until the first violation. `progress` is told now and then how many schedules and steps were done.
+/// Searches until the first violation. `progress` is told now and then how many schedules and steps
+/// were done.
 ///
 /// # Errors
 /// The system has no memory for the simulated world.
@@ -267,7 +271,8 @@ fn work(shared: &SharedSearch<'_>) -> io::Result<()> {
     }
 }
 
-/// Runs a schedule, and again with each of its threads stopped at each of its steps, if that is asked for.
+/// Runs a schedule, and again with each of its threads stopped at each of its steps, if that is
+/// asked for.
 fn schedule(
     shared: &SharedSearch<'_>,
     simulator: &mut Simulator,

@@ -9,7 +9,8 @@ use crate::runtime::OPERATION_KINDS_MAX;
 pub struct ExploreTotals {
     /// Schedules.
     pub schedules: u64,
-    /// Steps at scheduling points: the shared accesses, fences, spin hints, system calls and starts of threads.
+    /// Steps at scheduling points: the shared accesses, fences, spin hints, system calls and starts
+    /// of threads.
     pub steps: u64,
     /// Steps at which more than one thread could go.
     pub choices: u64,
@@ -31,7 +32,8 @@ pub struct ExploreTotals {
     pub without_switches: u64,
     /// Schedules that broke a rule.
     pub violating: u64,
-    /// Places, each a schedule, a thread and one of its steps, at which the thread was stopped for ever.
+    /// Places, each a schedule, a thread and one of its steps, at which the thread was stopped for
+    /// ever.
     pub places: u64,
     /// The digests of all runs, added up.
     pub digest: u64,

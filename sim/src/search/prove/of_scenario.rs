@@ -10,7 +10,8 @@ use crate::run::simulation::{Simulator, prepared, with_bodies};
 use crate::runtime::{Production, Tiny, Wide, World, WorldGeometry};
 
 impl Simulator {
-    /// Searches all schedules of these settings; also how often each step of the lifecycle was seen, over all paths.
+    /// Searches all schedules of these settings; also how often each step of the lifecycle was
+    /// seen, over all paths.
     ///
     /// # Errors
     /// The system has no memory for the simulated world.

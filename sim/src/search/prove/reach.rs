@@ -1,8 +1,8 @@
 //! Reach: which words each thread still touches, from any state on.
 //!
-//! For each word and thread, the greatest position (see [`Stage::position`](crate::runtime::Stage::position)) at which the
-//! thread was ever seen to read it, and to write it. A thread at a later position has, as far as is known, done with the
-//! word.
+//! For each word and thread, the greatest position (see
+//! [`Stage::position`](crate::runtime::Stage::position)) at which the thread was ever seen to read
+//! it, and to write it. A thread at a later position has, as far as is known, done with the word.
 
 use crate::runtime::{
     Access, Manner, OrderMoment, SEQUENTIAL, SPECIAL, Span, THREADS_MAX, ThreadId, ThreadSet,
@@ -102,8 +102,8 @@ impl Reach {
         std::mem::take(&mut self.grown)
     }
 
-    /// Whether a step that touches this is independent of everything that the others, at these positions, still do, as
-    /// far as is known.
+    /// Whether a step that touches this is independent of everything that the others, at these
+    /// positions, still do, as far as is known.
     pub(super) fn is_private(
         &self,
         touched: &Touched,

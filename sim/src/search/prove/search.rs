@@ -21,8 +21,8 @@ use crate::runtime::{
     ThreadId, ThreadSet, Touched, Violation, World,
 };
 
-/// Searches all schedules of these bodies. `progress` is told now and then how many states were visited, and how many steps
-/// done.
+/// Searches all schedules of these bodies. `progress` is told now and then how many states were
+/// visited, and how many steps done.
 ///
 /// # Panics
 /// The observer stops a run, or panics.
@@ -299,8 +299,8 @@ impl<'a, 'b> Pass<'a, 'b> {
         Ok(visit)
     }
 
-    /// Does a private step, if a thread has one that goes one way. The choice depends on the state only, not on who is
-    /// asleep, so that every visit of the state makes the same.
+    /// Does a private step, if a thread has one that goes one way. The choice depends on the state
+    /// only, not on who is asleep, so that every visit of the state makes the same.
     fn private_step(&mut self, open: ThreadSet, todo: ThreadSet, sleepers: &[Sleeper]) -> Private {
         let mut marked = false;
         let mut result = Private::None;
@@ -342,8 +342,8 @@ impl<'a, 'b> Pass<'a, 'b> {
         result
     }
 
-    /// Does a step in all its ways, as long as they are private. If it has one, and that is, it is done. Else the state is
-    /// as it was.
+    /// Does a step in all its ways, as long as they are private. If it has one, and that is, it is
+    /// done. Else the state is as it was.
     fn try_ways(
         &mut self,
         thread: ThreadId,
@@ -357,7 +357,8 @@ impl<'a, 'b> Pass<'a, 'b> {
             if matches!(self.stage.open(), StepEnd::Violation(_)) {
                 return Private::Broken;
             }
-            // Where threads may stop for ever, the end of one is not private: others may wait for it.
+            // Where threads may stop for ever, the end of one is not private: others may wait for
+            // it.
             let private = self.reach.is_private(&touched, others, |other| positions[other])
                 && !(self.options.events.stops > 0 && self.stage.has_ended(thread));
             if private && first && next.is_none() {

@@ -1,6 +1,7 @@
 //! Visited states: hashes, each with the threads that were asleep when it was explored.
 //!
-//! Open addressing with linear probing: 17 bytes for a state and its share of free places. The hash is its own place.
+//! Open addressing with linear probing: 17 bytes for a state and its share of free places. The hash
+//! is its own place.
 
 use crate::runtime::ThreadSet;
 

@@ -4,7 +4,8 @@ use hak_traces::EVENT_PLAIN;
 
 use crate::program::Program;
 
-/// A step of a thread: the number of its operation, counted from one, and of the step in it. Ordered as they happen.
+/// A step of a thread: the number of its operation, counted from one, and of the step in it.
+/// Ordered as they happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FailingMoment {
     pub(super) operation: u32,
@@ -26,7 +27,8 @@ pub(super) struct FailingTurn {
     pub(super) until: FailingMoment,
 }
 
-/// Something that happened to a step: a refused system call, a spurious failure, an older store that was read.
+/// Something that happened to a step: a refused system call, a spurious failure, an older store
+/// that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Incident {
     pub(super) thread: u8,

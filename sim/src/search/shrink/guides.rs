@@ -12,7 +12,8 @@ use crate::runtime::strategy::Choices;
 /// Key of the stream from which samples are drawn.
 pub(super) const SAMPLE: u64 = 0x7361_6d70_6c65;
 
-/// Threads have an order, and the first that can go goes; at a few steps the running one is put last.
+/// Threads have an order, and the first that can go goes; at a few steps the running one is put
+/// last.
 pub(super) struct SampleGuide {
     order: [u8; THREADS_MAX],
     demotions: [u64; 5],

@@ -1,15 +1,17 @@
 //! Shrinking: the smallest failing run that can be found near a failing run.
 //!
-//! Greedy, by running again (in the spirit of delta debugging, Zeller and Hildebrandt 2002): threads, operations and turns
-//! of the schedule are taken away as long as the same oracle still complains. A schedule is kept as turns: a thread goes
-//! until it has done a certain step of a certain operation. So the turns of the operations that are left mean the same
-//! when others are taken away. A turn ends early if its thread cannot go.
+//! Greedy, by running again (in the spirit of delta debugging, Zeller and Hildebrandt 2002):
+//! threads, operations and turns of the schedule are taken away as long as the same oracle still
+//! complains. A schedule is kept as turns: a thread goes until it has done a certain step of a
+//! certain operation. So the turns of the operations that are left mean the same when others are
+//! taken away. A turn ends early if its thread cannot go.
 //!
-//! Where that is stuck with a run that is not small yet, smaller programs are tried under other schedules with few switches:
-//! a failure may have a shorter way that no single turn taken away leads to.
+//! Where that is stuck with a run that is not small yet, smaller programs are tried under other
+//! schedules with few switches: a failure may have a shorter way that no single turn taken away
+//! leads to.
 //!
-//! The measure that decreases: threads, then operations, then turns, then what happened beside the turns (refused system
-//! calls, older stores that were read), then steps.
+//! The measure that decreases: threads, then operations, then turns, then what happened beside the
+//! turns (refused system calls, older stores that were read), then steps.
 
 mod failing;
 mod guides;
@@ -47,14 +49,16 @@ pub struct Shrunk {
 /// Runs at most, so that shrinking ends in a few seconds.
 const RUNS_MAX: u64 = 20_000;
 
-/// Where taking away is stuck with more operations or turns than this, other schedules are tried, so many.
+/// Where taking away is stuck with more operations or turns than this, other schedules are tried,
+/// so many.
 const SMALL: (usize, usize) = (8, 6);
 const SAMPLES: u64 = 5_000;
 
 /// Shrinks a failing trace. `None` if it does not fail (any more).
 ///
 /// # Errors
-/// The system has no memory for the simulated world, or the trace names what this version does not have.
+/// The system has no memory for the simulated world, or the trace names what this version does not
+/// have.
 pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shrunk>> {
     let Outcome::Violation { oracle, .. } = &trace.outcome else { return Ok(None) };
     let settings = Settings::from_config(&trace.config).map_err(io::Error::other)?;
@@ -95,7 +99,8 @@ struct Shrinker<'a> {
 }
 
 impl Shrinker<'_> {
-    /// Runs the trace again: first without the thread that stops for ever, if there is one and it does not matter.
+    /// Runs the trace again: first without the thread that stops for ever, if there is one and it
+    /// does not matter.
     fn begin(&mut self, first: &Failing) -> io::Result<Option<Failing>> {
         let settings = self.settings;
         self.settings.events.kill = Kill::Nobody;
@@ -107,7 +112,8 @@ impl Shrinker<'_> {
         self.attempt(first)
     }
 
-    /// Runs a candidate. If it fails as it should: what really happened, without what was not reached.
+    /// Runs a candidate. If it fails as it should: what really happened, without what was not
+    /// reached.
     fn attempt(&mut self, candidate: &Failing) -> io::Result<Option<Failing>> {
         self.runs += 1;
         let mut guide = TurnsGuide::new(candidate, None);
@@ -172,8 +178,9 @@ impl Shrinker<'_> {
         Ok(())
     }
 
-    /// Takes two operations away at once: what one brings and the other takes back (two allocations that fill a slab, a block
-    /// that one thread allocates and another frees) cannot go one by one. Whether that made the run smaller.
+    /// Takes two operations away at once: what one brings and the other takes back (two allocations
+    /// that fill a slab, a block that one thread allocates and another frees) cannot go one by one.
+    /// Whether that made the run smaller.
     fn without_pairs(&mut self, best: &mut Failing) -> io::Result<bool> {
         let measure = best.measure();
         let mut last = best.program.operations();
@@ -192,7 +199,8 @@ impl Shrinker<'_> {
         Ok(best.measure() < measure)
     }
 
-    /// Takes turns away: a turn is done later, with the next turn of its thread, or earlier, with the one before.
+    /// Takes turns away: a turn is done later, with the next turn of its thread, or earlier, with
+    /// the one before.
     fn without_turns(&mut self, best: &mut Failing) -> io::Result<()> {
         let mut place = best.turns.len();
         while place > 0 {
@@ -222,7 +230,8 @@ impl Shrinker<'_> {
         Ok(())
     }
 
-    /// Tries slightly smaller programs under schedules with few switches; whether a smaller failing run was found.
+    /// Tries slightly smaller programs under schedules with few switches; whether a smaller failing
+    /// run was found.
     fn resample(&mut self, best: &mut Failing) -> io::Result<bool> {
         if best.program.operations() <= SMALL.0 && best.turns.len() <= SMALL.1 {
             return Ok(false);

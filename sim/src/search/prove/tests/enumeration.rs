@@ -1,5 +1,5 @@
-//! The search reaches exactly the final states, and gives exactly the verdict, of an enumeration of all interleavings
-//! that merges nothing and leaves nothing out.
+//! The search reaches exactly the final states, and gives exactly the verdict, of an enumeration of
+//! all interleavings that merges nothing and leaves nothing out.
 
 use std::collections::BTreeSet;
 
@@ -97,7 +97,8 @@ fn enumerated(world: &mut World, plan: &Plan, events: Allowance, bodies: &[Body<
     }
 }
 
-/// Compares the search, with any mix of its means, with the enumeration. Returns the number of final states.
+/// Compares the search, with any mix of its means, with the enumeration. Returns the number of
+/// final states.
 #[track_caller]
 fn agrees(bodies: &[Body<'_>]) -> usize {
     agrees_under(&Plan::default(), Allowance::default(), bodies)
@@ -141,7 +142,8 @@ pub(super) fn compare(
             assert!(broken.is_empty() || !options.clocks_matter, "{broken:?} was missed");
             let found: BTreeSet<u128> = proof.finals.iter().copied().collect();
             if options.events.stops > 0 && (options.private_steps || options.sleep_sets) {
-                // Where nobody else sees whether a thread stopped in front of a step or behind it, one is enough.
+                // Where nobody else sees whether a thread stopped in front of a step or behind it,
+                // one is enough.
                 assert!(found.is_subset(finals), "{options:?}");
             } else {
                 assert_eq!(&found, finals, "{options:?}");
@@ -231,7 +233,8 @@ fn a_message_without_order_is_a_race_that_is_found() {
     agrees(&[at_once(&sender), at_once(&receiver)]);
 }
 
-/// Memory and locals are the same whether the reader acquired from the writer or not: only happens-before differs.
+/// Memory and locals are the same whether the reader acquired from the writer or not: only
+/// happens-before differs.
 #[test]
 fn a_race_that_only_one_of_two_equal_states_leads_to_is_found() {
     let writer = || {

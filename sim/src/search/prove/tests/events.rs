@@ -1,4 +1,5 @@
-//! What happens beside the interleaving: the search lets it happen at each place, and not more often than it may.
+//! What happens beside the interleaving: the search lets it happen at each place, and not more
+//! often than it may.
 
 use hak_core::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use hak_core::{Atomic, Platform};
@@ -48,8 +49,8 @@ fn system_calls_fail_as_often_as_they_may() {
     let (first, second) = (body(8), body(9));
     let bodies = [at_once(&first), at_once(&second)];
     let count = |failures| agrees_under(&Plan::default(), Allowance { failures, ..NONE }, &bodies);
-    // Who reserves first gets the first page, and each may be left with its range and no memory, or with nothing: which
-    // differ in the page that is committed only.
+    // Who reserves first gets the first page, and each may be left with its range and no memory, or
+    // with nothing: which differ in the page that is committed only.
     assert!(count(0) < count(1) && count(1) < count(2));
 }
 

@@ -1,5 +1,5 @@
-//! Tests of the search: of going back, of its answers on models that are small enough to be enumerated, and on the
-//! allocator.
+//! Tests of the search: of going back, of its answers on models that are small enough to be
+//! enumerated, and on the allocator.
 
 mod allocator;
 mod enumeration;

@@ -1,5 +1,5 @@
-//! The search under weak memory reaches the final states of a plain enumeration: on the shapes of the literature, and on
-//! small random programs.
+//! The search under weak memory reaches the final states of a plain enumeration: on the shapes of
+//! the literature, and on small random programs.
 
 use std::collections::BTreeSet;
 
@@ -142,7 +142,8 @@ fn independent_reads_of_independent_writes() {
     }
 }
 
-/// As [`finals`], where to walk every path takes too long: with and without the reductions, states merged.
+/// As [`finals`], where to walk every path takes too long: with and without the reductions, states
+/// merged.
 #[track_caller]
 fn finals_reduced(bodies: &[&dyn Fn()]) -> usize {
     let bodies: Vec<Body<'_>> = bodies.iter().map(|body| at_once(body)).collect();
@@ -161,7 +162,8 @@ fn finals_reduced(bodies: &[&dyn Fn()]) -> usize {
     found[0].len()
 }
 
-/// Two stores of one value: whoever reads either remembers the same, but what it passes on is not the same.
+/// Two stores of one value: whoever reads either remembers the same, but what it passes on is not
+/// the same.
 #[test]
 fn which_of_two_equal_stores_was_read_is_a_difference() {
     let writer = || {

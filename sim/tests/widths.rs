@@ -1,0 +1,121 @@
+//! Lines are at most 100 characters wide in code, comments included, and 120 in Markdown. Tables,
+//! links, and what stands in a code block of a page or of a comment may be wider.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+const CODE: usize = 100;
+const PAGE: usize = 120;
+
+/// What kind of text a file is, for this test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Text {
+    /// Rust and C.
+    Code,
+    /// Markdown.
+    Page,
+    /// A manifest: only its comments are prose.
+    Manifest,
+}
+
+impl Text {
+    fn of(path: &Path) -> Option<Text> {
+        match path.extension()?.to_str()? {
+            "rs" | "c" | "h" | "cpp" => Some(Text::Code),
+            "md" => Some(Text::Page),
+            "toml" => Some(Text::Manifest),
+            _ => None,
+        }
+    }
+}
+
+/// The prose of a line, without the mark of a comment; `None` if it is code.
+fn prose(text: Text, line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    match text {
+        Text::Page => Some(line),
+        Text::Manifest => line.strip_prefix('#').map(str::trim_start),
+        Text::Code => ["//!", "///", "//"]
+            .into_iter()
+            .find_map(|mark| line.strip_prefix(mark))
+            .map(str::trim_start),
+    }
+}
+
+/// The line without the targets of its links.
+fn without_links(line: &str) -> String {
+    let mut parts = line.split("](");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text += "](";
+        text += part.split_once(')').map_or(part, |(_, behind)| behind);
+    }
+    text.split(' ').filter(|word| !word.contains("://")).collect::<Vec<_>>().join(" ")
+}
+
+/// The numbers of the lines that are too wide.
+fn wide(text: Text, content: &str) -> Vec<usize> {
+    let limit = if text == Text::Page { PAGE } else { CODE };
+    let mut in_block = false;
+    let mut found = Vec::new();
+    for (number, line) in content.lines().enumerate() {
+        let prose = prose(text, line);
+        in_block = match prose {
+            Some(prose) if prose.starts_with("```") => !in_block,
+            Some(_) => in_block,
+            None => false,
+        };
+        let may_be_wide = prose.is_some_and(|prose| in_block || prose.starts_with('|'))
+            || (prose.is_none() && text == Text::Manifest);
+        if !may_be_wide && without_links(line).chars().count() > limit {
+            found.push(number + 1);
+        }
+    }
+    found
+}
+
+/// All files of the repository that are text of ours.
+fn files() -> Vec<(PathBuf, Text)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let is_ours = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || !(name == "target" || name.starts_with('.'))
+    };
+    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_ours);
+    let paths = entries.map(|entry| entry.expect("a file of the repository").into_path());
+    paths.filter_map(|path| Text::of(&path).map(|text| (path, text))).collect()
+}
+
+#[test]
+fn no_line_is_too_wide() {
+    let files = files();
+    assert!(files.len() > 300, "only {} files", files.len());
+    let mut found = Vec::new();
+    for (path, text) in files {
+        let content = fs::read_to_string(&path).expect("a text");
+        for line in wide(text, &content) {
+            found.push(format!("{}:{line}", path.display()));
+        }
+    }
+    assert!(found.is_empty(), "wider than {CODE} or, in pages, {PAGE}:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_line_that_is_too_wide_is_noticed() {
+    let words = |count: usize| "word ".repeat(count);
+    assert_eq!(wide(Text::Code, &format!("a\n// {}\n", words(20))), [2]);
+    assert_eq!(wide(Text::Code, &format!("let x = 1; // {}", words(20))), [1]);
+    assert_eq!(wide(Text::Code, &format!("/// | {}|", words(20))), []);
+    assert_eq!(wide(Text::Code, &format!("//! ```\n//! {0}\n//! ```\n//! {0}", words(20))), [4]);
+    // A block ends with its comment.
+    assert_eq!(wide(Text::Code, &format!("//! ```\ncode\n/// {}", words(20))), [3]);
+    assert_eq!(wide(Text::Page, &words(24)), []);
+    assert_eq!(
+        wide(Text::Page, &format!("{}[word](https://example.org/{})", words(22), "x".repeat(50))),
+        []
+    );
+    assert_eq!(wide(Text::Page, &words(25)), [1]);
+    assert_eq!(wide(Text::Manifest, &format!("key = \"{0}\"\n# {0}", words(25))), [2]);
+}
