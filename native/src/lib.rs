@@ -67,8 +67,10 @@
 #[cfg(any(test, not(all(target_arch = "x86_64", target_os = "linux", not(hak_portable)))))]
 extern crate std;
 
+mod atomics;
 mod background;
 mod caches;
+mod description;
 mod errno;
 mod memory;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))]
@@ -78,18 +80,16 @@ mod platform;
 mod relocation;
 mod report;
 mod secret;
-mod spot;
+mod stack_text;
 pub mod stats;
-mod text;
 mod thread;
-mod words;
 
 use core::alloc::{GlobalAlloc, Layout};
 
+pub use description::Description;
 pub use platform::Native;
-pub use spot::Spot;
+pub use stack_text::StackText;
 pub use stats::{Stats, Totals};
-pub use text::Text;
 
 /// What is in use; see [`Stats`].
 pub fn stats() -> Stats {
@@ -283,7 +283,7 @@ impl Hak {
 
     /// What lies at an address, in words. Any address may be asked about, at any time.
     #[inline]
-    pub fn describe(ptr: *const u8) -> Spot {
-        Spot::of(ptr.addr())
+    pub fn describe(ptr: *const u8) -> Description {
+        Description::of(ptr.addr())
     }
 }

@@ -13,7 +13,7 @@ use core::sync::atomic::{self, AtomicU32, AtomicU64, AtomicUsize};
 
 use hak_core::{Extension, Fault, Geometry, Heap, Misuse, Ordering, Platform, Root};
 
-use crate::words::{OwnedWord, SharedWord};
+use crate::atomics::{OwnedWord, SharedWord};
 use crate::{memory, report, secret, thread};
 
 /// The machine, as the core sees it.

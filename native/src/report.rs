@@ -6,23 +6,27 @@ use core::fmt;
 
 use hak_core::Misuse;
 
-use crate::spot::Spot;
-use crate::text::Text;
+use crate::description::Description;
+use crate::stack_text::StackText;
 
 /// Says what was wrong and aborts.
 #[cold]
 pub(crate) fn misuse(what: Misuse, address: usize) -> ! {
-    line(what, address, Spot::of(address)).print();
+    line(what, address, Description::of(address)).print();
     // SAFETY: no precondition; it does not return.
     unsafe { libc::abort() }
 }
 
-fn line(what: Misuse, address: usize, spot: impl fmt::Display) -> Text<320> {
-    let mut text = Text::new();
-    // Text that is too long is cut, see `Text`.
+fn line(what: Misuse, address: usize, description: impl fmt::Display) -> StackText<320> {
+    let mut text = StackText::new();
+    // Text that is too long is cut, see `StackText`.
     let _ = fmt::write(
         &mut text,
-        format_args!("hak: {}: address {address:#x}, {spot}: {}\n", what.name(), advice(what)),
+        format_args!(
+            "hak: {}: address {address:#x}, {description}: {}\n",
+            what.name(),
+            advice(what)
+        ),
     );
     text
 }

@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use libc::{SA_ONSTACK, SA_SIGINFO, SIG_DFL, sigaction as Action, siginfo_t};
-use native::{Hak, Text};
+use native::{Hak, StackText};
 
 static SIGNALS: [(c_int, &str); 3] =
     [(libc::SIGSEGV, "SIGSEGV"), (libc::SIGBUS, "SIGBUS"), (libc::SIGABRT, "SIGABRT")];
@@ -62,11 +62,11 @@ fn report(name: &str, code: c_int, address: *const u8) {
     // SAFETY: no precondition.
     let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
     if code <= 0 {
-        Text::line(format_args!("hak: {name}: sent to thread {thread} of process {process}"))
+        StackText::line(format_args!("hak: {name}: sent to thread {thread} of process {process}"))
     } else {
-        let spot = Hak::describe(address);
-        Text::line(format_args!(
-            "hak: {name}: thread {thread} of process {process} touched {address:p}, {spot}"
+        let description = Hak::describe(address);
+        StackText::line(format_args!(
+            "hak: {name}: thread {thread} of process {process} touched {address:p}, {description}"
         ))
     }
     .print();

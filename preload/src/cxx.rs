@@ -37,7 +37,7 @@ use core::mem::transmute;
 use core::ptr;
 
 use libc::size_t;
-use native::{Hak, Text};
+use native::{Hak, StackText};
 
 use crate::malloc::ALIGN;
 
@@ -244,7 +244,7 @@ throwing! {
 }
 
 extern "C" fn nobody_to_throw_at() -> ! {
-    Text::line(format_args!(
+    StackText::line(format_args!(
         "hak: out of memory in operator new, and no C++ runtime to throw std::bad_alloc with: link \
          with the C++ compiler"
     ))

@@ -16,7 +16,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use hak_core::numbers::size_class::CLASSES;
-use native::{Hak, Stats, Text, Totals};
+use native::{Hak, StackText, Stats, Totals};
 
 use crate::crash;
 
@@ -47,7 +47,7 @@ struct Switch {
 type Environment = *mut *const c_char;
 
 /// It fits: a class has seven numbers, and there are a few beside.
-type LastWords = Text<{ 2048 + 200 * CLASSES }>;
+type LastWords = StackText<{ 2048 + 200 * CLASSES }>;
 
 const fn switch(at_start: fn(Environment), at_end: Option<fn(&mut LastWords)>) -> VariableTakes {
     VariableTakes::Switch(Switch { on: AtomicBool::new(false), at_start, at_end })
@@ -141,7 +141,7 @@ extern "C" fn start(_count: c_int, _arguments: *const *const c_char, environment
 fn background() {
     if !Hak::start_background() {
         let text = format_args!("hak: HAK_BACKGROUND stays off: no thread could be made");
-        Text::line(text).print();
+        StackText::line(text).print();
     }
 }
 
@@ -149,12 +149,12 @@ fn verbose(environment: Environment) {
     for entry in unknown(environment) {
         let name = printable(entry.split(|&byte| byte == b'=').next().unwrap_or_default());
         let text = format_args!("hak: {name} is no variable of hak; HAK_HELP=1 lists them");
-        Text::line(text).print();
+        StackText::line(text).print();
     }
     // SAFETY: no precondition.
     let process = unsafe { libc::getpid() };
     let version = env!("CARGO_PKG_VERSION");
-    Text::line(format_args!("hak: version {version} serves process {process}")).print();
+    StackText::line(format_args!("hak: version {version} serves process {process}")).print();
     keep_last_words();
 }
 
@@ -265,7 +265,7 @@ fn set(entry: &[u8]) {
             (VariableTakes::Switch(_), other) => {
                 let other = printable(other);
                 let text = format_args!("hak: {name} is {other:?} and stays off; set it to 1 or 0");
-                Text::line(text).print();
+                StackText::line(text).print();
             }
             (VariableTakes::Bytes(obey), text) => match bytes_of(text) {
                 Some(bytes) => obey(bytes),
@@ -273,7 +273,7 @@ fn set(entry: &[u8]) {
                     let text = printable(text);
                     let text =
                         format_args!("hak: {name} is {text:?} and no limit; write it as in 512M");
-                    Text::line(text).print();
+                    StackText::line(text).print();
                 }
             },
         }
@@ -290,7 +290,7 @@ fn printable(text: &[u8]) -> &str {
 }
 
 fn help() {
-    let mut text = Text::<1024>::new();
+    let mut text = StackText::<1024>::new();
     let version = env!("CARGO_PKG_VERSION");
     // It fits: there are as many lines as variables.
     let _ = writeln!(text, "hak {version}: environment variables; set one to 1 to turn it on");

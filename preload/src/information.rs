@@ -13,7 +13,7 @@
 use core::ffi::{c_int, c_void};
 
 use libc::{FILE, size_t};
-use native::{Hak, Text, Totals};
+use native::{Hak, StackText, Totals};
 
 /// Bytes that the program may use of a block; 0 for null.
 ///
@@ -102,7 +102,7 @@ pub(crate) extern "C" fn mallinfo() -> MallInfo {
 /// Prints what is in use to standard error.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc_stats() {
-    let mut text = Text::<1024>::new();
+    let mut text = StackText::<1024>::new();
     // What does not fit is cut.
     let _ = Totals::take().write_lines(&mut text);
     text.print();
@@ -118,7 +118,7 @@ pub(crate) unsafe extern "C" fn malloc_info(options: c_int, file: *mut FILE) -> 
         return libc::EINVAL;
     }
     let stats = Totals::take();
-    let mut text = Text::<1024>::new();
+    let mut text = StackText::<1024>::new();
     // What does not fit is cut: numbers have an end.
     let _ = core::fmt::write(
         &mut text,

@@ -49,7 +49,7 @@ mod malloc;
 #[cfg(panic = "abort")]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    native::Text::line(format_args!("hak: {info}")).print();
+    native::StackText::line(format_args!("hak: {info}")).print();
     // SAFETY: it may be called at any time, and does not return.
     unsafe { libc::abort() }
 }

@@ -17,15 +17,15 @@ use crate::Native;
 
 /// What lies at an address. Its `Display` is a part of a sentence: "in slab 3 of superslab 0, ...".
 #[derive(Clone, Copy, Debug)]
-pub struct Spot(usize);
+pub struct Description(usize);
 
-impl Spot {
-    pub(crate) fn of(address: usize) -> Spot {
-        Spot(address)
+impl Description {
+    pub(crate) fn of(address: usize) -> Description {
+        Description(address)
     }
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match inspect::place::<Native>(self.0) {
             Place::Elsewhere => f.write_str("no memory of hak"),

@@ -10,26 +10,26 @@ use crate::errno;
 
 /// Text on the stack. What does not fit is dropped, but for the last line's end.
 #[derive(Clone, Debug)]
-pub struct Text<const CAPACITY: usize = 256> {
+pub struct StackText<const CAPACITY: usize = 256> {
     bytes: [u8; CAPACITY],
     length: usize,
 }
 
-impl Text {
+impl StackText {
     /// One line of it.
-    pub fn line(line: fmt::Arguments<'_>) -> Text {
-        let mut text = Text::new();
-        // Text that is too long is cut, see `Text`.
+    pub fn line(line: fmt::Arguments<'_>) -> StackText {
+        let mut text = StackText::new();
+        // Text that is too long is cut, see `StackText`.
         let _ = writeln!(text, "{line}");
         text
     }
 }
 
-impl<const CAPACITY: usize> Text<CAPACITY> {
+impl<const CAPACITY: usize> StackText<CAPACITY> {
     /// No text yet.
     #[expect(clippy::new_without_default, reason = "nobody asks for an empty text by default")]
-    pub const fn new() -> Text<CAPACITY> {
-        Text { bytes: [0; CAPACITY], length: 0 }
+    pub const fn new() -> StackText<CAPACITY> {
+        StackText { bytes: [0; CAPACITY], length: 0 }
     }
 
     /// What was written, in bytes.
@@ -58,7 +58,7 @@ impl<const CAPACITY: usize> Text<CAPACITY> {
     }
 }
 
-impl<const CAPACITY: usize> Write for Text<CAPACITY> {
+impl<const CAPACITY: usize> Write for StackText<CAPACITY> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = CAPACITY - self.length;
         let fits = text.len().min(room);
@@ -73,12 +73,12 @@ impl<const CAPACITY: usize> Write for Text<CAPACITY> {
 
 #[cfg(test)]
 mod tests {
-    use super::Text;
+    use super::StackText;
     use core::fmt::Write;
 
     #[test]
     fn text_that_is_too_long_is_cut_and_ends_its_line() {
-        let mut text: Text = Text::new();
+        let mut text: StackText = StackText::new();
         for _ in 0..100 {
             text.write_str("seventeen letters").unwrap();
         }
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn text_that_just_fits_is_whole() {
-        let mut text = Text::<4>::new();
+        let mut text = StackText::<4>::new();
         text.write_str("abc\n").unwrap();
         assert_eq!(text.bytes(), b"abc\n");
     }
