@@ -1,4 +1,4 @@
-//! Looking at everything at rest: what each address is, and where each block is.
+//! Looking at everything at rest: where each block is, and in `place` what lies at an address.
 //!
 //! For accounting at quiescence, pictures and messages. Nothing here is called by the allocator
 //! itself. Lists are walked with a bound, so that a broken one is reported and not followed for

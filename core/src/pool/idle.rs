@@ -11,10 +11,8 @@
 //!
 //! Memory that stays idle within the bound goes back some time later, see `decay`.
 //!
-//! Invariants:
-//! 1. A SuperSlab is retired only from "all slots free", by one compare-and-swap: nothing of it is
-//!    live, cached in a thread, or on a remote list then, since an EMPTY slab has no block out.
-//! 2. Pages are purged only by whoever took their slots out of the slot mask.
+//! Invariant: pages are purged only by whoever took their slots out of the slot mask. (From which
+//! state a SuperSlab is retired is invariant 2 of `pool`.)
 
 use core::ptr::with_exposed_provenance_mut;
 

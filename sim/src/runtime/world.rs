@@ -55,15 +55,6 @@ impl WorldConfig {
         user_bytes: 1024,
         stack_bytes: 64 * 1024,
     };
-
-    /// 256 MiB of 4 KiB pages: for the production geometry.
-    pub const PRODUCTION: WorldConfig = WorldConfig {
-        page_size: 4096,
-        arena_bytes: 256 << 20,
-        root_bytes: 16384,
-        user_bytes: 4096,
-        stack_bytes: 64 * 1024,
-    };
 }
 
 /// When a body begins.
