@@ -20,7 +20,7 @@ use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::geometry::Geometry;
 use crate::tables::root::root;
 
-/// A run of units that was kept.
+/// A mapping of whole units that was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mapping {
     pub(crate) first: u32,
