@@ -23,7 +23,6 @@ use crate::observe::room::{Request, room};
 use crate::observe::secret;
 use crate::program::interpreter::{ProgramSide, deliver, run_operation};
 use crate::runtime::{Sim, THREADS_MAX, WorldGeometry, oracle, user};
-use crate::scenario::SCENARIOS;
 
 pub use crate::runtime::Written;
 
@@ -297,10 +296,10 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// How the schedule of this number ends. Scenarios are taken in turn too: the quotient keeps
-    /// the two rounds from going in step.
-    pub fn of(schedule: u64) -> Ending {
-        let turn = (schedule + schedule / SCENARIOS.len() as u64) % 8;
+    /// How the schedule of this number ends. So many scenarios are taken in turn too: the quotient
+    /// keeps the two rounds from going in step.
+    pub fn of(schedule: u64, scenarios: usize) -> Ending {
+        let turn = schedule.wrapping_add(schedule / scenarios as u64) % 8;
         Ending { by_decay: turn % 2 == 1, tidied: turn == 1 }
     }
 }

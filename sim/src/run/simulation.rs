@@ -22,6 +22,7 @@ use crate::runtime::{
     Body, CLOCK_BYTES, Chooser, End, OPERATION_KINDS_MAX, Plan, Production, Run, Sim, Start,
     THREADS_MAX, Tiny, Violation, Wide, World, WorldConfig, WorldGeometry,
 };
+use crate::scenario::SCENARIOS;
 
 /// What happened in a run.
 pub struct Report {
@@ -251,7 +252,7 @@ fn run_in<G: WorldGeometry>(
         .enumerate()
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
-    let ending = Ending::of(settings.schedule);
+    let ending = Ending::of(settings.schedule, SCENARIOS.len());
     let epilogue = || program::run_epilogue::<G>(ending);
     let bodies = bodies(settings, &threads, &epilogue);
     let plan = plan(settings, &program);
@@ -320,7 +321,7 @@ pub(crate) fn with_bodies<G: WorldGeometry, R>(
         .enumerate()
         .map(|(thread, operations)| move || program::run_thread::<G>(operations, thread))
         .collect();
-    let ending = Ending::of(settings.schedule);
+    let ending = Ending::of(settings.schedule, SCENARIOS.len());
     let epilogue = || program::run_epilogue::<G>(ending);
     let bodies = bodies(settings, &threads, &epilogue);
     lead(&plan(settings, &program), &bodies)
