@@ -38,6 +38,16 @@ fn share<P: Platform>(heap: &Heap<P>) -> u32 {
     index.map_or(0, |index| P::GEOMETRY.count_share(index))
 }
 
+/// So many slots were taken, of which so many had been idle.
+pub(crate) fn taken<P: Platform>(slots: u32, idle: u32) {
+    add::<P>(Slots { used: slots as i32, idle: -(idle as i32) });
+}
+
+/// So many slots are about to be given back.
+pub(crate) fn given<P: Platform>(slots: u32) {
+    add::<P>(Slots { used: -(slots as i32), idle: slots as i32 });
+}
+
 /// The thread of this heap ends: what it counted is added to the root's word.
 pub(crate) fn settle<P: Platform>(heap: &Heap<P>) {
     let sum = heap.counts.get();

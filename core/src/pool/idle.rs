@@ -25,18 +25,36 @@ use crate::pool::decay;
 use crate::range::Range;
 use crate::range::budget;
 use crate::range::units;
+use crate::slabs::ownership::Owned;
 use crate::tables::counts::Slots;
 use crate::tables::root::root;
 use crate::tables::superslab::{SuperSlabWord, Use};
 
-/// So many slots were taken, of which so many had been idle.
-pub(crate) fn count_taken<P: Platform>(slots: u32, idle: u32) {
-    count::add::<P>(Slots { used: slots as i32, idle: -(idle as i32) });
+/// Takes a slab back no block of which is out.
+pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
+    let slabs = P::GEOMETRY.slabs_per_superslab;
+    let slabs = P::wrong(Fault::LgMismatch, slabs, slabs / 2);
+    let (unit, bit) = (owned.index / slabs, 1 << (owned.index % slabs));
+    P::swapped(
+        Fault::OfferBeforeReady,
+        || owned.empty(range),
+        || give_back_slots(range, unit, bit),
+    );
 }
 
-/// So many slots are about to be given back.
-pub(crate) fn count_given<P: Platform>(slots: u32) {
-    count::add::<P>(Slots { used: -(slots as i32), idle: slots as i32 });
+/// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle
+/// then, some of it goes back to the system.
+pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    count::given::<P>(slots.count_ones());
+    let Some(new) = pool::offer(range, unit, slots) else { return };
+    // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the
+    // others.
+    decay::expect::<P>();
+    if is_too_much::<P>() {
+        let most = P::GEOMETRY.slice_slots;
+        sweep(range, most.saturating_sub(shrink(range, unit, new)));
+    }
+    decay::tick(range, P::GEOMETRY.slice_slots);
 }
 
 /// Whether more slots lie idle than should.

@@ -16,9 +16,9 @@ use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Misuse, Ordering, Platform};
 use crate::pool::decay;
 use crate::pool::run::Fresh;
-use crate::pool::{claim_units, claim_units_at};
 use crate::range::Range;
 use crate::range::budget;
+use crate::range::leftover;
 use crate::range::retained::{self, Mapping};
 use crate::range::units;
 use crate::tables::superslab::Use;
@@ -68,7 +68,7 @@ fn open<P: Platform>(range: Range<P>, run: Mapping, bytes: usize) {
 
 /// Claims units whose memory begins at a multiple of `align`.
 fn claim_aligned<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
-    claim_units(range, count, (align / P::GEOMETRY.unit_size()).max(1))
+    leftover::claim(range, count, (align / P::GEOMETRY.unit_size()).max(1))
 }
 
 /// Frees the block that begins with unit `first`. What is no such block is a misuse.
@@ -117,7 +117,7 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Mapping) {
         Fault::ReleaseBeforeUnmap,
         || {
             if !budget::decommit::<P>(range.unit_start(first), bytes) {
-                P::skipped(Fault::LeftoverForgotten, || remember_leftover(range, first, bytes));
+                P::skipped(Fault::LeftoverForgotten, || leftover::remember(range, first, bytes));
             }
         },
         || units::release(range, first, count),
@@ -155,16 +155,6 @@ pub(crate) fn release_retained<P: Platform>(range: Range<P>) -> bool {
         some = true;
     }
     some
-}
-
-/// The system refused to take memory back: the units' next claimer tries again.
-fn remember_leftover<P: Platform>(range: Range<P>, first: u32, bytes: usize) {
-    let unit_size = P::GEOMETRY.unit_size();
-    for unit in 0..bytes.div_ceil(unit_size) {
-        let rest = (bytes - unit * unit_size).min(unit_size);
-        // Relaxed: the units are ours until their bits are cleared.
-        range.superslab(first + unit as u32).leftover.store(rest, Ordering::Relaxed);
-    }
 }
 
 /// Judges what is said to be the block of the mapping that begins with `unit`.
@@ -207,7 +197,7 @@ pub(crate) fn resize<P: Platform>(
     if new <= old {
         return shrink(range, Mapping { first, count: run as u32 }, old, new);
     }
-    if units > run && !claim_units_at(range, first + run as u32, units - run) {
+    if units > run && !leftover::claim_at(range, first + run as u32, units - run) {
         return false;
     }
     let done = budget::commit::<P>(range.unit_start(first) + old, new - old);

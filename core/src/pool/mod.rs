@@ -29,6 +29,7 @@ use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::OwnerId;
 use crate::range::Range;
 use crate::range::budget;
+use crate::range::leftover;
 use crate::range::units;
 use crate::slabs::ownership::Owned;
 use crate::tables::root::root;
@@ -196,7 +197,7 @@ pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool
             },
         );
     }
-    idle::count_taken::<P>(slots.count_ones(), before.count_ones());
+    count::taken::<P>(slots.count_ones(), before.count_ones());
     before == 0
 }
 
@@ -237,7 +238,7 @@ fn unlist<P: Platform>(range: Range<P>, unit: u32) {
 
 /// Stage 3. These slots of the new SuperSlab are the caller's; the number of its first one.
 fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
-    let unit = claim_units(range, 1, 1)?;
+    let unit = leftover::claim(range, 1, 1)?;
     let open = || share(range, unit, P::GEOMETRY.all_slots() & !taken);
     P::added(Fault::OpenBeforeReady, open);
     if !budget::commit::<P>(range.unit_start(unit), P::GEOMETRY.unit_size()) {
@@ -258,33 +259,6 @@ pub(crate) fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
     }
 }
 
-/// Takes a slab back no block of which is out.
-pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
-    let slabs = P::GEOMETRY.slabs_per_superslab;
-    let slabs = P::wrong(Fault::LgMismatch, slabs, slabs / 2);
-    let (unit, bit) = (owned.index / slabs, 1 << (owned.index % slabs));
-    P::swapped(
-        Fault::OfferBeforeReady,
-        || owned.empty(range),
-        || give_back_slots(range, unit, bit),
-    );
-}
-
-/// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle
-/// then, some of it goes back to the system.
-pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
-    idle::count_given::<P>(slots.count_ones());
-    let Some(new) = offer(range, unit, slots) else { return };
-    // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the
-    // others.
-    decay::expect::<P>();
-    if idle::is_too_much::<P>() {
-        let most = P::GEOMETRY.slice_slots;
-        idle::sweep(range, most.saturating_sub(idle::shrink(range, unit, new)));
-    }
-    decay::tick(range, P::GEOMETRY.slice_slots);
-}
-
 /// Sets the bits of slots that are ours; the word after that.
 pub(crate) fn offer<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> Option<SuperSlabWord> {
     let superslab = range.superslab(unit);
@@ -301,33 +275,4 @@ pub(crate) fn offer<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> Opti
         root::<P>().available.push(unit, &superslab.stack_link);
     }
     Some(new)
-}
-
-/// Claims units, and takes memory away that an earlier use could not give back.
-pub(crate) fn claim_units<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
-    let first = units::claim(range, count, align)?;
-    take_leftovers(range, first, count).then_some(first)
-}
-
-/// Claims just these units, as [`claim_units`].
-pub(crate) fn claim_units_at<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
-    units::claim_at(range, first, count) && take_leftovers(range, first, count)
-}
-
-/// Takes memory away from our units that an earlier use could not give back; if the system refuses
-/// again, the units are given back.
-fn take_leftovers<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
-    for unit in first..first + count as u32 {
-        let leftover = &range.superslab(unit).leftover;
-        // Relaxed, here and below: the unit's bit is ours; the unit map publishes.
-        let bytes = leftover.load(Ordering::Relaxed);
-        if bytes != 0 {
-            if !budget::decommit::<P>(range.unit_start(unit), bytes) {
-                units::release(range, first, count);
-                return false;
-            }
-            leftover.store(0, Ordering::Relaxed);
-        }
-    }
-    true
 }

@@ -25,6 +25,7 @@
 use crate::boundary::platform::{Atomic, Misuse, Ordering, Plain, Platform};
 use crate::numbers::slot::SlabState;
 use crate::pool;
+use crate::pool::idle;
 use crate::range::Range;
 use crate::tables::heap::Heap;
 
@@ -93,7 +94,7 @@ pub(crate) fn free<P: Platform>(range: Range<P>, index: u32, address: usize) {
         P::misuse(Misuse::DoubleFree, address);
     }
     let slabs = P::GEOMETRY.slabs_per_superslab;
-    pool::give_back_slots(range, index / slabs, pool::slots(index % slabs, count));
+    idle::give_back_slots(range, index / slabs, pool::slots(index % slabs, count));
 }
 
 /// Bytes that the program may use of the block that begins with slab `index`.
@@ -113,7 +114,7 @@ pub(crate) fn resize<P: Platform>(range: Range<P>, index: u32, address: usize, c
     let run = &range.slab(index).run;
     if count < old {
         run.store(count, Ordering::Relaxed);
-        pool::give_back_slots(range, unit, pool::slots(slot + count, old - count));
+        idle::give_back_slots(range, unit, pool::slots(slot + count, old - count));
         return true;
     }
     if slot + count > slabs || !pool::take_slots(range, unit, pool::slots(slot + old, count - old))

@@ -24,22 +24,25 @@ fn count<P: Platform>(bytes: usize) -> bool {
         committed.fetch_add(bytes, Ordering::Relaxed);
         return true;
     }
-    if P::planted(Fault::LimitAddedFirst) {
-        let fits = committed.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit;
+    let within = |seen: usize| seen.saturating_add(bytes) <= limit;
+    let add_within = || {
+        let mut seen = committed.load(Ordering::Relaxed);
+        while within(seen) {
+            let new = seen + bytes;
+            match committed.compare_exchange_weak(seen, new, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    };
+    P::replaced(Fault::LimitAddedFirst, add_within, || {
+        let fits = within(committed.fetch_add(bytes, Ordering::Relaxed));
         if !fits {
             committed.fetch_sub(bytes, Ordering::Relaxed);
         }
-        return fits;
-    }
-    let mut seen = committed.load(Ordering::Relaxed);
-    while seen.saturating_add(bytes) <= limit {
-        let new = seen + bytes;
-        match committed.compare_exchange_weak(seen, new, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return true,
-            Err(now) => seen = now,
-        }
-    }
-    false
+        fits
+    })
 }
 
 #[track_caller]

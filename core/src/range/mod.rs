@@ -21,6 +21,7 @@
 
 pub(crate) mod budget;
 pub(crate) mod growth;
+pub(crate) mod leftover;
 pub(crate) mod retained;
 pub(crate) mod units;
 

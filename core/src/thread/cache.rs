@@ -18,7 +18,7 @@ use crate::boundary::platform::{Misuse, Plain, Platform};
 use crate::numbers::capacity::{has_reserve, list_capacity, stay_count};
 use crate::numbers::size_class;
 use crate::numbers::slot::OwnerId;
-use crate::pool;
+use crate::pool::idle;
 use crate::range::Range;
 use crate::slabs::ownership::{self, Owned};
 use crate::tables::block::{self, Chain};
@@ -183,7 +183,7 @@ unsafe fn give_back<P: Platform>(
         let bin = heap.bin(class);
         if slab.is_unused() && !bin.is_only(owned) {
             P::skipped(Fault::SlabUsedAfterPurge, || bin.unlink(range, owned));
-            pool::give_back(range, owned);
+            idle::give_back(range, owned);
         }
         return;
     }
@@ -228,7 +228,7 @@ pub(crate) fn give_up<P: Platform>(range: Range<P>, me: OwnerId, owned: Owned<P>
     let mut kept = Some(owned);
     while let Some(owned) = kept.take() {
         if owned.slab.is_unused() {
-            return pool::give_back(range, owned.unlisted(range));
+            return idle::give_back(range, owned.unlisted(range));
         }
         // A block that was freed at the last moment brings the slab back.
         kept = P::wrong(Fault::ReopenedAtExit, owned.release(range, me), None);

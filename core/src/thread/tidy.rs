@@ -17,11 +17,10 @@
 //! two intervals, as long as it calls the allocator at all. A thread that ends gives everything up
 //! (see `thread`).
 
-use crate::boundary::fault::Fault;
+use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Plain, Platform};
 use crate::numbers::size_class;
-use crate::pool;
-use crate::pool::decay;
+use crate::pool::{decay, idle};
 use crate::range::Range;
 use crate::tables::heap::Heap;
 use crate::thread::cache;
@@ -48,7 +47,7 @@ fn look<P: Platform>(heap: &Heap<P>) {
     }
     heap.tidy_due.set(decay::time_after::<P>(now));
     decay::tick(Range::of(heap), P::GEOMETRY.slice_slots);
-    if due != 0 && !P::planted(Fault::NeverTidied) {
+    if P::wrong(Fault::NeverTidied, due != 0, false) {
         heap.tidy_at.set(1);
         tidy(heap);
     }
@@ -108,7 +107,7 @@ fn take_back<P: Platform>(range: Range<P>, heap: &Heap<P>, class: u32, most: u32
         owned.slab.drain();
         if owned.slab.is_unused() && !bin.is_only(owned) {
             bin.unlink(range, owned);
-            pool::give_back(range, owned);
+            idle::give_back(range, owned);
             slabs += 1;
             if slabs == most {
                 break;
