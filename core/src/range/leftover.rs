@@ -1,4 +1,5 @@
-//! Leftovers: memory of units that the system did not take back. Whoever claims the units next tries again.
+//! Leftovers: memory of units that the system did not take back. Whoever claims the units next
+//! tries again.
 //!
 //! Invariant: a unit's word `leftover` is its holder's; the unit map publishes it.
 
@@ -17,8 +18,8 @@ pub(crate) fn claim_at<P: Platform>(range: Range<P>, first: u32, count: usize) -
     units::claim_at(range, first, count) && take(range, first, count)
 }
 
-/// Takes memory away from our units that an earlier use could not give back; if the system refuses again, the units are
-/// given back.
+/// Takes memory away from our units that an earlier use could not give back; if the system refuses
+/// again, the units are given back.
 fn take<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
     for unit in first..first + count as u32 {
         let leftover = &range.superslab(unit).leftover;
