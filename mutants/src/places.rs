@@ -803,6 +803,8 @@ fn healthy_value(expr: &Expr) -> &Expr {
     match Word::of(expr) {
         Some(word) if matches!(word.name.as_str(), "replaced" | "wrong") => match word.healthy[0] {
             Expr::Closure(closure) => &closure.body,
+            // The name of a closure, which is no value.
+            _ if word.name == "replaced" => expr,
             value => value,
         },
         _ => expr,

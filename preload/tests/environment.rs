@@ -31,7 +31,10 @@ fn shown(command: &str) -> &'static str {
 fn help_lists_every_variable_once_as_the_page_shows_it() {
     let ended =
         run(preloaded("/bin/sh").args(["-c", "ls / >/dev/null; ls /"]).env("HAK_HELP", "1"));
-    assert_eq!(ended.err, shown("$ HAK_HELP=1 LD_PRELOAD=$PWD/target/shared/libhak.so true\n"));
+    assert_eq!(
+        ended.err,
+        shown("$ HAK_HELP=1 LD_PRELOAD=$PWD/target/shared/libhak.so /bin/true\n")
+    );
     let mut names: Vec<_> = ended.err.lines().skip(1).map(|line| &line[..20]).collect();
     let rows = names.len();
     names.sort_unstable();

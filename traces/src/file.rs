@@ -60,8 +60,14 @@ impl Trace {
     }
 }
 
-/// Gives the file at `path` this content, or changes nothing.
+/// Gives the file at `path` this content, or changes nothing. What is there and is no regular file
+/// (a pipe, a device) is written to; a link is followed.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let there = fs::canonicalize(path);
+    let path = there.as_deref().unwrap_or(path);
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     if path.file_name().is_none() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file"));
     }

@@ -35,6 +35,29 @@ fn an_older_trace_is_replaced() {
     assert_eq!(names(folder.path()), ["run.hak"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_is_followed_and_a_pipe_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("run.hak"), folder.path().join("link.hak"));
+    Trace::default().write(&path).unwrap();
+    std::os::unix::fs::symlink("run.hak", &link).unwrap();
+    sample().write(&link).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(Trace::read(&path).unwrap(), sample());
+
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read(pipe).unwrap()
+    });
+    sample().write(&pipe).unwrap();
+    assert_eq!(reader.join().unwrap(), sample().to_bytes().unwrap());
+    assert!(!fs::metadata(&pipe).unwrap().is_file());
+}
+
 #[test]
 fn a_write_that_fails_at_the_last_moment_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
