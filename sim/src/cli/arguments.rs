@@ -88,9 +88,11 @@ pub(super) struct Common {
     /// Operations of each thread [default: the scenario's].
     #[arg(long, value_name = "N")]
     pub(super) ops: Option<usize>,
-    /// Sizes.
-    #[arg(long, value_enum, value_name = "NAME", default_value = "tiny")]
-    pub(super) geometry: GeometryName,
+    /// Sizes [default: tiny].
+    ///
+    /// The default is wide for a planted fault that only several map words show.
+    #[arg(long, value_enum, value_name = "NAME")]
+    geometry: Option<GeometryName>,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
     pub(super) json: bool,
@@ -422,6 +424,11 @@ impl Common {
         self.memory.unwrap_or_else(|| faults::memory(self.plant))
     }
 
+    /// The geometry: what was asked for, or else what shows the planted fault.
+    pub(super) fn geometry(&self) -> GeometryName {
+        self.geometry.unwrap_or_else(|| faults::geometry(self.plant))
+    }
+
     /// The settings of a run.
     pub(super) fn settings(
         &self,
@@ -437,7 +444,7 @@ impl Common {
             memory: self.memory(),
             threads: self.threads.unwrap_or(scenario.threads),
             operations: self.ops.unwrap_or(scenario.operations),
-            geometry: self.geometry,
+            geometry: self.geometry(),
             ..Settings::new(scenario, seed)
         };
         settings.check().map_err(Refusal)?;

@@ -90,7 +90,7 @@ fn headline(options: &Explore) -> String {
             name => format!("scenario {name}"),
         },
         options.seed,
-        options.common.geometry.name(),
+        options.common.geometry().name(),
         options.common.memory().name()
     );
     let mut text = folded(&line, 0, 2) + "\n";
@@ -227,7 +227,7 @@ pub(super) fn value(
         "seed": options.seed,
         "strategy": search.settings[0].strategy_text(),
         "memory": options.common.memory().name(),
-        "geometry": options.common.geometry.name(),
+        "geometry": options.common.geometry().name(),
         "plant": options.common.plant.map(|fault| fault.name()),
         "schedules": totals.schedules,
         "operations": totals.operations,

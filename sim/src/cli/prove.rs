@@ -30,7 +30,7 @@ struct ProofOutcome {
 }
 
 pub(super) fn main(options: &Prove) -> Result<Exit, Refusal> {
-    if options.common.geometry != GeometryName::Tiny {
+    if options.common.geometry() != GeometryName::Tiny {
         let why = "prove searches the tiny geometry only: it keeps notes for every word that is \
             committed";
         return Err(Refusal(why.to_owned()));
