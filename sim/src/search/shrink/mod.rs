@@ -379,7 +379,7 @@ mod tests {
                 shrunk.report.program.to_notation()
             );
             assert!(shrunk.operations.1 <= 24, "{name}: {:?} operations", shrunk.operations);
-            assert!(shrunk.switches.1 <= 16, "{name}: {:?} switches", shrunk.switches);
+            assert!(shrunk.switches.1 <= 20, "{name}: {:?} switches", shrunk.switches);
         }
     }
 }
