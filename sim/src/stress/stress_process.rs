@@ -58,8 +58,7 @@ fn say(line: &str) {
 /// The process ends with whoever started it and leaves no core file.
 fn be_bounded(time: Duration) {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // A process whose starter is gone ends at once; one that hangs, by an alarm, whose default is to
-    // end it.
+    // A process whose starter is gone ends at once; one that hangs, by an alarm.
     let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX).saturating_add(60);
     // SAFETY: the limit is read and not kept; nobody here waits for these signals.
     unsafe {
