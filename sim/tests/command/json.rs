@@ -11,7 +11,7 @@ fn folder_with_traces() -> Folder {
     folder.record("--seed 42", "passed.hak");
     folder.record("--seed 43", "other.hak");
     folder.record(
-        "--seed 42 --scenario thread-churn --strategy portfolio --plant unowned-drain",
+        "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain",
         "fault.hak",
     );
     folder
@@ -22,7 +22,7 @@ const COMMANDS: &[(&str, i32, &str)] = &[
     ("--seed 42", 0, "passed"),
     ("--seed 42 --geometry production --trace new.hak", 0, "passed"),
     (
-        "--seed 42 --scenario thread-churn --strategy portfolio --plant unowned-drain",
+        "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain",
         1,
         "violation",
     ),

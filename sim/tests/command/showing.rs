@@ -5,7 +5,8 @@ use hak_traces::EVENT_PLAIN;
 
 use crate::support::Folder;
 
-const FAULT: &str = "--seed 42 --scenario thread-churn --strategy portfolio --plant unowned-drain";
+const FAULT: &str =
+    "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain";
 
 #[test]
 fn a_picture_fits_into_100_columns_for_any_number_of_threads() {

@@ -2,10 +2,14 @@
 
 use crate::support::Folder;
 
+/// A run that fails.
+const FAULT: &str =
+    "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain";
+
 #[test]
 fn a_failure_is_shown_with_the_smallest_run_that_fails() {
     let folder = Folder::new();
-    let text = folder.expect(1, "--seed 42 --scenario thread-churn --plant unowned-drain").stdout;
+    let text = folder.expect(1, FAULT).stdout;
     let shrunk = text.split_once("shrunk from ").expect("it says what it shrinks to").1;
     assert!(shrunk.contains("► "), "the accesses are marked: {shrunk}");
     assert!(shrunk.contains("VIOLATION owner-only"), "the sentence stands below: {shrunk}");
@@ -16,7 +20,7 @@ fn a_failure_is_shown_with_the_smallest_run_that_fails() {
 #[test]
 fn a_shrunk_trace_replays_fails_for_the_same_reason_and_shrinks_to_itself() {
     let folder = Folder::new();
-    folder.expect(1, "--seed 42 --scenario thread-churn --plant unowned-drain --trace failing.hak");
+    folder.expect(1, &format!("{FAULT} --trace failing.hak"));
     let text = folder.expect(1, "shrink failing.hak -o small.hak").stdout;
     assert_eq!(folder.expect(1, "shrink failing.hak -o again.hak").stdout, text);
     folder.expect(0, "diff small.hak again.hak");
