@@ -256,10 +256,12 @@ fn run(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     role(thread, operations, &[&[put(0, RUN)], &one, &[take(0), allocate_zeroed(0, RUN)]])
 }
 
-/// Two of four runs are free, and their slots idle; the third one is too much.
+/// Three of six runs are free, and their slots idle; the fourth one, of another SuperSlab, is too
+/// much.
 fn purge(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
-    let prepared = [put(0, RUN), put(1, RUN), put(2, RUN), put(3, RUN), take(0), take(1)];
-    role(thread, operations, &[&prepared, &[take(2)], &[allocate_zeroed(0, RUN)]])
+    let runs = (0..6).map(|mailbox| put(mailbox, RUN));
+    let prepared: Vec<_> = runs.chain((0..3).map(take)).collect();
+    role(thread, operations, &[&prepared, &[take(4)], &[allocate_zeroed(0, RUN)]])
 }
 
 /// A slot and a mapping were idle in a first round; when another mapping is freed, the second one
