@@ -31,6 +31,9 @@ struct Arguments {
     /// Only mutants that no argument stands for.
     #[arg(long)]
     unargued: bool,
+    /// Only mutants that an argument stands for.
+    #[arg(long, conflicts_with = "unargued")]
+    argued: bool,
     /// Only every N-th mutant, from the K-th on, which is counted from 0.
     #[arg(long, value_name = "K/N", value_parser = shard, default_value = "0/1")]
     shard: (usize, usize),
@@ -88,6 +91,7 @@ fn run(options: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     let wanted = |mutant: &&Mutant| {
         options.only.as_ref().is_none_or(|only| mutant.to_string().contains(only.as_str()))
             && !(options.unargued && arguments::find(&arguments, mutant).is_some())
+            && !(options.argued && arguments::find(&arguments, mutant).is_none())
     };
     let (first, step) = options.shard;
     let mutants: Vec<&Mutant> =

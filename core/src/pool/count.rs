@@ -6,8 +6,8 @@
 //! follows from the heap's number alone (`Geometry::count_share`): a few slots for the first heaps,
 //! nothing for those with high numbers. So the root's word is never off by more than a constant for
 //! all heaps together (`Geometry::count_hidden_max`), however many there are and in whatever order
-//! they came. The numbers of heaps whose threads have ended are used again first, so that few
-//! threads have low numbers. The sum of all is exact at rest.
+//! they came. The numbers of heaps whose threads have ended are used again first, so that a few
+//! threads at a time have low numbers. The sum of all is exact at rest.
 //!
 //! Invariant: the root's word and the words of all heaps that have a thread, added up, are the
 //! slots of SuperSlabs that are taken out of the slot mask, and of the others those whose pages
@@ -19,7 +19,7 @@ use crate::tables::counts::Slots;
 use crate::tables::heap::{self, Heap};
 use crate::tables::root::root;
 
-/// Counts.
+/// The numbers change by so many slots.
 pub(crate) fn add<P: Platform>(change: Slots) {
     let Some(heap) = heap::existing::<P>() else { return add_to_root::<P>(change) };
     let sum = heap.counts.get() + change;

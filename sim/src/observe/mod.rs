@@ -1,7 +1,16 @@
-//! Oracles that know what a slab is. Those that know memory only belong to the runtime.
+//! What is looked at while a run goes on, and at rest.
 //!
-//! None of them knows of planted faults, and none asks the core what it believes: they look at the
-//! words themselves, as they lie in memory.
+//! | File | What it is |
+//! |---|---|
+//! | [`ownership`], [`lifecycle`], [`limit`] | oracles at each step; `descriptors` is what they share |
+//! | [`accounting`], [`room`], [`secret`] | oracles at rest, and when a block is or is not handed out |
+//! | [`event_log`] | each step, for those who tell it |
+//! | `states`, `hyperloglog` | how many different states were seen, about |
+//! | [`picture`] | the state as text |
+//!
+//! Here are the oracles that know what a slab is; those that know memory only belong to the
+//! runtime. None of them knows of planted faults, and none asks the core what it believes: they
+//! look at the words themselves, as they lie in memory.
 
 pub mod accounting;
 mod descriptors;

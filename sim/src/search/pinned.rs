@@ -63,3 +63,33 @@ pub fn number(
     }
     Ok(hasher.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::SCENARIOS;
+
+    /// The numbers of many runs.
+    fn numbers() -> Vec<u64> {
+        let mut simulator = Simulator::new();
+        let mut all = Vec::new();
+        for scenario in SCENARIOS {
+            for schedule in 0..8 {
+                let one = number(&mut simulator, scenario, GeometryName::Tiny, schedule);
+                all.push(one.expect("memory for a world"));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn equal_runs_have_equal_numbers_and_others_have_others() {
+        let mut found = numbers();
+        assert_eq!(found, numbers());
+        let runs = found.len();
+        found.sort_unstable();
+        found.dedup();
+        // A run in which little happens may be like another one.
+        assert!(found.len() * 10 > runs * 9, "{} numbers of {runs} runs", found.len());
+    }
+}

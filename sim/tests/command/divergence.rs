@@ -3,7 +3,7 @@
 
 use hak_traces::{Outcome, Step, Trace};
 
-use crate::support::{Ended, Folder};
+use crate::support::{Ended, FAULT, Folder};
 
 /// Records a run, changes its trace and replays it, twice.
 fn replay_changed(arguments: &str, change: impl FnOnce(&mut Trace)) -> Ended {
@@ -139,8 +139,7 @@ fn a_changed_outcome_is_noticed() {
 
 #[test]
 fn a_violation_that_does_not_happen_any_more_is_noticed() {
-    let fault =
-        "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain";
+    let fault = FAULT;
     let ended = replay_changed(fault, |trace| trace.config.plant = None);
     assert!(ended.stdout.contains("\nthe replay diverged at step "), "{}", ended.stdout);
     let ended = replay_changed(fault, |trace| trace.outcome = Outcome::Passed);

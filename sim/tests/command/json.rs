@@ -3,17 +3,14 @@
 
 use serde_json::Value;
 
-use crate::support::Folder;
+use crate::support::{FAULT, Folder};
 
 /// A folder with traces of a run that passed, of another one, and of a violation.
 fn folder_with_traces() -> Folder {
     let folder = Folder::new();
     folder.record("--seed 42", "passed.hak");
     folder.record("--seed 43", "other.hak");
-    folder.record(
-        "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain",
-        "fault.hak",
-    );
+    folder.record(FAULT, "fault.hak");
     folder
 }
 
@@ -21,11 +18,7 @@ fn folder_with_traces() -> Folder {
 const COMMANDS: &[(&str, i32, &str)] = &[
     ("--seed 42", 0, "passed"),
     ("--seed 42 --geometry production --trace new.hak", 0, "passed"),
-    (
-        "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain",
-        1,
-        "violation",
-    ),
+    (FAULT, 1, "violation"),
     ("explore --schedules 50 --jobs 2", 0, "passed"),
     ("explore --plant drain-before-claim --trace new.hak", 1, "violation"),
     ("replay passed.hak", 0, "passed"),

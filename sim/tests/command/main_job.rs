@@ -3,7 +3,7 @@
 use hak_sim::observe::ORACLES;
 use hak_sim::scenario::SCENARIOS;
 
-use crate::support::Folder;
+use crate::support::{FAULT, Folder};
 
 #[test]
 fn seed_42_ends_well_and_says_what_happened() {
@@ -89,15 +89,12 @@ fn seeds_and_schedules_give_runs_of_their_own() {
 #[test]
 fn every_line_fits_into_100_columns_but_for_commands_to_copy() {
     let folder = Folder::new();
-    folder.record(
-        "--seed 42 --schedule 1 --scenario thread-churn --plant unowned-drain --strategy portfolio",
-        "fault.hak",
-    );
+    folder.record(FAULT, "fault.hak");
     folder.record("--seed 42", "passed.hak");
     for arguments in [
         "--seed 42",
         "--seed 18446744073709551615 --schedule 18446744073709551615 --geometry production",
-        "--seed 42 --schedule 1 --scenario thread-churn --plant unowned-drain --strategy portfolio",
+        FAULT,
         "explore --schedules 400 --scenario all --shard 1/3 --jobs 2 --trace none.hak",
         "explore --plant unowned-drain",
         "replay fault.hak",

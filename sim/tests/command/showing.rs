@@ -3,10 +3,7 @@
 use hak_sim::scenario::SCENARIOS;
 use hak_traces::EVENT_PLAIN;
 
-use crate::support::Folder;
-
-const FAULT: &str =
-    "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain";
+use crate::support::{FAULT, Folder};
 
 #[test]
 fn a_picture_fits_into_100_columns_for_any_number_of_threads() {

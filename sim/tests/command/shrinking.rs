@@ -1,10 +1,6 @@
 //! `hak-sim shrink`, and what every failure says of the smallest run that fails.
 
-use crate::support::Folder;
-
-/// A run that fails.
-const FAULT: &str =
-    "--seed 42 --schedule 1 --scenario thread-churn --strategy portfolio --plant unowned-drain";
+use crate::support::{FAULT, Folder};
 
 #[test]
 fn a_failure_is_shown_with_the_smallest_run_that_fails() {

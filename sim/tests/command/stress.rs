@@ -95,3 +95,48 @@ fn what_makes_no_sense_is_refused() {
     let help = folder.expect(0, "stress --help").stdout;
     assert!(help.contains("Not deterministic"), "{help}");
 }
+
+/// A process's children, and whether a process is there that has not ended.
+#[cfg(target_os = "linux")]
+mod processes {
+    use std::fs::read_to_string;
+
+    pub(super) fn children(of: u32) -> Vec<u32> {
+        let list = read_to_string(format!("/proc/{of}/task/{of}/children")).unwrap_or_default();
+        list.split_whitespace().filter_map(|one| one.parse().ok()).collect()
+    }
+
+    pub(super) fn runs(process: u32) -> bool {
+        let status = read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        status.contains("State:") && !status.contains("State:\tZ")
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_ends_the_stress_ends_the_process_that_is_stressed() {
+    use std::time::Duration;
+    let within = |condition: &mut dyn FnMut() -> bool| {
+        (0..600).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            condition()
+        })
+    };
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hak-sim"));
+    command.args(["stress", "--time", "60", "--threads", "2"]);
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut parent = command.spawn().expect("it starts");
+    let mut stressed = Vec::new();
+    let started = within(&mut || {
+        stressed = processes::children(parent.id());
+        // It has said that it ends with its starter before it begins its threads.
+        stressed.iter().any(|&one| {
+            std::fs::read_dir(format!("/proc/{one}/task")).is_ok_and(|threads| threads.count() > 1)
+        })
+    });
+    parent.kill().expect("it runs");
+    parent.wait().expect("it has ended");
+    assert!(started, "no process is stressed");
+    let gone = within(&mut || !stressed.iter().any(|&one| processes::runs(one)));
+    assert!(gone, "{stressed:?} run on");
+}

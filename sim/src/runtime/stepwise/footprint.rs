@@ -34,7 +34,7 @@
 //!
 //! So two SC operations on two words can change places: neither limits the other, nor anybody else,
 //! before a later fence or a later operation on its word. A step that may go several ways (see
-//! `director`) can change places with another if each of its ways can.
+//! `scripted_answers`) can change places with another if each of its ways can.
 
 use std::cell::{Cell, RefCell};
 
