@@ -27,11 +27,11 @@
 //! ```
 //! use hak_sim::run::settings::Settings;
 //! use hak_sim::scenario::SCENARIOS;
-//! use hak_sim::search::explore::{Limit, Search, explore};
+//! use hak_sim::search::explore::{Search, SearchLimit, explore};
 //!
 //! let mut settings = Settings::new(&SCENARIOS[0], 42);
 //! settings.plant = hak_core::Fault::from_name("unowned-drain");
-//! let limit = Limit::Schedules(1000);
+//! let limit = SearchLimit::Schedules(1000);
 //! let search = Search { settings: vec![settings], limit, shard: (0, 1), jobs: 1 };
 //! let found = explore(&search, &|_, _| ())?;
 //! println!("schedule {}", found.violation.expect("a violation").schedule);
