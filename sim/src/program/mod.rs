@@ -402,10 +402,7 @@ pub(crate) fn goes_back<G: WorldGeometry>() {
     if let Some(index) = idle {
         user::fail(
             oracle::ACCOUNTING,
-            format!(
-                "superslab {index}: memory lies idle behind a stopped thread, and no round is to \
-                come"
-            ),
+            format!("superslab {index}: memory lies idle, and no round is to come"),
         );
     }
 }

@@ -9,6 +9,8 @@
 //!   committed.
 //! - *Threads that stop.* A thread that stops for ever in a slice of decay does not keep idle
 //!   memory from going back.
+//! - *Threads that wait.* Nor does one that waits in a slice while another takes a slot or gives
+//!   some back, or to which the system refuses to take memory back.
 //! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in
 //!   turn: what was begun is taken back.
 
@@ -62,6 +64,39 @@ impl Chooser for InOrder {
 
     fn spurious_failure(&mut self, _thread: ThreadId, _access: &Access) -> bool {
         false
+    }
+}
+
+/// Lets the thread that ticks go on as far as `behind` of its steps, then another one to its end.
+/// Refuses the system call `refused` of those of the thread that ticks that take memory away.
+struct Waits {
+    behind: u32,
+    refused: Option<u32>,
+    calls: u32,
+    waited: bool,
+}
+
+/// The thread that ticks, and the one for which it waits.
+const TICKS: ThreadId = 1;
+const MEANWHILE: ThreadId = 2;
+
+impl Chooser for Waits {
+    fn begin(&mut self, _threads: usize) {}
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        let waits = point.steps[TICKS] >= self.behind;
+        self.waited |= waits && point.runnable.contains(TICKS);
+        let next = if waits { MEANWHILE } else { TICKS };
+        let next = if point.runnable.contains(next) { next } else { point.runnable.first() };
+        Choice::Run(next)
+    }
+
+    fn system_call_fails(&mut self, thread: ThreadId, access: &Access) -> bool {
+        if thread != TICKS || !matches!(access.kind, Kind::Decommit | Kind::Reset) {
+            return false;
+        }
+        self.calls += 1;
+        self.refused == Some(self.calls - 1)
     }
 }
 
@@ -525,7 +560,7 @@ fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> Option<Strin
             }
         }
     }
-    held_up_by_a_stopped_thread::<G>(world, None)
+    held_up_by_a_stopped_thread::<G>(world, None).or_else(|| forgotten_by_a_slice::<G>(world))
 }
 
 /// A thread stops for ever inside `tick`, in front of each of its steps in turn: what lies idle
@@ -566,6 +601,69 @@ fn held_up_by_a_stopped_thread<G: WorldGeometry>(
         if !run.stopped {
             // It makes fewer steps.
             break;
+        }
+    }
+    None
+}
+
+/// A thread ticks, waits in front of each of its steps in turn while another one takes a slot, or
+/// frees a run and ticks for three rounds, and goes on. Or nobody else does anything, and one of
+/// its calls that take memory away is refused. What lies idle then goes back by rounds of decay.
+fn forgotten_by_a_slice<G: WorldGeometry>(world: &mut World) -> Option<String> {
+    let round = || {
+        Sim::<G>::pass_time(G::GEOMETRY.decay_interval + 1);
+        Allocator::<Sim<G>>::tick();
+    };
+    let run = || Does::<G>::ask(G::GEOMETRY.small_max + 1, 16);
+    let all_idle = || {
+        let mapping = Does::<G>::ask(G::GEOMETRY.unit_size() + 1, 16);
+        let held = [run(), run()];
+        held.into_iter().chain([mapping]).for_each(Does::<G>::free);
+        Does::<G>::end();
+    };
+    let some_held = || {
+        let held = [run(), run(), run()];
+        Does::<G>::leave(0, held[0]);
+        held[1..].iter().for_each(|&held| Does::<G>::free(held));
+        Does::<G>::end();
+    };
+    let ticks = || (0..2).for_each(|_| round());
+    let takes = || Does::<G>::leave(1, run());
+    let gives = || {
+        Does::<G>::free((user::plain_word(0).get() as usize, 1));
+        (0..3).for_each(|_| round());
+    };
+    let nothing = || {};
+    let goes_on = program::goes_back::<G>;
+    let variants: [(&str, &dyn Fn(), &dyn Fn(), bool); 4] = [
+        ("another one takes a slot", &all_idle, &takes, false),
+        ("another one frees a run and ticks", &some_held, &gives, false),
+        ("a call is refused, all is free", &all_idle, &nothing, true),
+        ("a call is refused, some is held", &some_held, &nothing, true),
+    ];
+    for (name, leaves, meanwhile, refuses) in variants {
+        for place in 0.. {
+            let mut chooser = Waits { behind: u32::MAX, refused: None, calls: 0, waited: false };
+            if refuses {
+                chooser.refused = Some(place);
+            } else {
+                chooser.behind = place;
+            }
+            let bodies = [
+                Body { start: Start::AtOnce, run: leaves },
+                Body { start: Start::Joining(0), run: &ticks },
+                Body { start: Start::Joining(0), run: meanwhile },
+                Body { start: Start::AfterAll, run: &goes_on },
+            ];
+            let plan = Plan { steps_max: 2_000_000, ..Plan::default() };
+            let run = world.run(&plan, &bodies, &mut chooser, &mut ());
+            if let Some(violation) = run.violation() {
+                return Some(format!("a thread ticks, and {name} (place {place}): {violation}"));
+            }
+            if !(chooser.waited || chooser.calls > place) {
+                // It has fewer steps, or fewer such calls.
+                break;
+            }
         }
     }
     None
