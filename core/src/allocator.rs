@@ -74,7 +74,7 @@ impl<P: Platform> Allocator<P> {
         } else {
             size_class::class_for(size, align, P::GEOMETRY.small_max)? as usize * BIN_SIZE
         };
-        // SAFETY: the offset is that of a bin.
+        // SAFETY: [size_class 3] the offset is that of a class's bin.
         unsafe { Self::pop(bin_offset) }
     }
 
@@ -82,7 +82,7 @@ impl<P: Platform> Allocator<P> {
     /// A bin lies at that offset of a heap.
     #[inline(always)]
     unsafe fn pop(bin_offset: usize) -> Option<*mut u8> {
-        // SAFETY: the caller's contract; the heap is the running thread's.
+        // SAFETY: [contract, platform 3, heap 4] the heap is the running thread's, or it is empty.
         let block = unsafe { Bin::<P>::at(P::thread_heap_plus(bin_offset)).pop_cached() };
         block.map(with_exposed_provenance_mut)
     }
@@ -102,7 +102,7 @@ impl<P: Platform> Allocator<P> {
             return Self::allocate_or_collect(Range::get_or_reserve()?, None, size, align);
         };
         if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
-            // SAFETY: the heap is the running thread's.
+            // SAFETY: [heap 1] the heap is the running thread's.
             let reserve = unsafe { cache::take_reserve(heap, class) };
             if let Some(block) = reserve {
                 return Some(Fresh::small(block));
@@ -142,7 +142,7 @@ impl<P: Platform> Allocator<P> {
     ) -> Option<Fresh> {
         if let Some(class) = size_class::class_for(size, align, P::GEOMETRY.small_max) {
             let block = match heap {
-                // SAFETY: the heap is the running thread's.
+                // SAFETY: [heap 1] the heap is the running thread's.
                 Some(heap) => unsafe { refill::refill(heap, class) },
                 None => guest::allocate(range, class),
             };
@@ -164,7 +164,7 @@ impl<P: Platform> Allocator<P> {
         let Some(new) = new else { return null_mut() };
         let block = with_exposed_provenance_mut(new.address);
         if !new.is_zero {
-            // SAFETY: the block is at least that long and ours until we return it.
+            // SAFETY: [size_class 1, block 1, run 1, large 1] the block is that long, and ours.
             unsafe { P::zero(block, size) };
         }
         block
@@ -177,7 +177,7 @@ impl<P: Platform> Allocator<P> {
     /// `block` was returned by this allocator, was not freed since, and nobody uses it any more.
     #[inline(always)]
     pub unsafe fn free(block: *mut u8) {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the caller gives the block up.
         unsafe {
             if !Self::free_fast(block) {
                 Self::free_slow(block);
@@ -198,13 +198,13 @@ impl<P: Platform> Allocator<P> {
         let offset = address.wrapping_sub(heap.base.get());
         if offset < heap.bytes.get() {
             let index = offset >> P::GEOMETRY.slab_shift;
-            // SAFETY: the heap's copies are those of the range, in which the slab lies; the bin is
-            // ours.
+            // SAFETY: [heap 1, heap 3, class_map 2] the slab lies below the extent, and its word
+            // leads to a bin of our heap.
             let bin = unsafe {
                 let class = ClassWord::<P>::at(heap.class_map.get(), index);
                 Bin::<P>::at(pointer.expose_provenance() + class.bin_offset())
             };
-            // SAFETY: by the caller's contract the block is ours, of its slab's class.
+            // SAFETY: [contract, class_map 1] the block is ours, of its slab's class.
             return bin.is_start(address) && unsafe { bin.push_cached(address) };
         }
         false
@@ -222,10 +222,10 @@ impl<P: Platform> Allocator<P> {
         if offset >= heap.bytes.get() {
             return false;
         }
-        // SAFETY: the heap's copies are those of the range, in which the slab lies.
+        // SAFETY: [heap 3] the slab lies below the extent of the range.
         let class =
             unsafe { ClassWord::<P>::at(heap.class_map.get(), offset >> P::GEOMETRY.slab_shift) };
-        // SAFETY: the heap is the running thread's; the rest is the caller's contract.
+        // SAFETY: [contract, heap 1, class_map 1] the heap and the block are ours.
         unsafe { cache::push_beside_reserve(heap, class.class(), address) }
     }
 
@@ -237,7 +237,7 @@ impl<P: Platform> Allocator<P> {
     #[inline(never)]
     pub unsafe fn free_slow(block: *mut u8) {
         let address = block.expose_provenance();
-        // SAFETY: the caller's contract; the fast path was just tried.
+        // SAFETY: [contract] and the fast path was just tried.
         if unsafe { Self::free_beside_reserve(address) } || address == 0 {
             return;
         }
@@ -256,7 +256,7 @@ impl<P: Platform> Allocator<P> {
         Self::check_block(range, index, address, class);
         let Some(heap) = thread::heap::<P>() else {
             // More threads than heaps, or a thread that has ended: straight to the slab.
-            // SAFETY: the caller's contract.
+            // SAFETY: [contract, class_map 1] the block is ours, of its slab's class.
             return unsafe { cache::free_without_heap(range, address, class) };
         };
         tidy::count(heap);
@@ -264,10 +264,10 @@ impl<P: Platform> Allocator<P> {
         let bin = heap.bin(class);
         bin.open(class);
         if bin.room.get() == 0 {
-            // SAFETY: the heap is the running thread's.
+            // SAFETY: [heap 1] the heap is the running thread's; no room is left: its list is full.
             unsafe { cache::make_room(heap, class) };
         }
-        // SAFETY: the bin is ours, and by the caller's contract so is the block.
+        // SAFETY: [contract, heap 1, class_map 1] the bin is ours, and the block, of its class.
         let pushed = unsafe { bin.push_judged(address) };
         debug_assert!(pushed, "flushing makes room");
     }
@@ -321,8 +321,8 @@ impl<P: Platform> Allocator<P> {
             return block;
         }
         if !new.is_null() {
-            // SAFETY: both blocks are ours and at least that long; the old one is freed after its
-            // last use.
+            // SAFETY: [contract, size_class 1, run 1, large 1] both blocks are ours and at least
+            // that long; the old one is freed after its last use.
             unsafe {
                 P::copy(block, new, old_size.min(new_size));
                 Self::free(block);
@@ -379,8 +379,8 @@ impl<P: Platform> Allocator<P> {
         if !offset.is_multiple_of(size) {
             P::misuse(Misuse::InteriorPointer, address);
         }
-        // SAFETY: a block begins here; if it is not the caller's, the caller breaks the contract,
-        // which is what this is to find out.
+        // SAFETY: [slab 2, class_map 1] a block was cut here. If it is not the caller's, the caller
+        // breaks the contract, which is what this is to find out.
         if unsafe { block::is_sealed::<P>(address) } {
             P::misuse(Misuse::DoubleFree, address);
         }

@@ -12,6 +12,16 @@
 //! block) is a [`Plain`] word, so that the simulator can check that claim with vector clocks. All
 //! of them are `repr(transparent)` over the bare word and valid when zeroed: the layout is the same
 //! on both platforms, and links may lie inside free blocks.
+//!
+//! Invariants, which each platform keeps:
+//! 1. The words are `repr(transparent)` over the bare word, and valid whatever its bytes are. So a
+//!    structure of words is valid in zeroed memory.
+//! 2. The root is one, zeroed at first, never moved, and there for ever.
+//! 3. [`Platform::thread_heap`] is what the core set last on the running thread, and at first
+//!    [`Heap::nobody`]; no other thread gets it there.
+//! 4. Addresses that are reserved are nobody else's until they are released. Pages that got memory
+//!    read as zero at first, keep what is written to them, and stay accessible until the core gives
+//!    them back: nobody else does.
 
 use core::ptr::NonNull;
 pub use core::sync::atomic::Ordering;

@@ -1,8 +1,8 @@
-//! Looking at everything at rest: where each block is, and in `place` what lies at an address.
+//! Looking at everything at rest, for accounting, pictures and messages: where each block is, and
+//! in `place` what lies at an address. The allocator itself calls nothing here. Lists are walked
+//! with a bound, so that a broken one is reported and not followed for ever.
 //!
-//! For accounting at quiescence, pictures and messages. Nothing here is called by the allocator
-//! itself. Lists are walked with a bound, so that a broken one is reported and not followed for
-//! ever.
+//! Invariant: nobody changes what is looked at, but where a function says so: callers see to that.
 
 mod place;
 
@@ -449,7 +449,7 @@ pub fn mapping_bytes<P: Platform>(range: Range<P>, unit: u32) -> usize {
 /// # Safety
 /// They lie in committed memory, and nobody writes to them meanwhile.
 pub unsafe fn is_sealed<P: Platform>(address: usize) -> bool {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the words are there, and nobody writes to them.
     unsafe { block::is_sealed::<P>(address) }
 }
 
@@ -473,8 +473,8 @@ fn walk<P: Platform>(
         }
         visit(address, home);
         count += 1;
-        // SAFETY: the address lies in the range, and in a committed slab unless the list is broken
-        // across SuperSlabs; everything is at rest.
+        // SAFETY: [inspect 1] the address lies in the range, and in a committed slab unless the
+        // list is broken across SuperSlabs.
         match unsafe { block::peek_next::<P>(address, block::secret::<P>()) } {
             Some(next) => address = next,
             None => return Err(BrokenList { home, address }),

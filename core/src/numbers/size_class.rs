@@ -15,6 +15,8 @@
 //! Invariants, tested below for every size:
 //! 1. `size_of(class_of(n)) >= n`, and no smaller class has that property.
 //! 2. Every size is a multiple of 16, so blocks are aligned to 16.
+//! 3. The class of a size of at most [`SIZE_MAX`] is one of 1 to [`CLASSES`]; so is that of every
+//!    small block, since no geometry's `small_max` is more.
 
 /// The number of size classes; valid classes are `1..=CLASSES`.
 pub const CLASSES: usize =

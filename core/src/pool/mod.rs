@@ -54,8 +54,8 @@ pub(crate) fn acquire<P: Platform>(range: Range<P>, class: u32, me: OwnerId) -> 
     if !has_seals {
         sealed.fetch_or(slot, Ordering::Relaxed);
     }
-    // SAFETY: the slot's bit was ours to clear, and the exchange that cleared it acquired the last
-    // owner's words.
+    // SAFETY: [pool 1] the slot's bit was ours to clear, and the exchange that cleared it acquired
+    // the last owner's words.
     Some(unsafe { Owned::bind_new(range, index, me, class, has_seals) })
 }
 

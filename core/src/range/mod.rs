@@ -256,7 +256,7 @@ impl<P: Platform> Range<P> {
     /// The class of slab `index`.
     pub(crate) fn class_word(&self, index: u32) -> &'static ClassWord<P> {
         debug_assert!((index as usize) < self.units() * P::GEOMETRY.slabs_per_superslab as usize);
-        // SAFETY: the map is this range's, and the number is one of its slabs'.
+        // SAFETY: [growth 1] the map is this range's, and the slab lies below its extent.
         unsafe { ClassWord::at(self.class_map(), index as usize) }
     }
 
@@ -278,8 +278,8 @@ impl<P: Platform> Range<P> {
     /// The descriptor of slab `index` (counted through all units).
     pub(crate) fn slab(&self, index: u32) -> &'static Slab<P> {
         debug_assert!((index as usize) < self.units() * P::GEOMETRY.slabs_per_superslab as usize);
-        // SAFETY: the index is that of a slab of a unit that was had: invariant 2 of `growth`.
-        // Zeroed memory is a valid descriptor. Its plain words obey invariant 1 of `slab`.
+        // SAFETY: [growth 2, platform 1, slab 1] the slab's unit was had from the system; zeroed
+        // memory is a valid descriptor, and its plain words are touched by its owner only.
         unsafe {
             &*with_exposed_provenance(self.slab_table() + index as usize * size_of::<Slab<P>>())
         }
@@ -293,8 +293,8 @@ impl<P: Platform> Range<P> {
     /// The descriptor of unit `index`.
     pub(crate) fn superslab(&self, index: u32) -> &'static SuperSlab<P> {
         debug_assert!((index as usize) < self.units());
-        // SAFETY: the index is that of a unit below the extent: invariant 1 of `growth`; no plain
-        // words.
+        // SAFETY: [growth 1, platform 1] the unit lies below the extent; zeroed memory is a valid
+        // descriptor, which has no plain words.
         unsafe {
             &*with_exposed_provenance(
                 self.superslab_table() + index as usize * size_of::<SuperSlab<P>>(),
@@ -310,14 +310,14 @@ impl<P: Platform> Range<P> {
     /// Word `index` of the unit map: a bit for each unit that is free.
     pub(crate) fn free_word(&self, index: usize) -> &'static P::AtomicU64 {
         debug_assert!(index < self.units().div_ceil(64));
-        // SAFETY: as in `superslab`; the words are atomic.
+        // SAFETY: [growth 1, platform 1] a unit of the word lies below the extent; it is atomic.
         unsafe { &*with_exposed_provenance(self.unit_map() + index * 16) }
     }
 
     /// Word `index` of the unit map: a bit for each unit that was had from the system.
     pub(crate) fn had_word(&self, index: usize) -> &'static P::AtomicU64 {
         debug_assert!(index < self.units().div_ceil(64));
-        // SAFETY: as in `superslab`; the words are atomic.
+        // SAFETY: [growth 1, platform 1] a unit of the word lies below the extent; it is atomic.
         unsafe { &*with_exposed_provenance(self.unit_map() + index * 16 + 8) }
     }
 

@@ -210,11 +210,11 @@ pub(crate) unsafe fn free_remote<P: Platform>(
     if seen.is_claimable()
         && let Some(owned) = open(index, slab, seen, me)
     {
-        // SAFETY: the slab is ours now, and by the caller's contract so are the blocks.
+        // SAFETY: [contract, ownership 1] the slab is ours now, and so are the blocks.
         unsafe { slab.push(chain) };
         return Some(owned);
     }
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the blocks are of this slab, and ours.
     unsafe { slab.remote.push(chain) };
     // SeqCst: after the push, see the module. From here on the blocks may be anybody's and the slab
     // may be reused; the descriptor stays readable, and a claim fails if the word changed.

@@ -1,5 +1,4 @@
-//! A bin: what a heap has of one size class, and the fast paths: pop a block of the thread cache,
-//! push a freed one.
+//! A bin: what a heap has of one size class. The fast paths: pop a cached block, push a freed one.
 //!
 //! ```text
 //! cache ──► block ──► block ──► 0      (thread cache, last in first out)
@@ -7,8 +6,9 @@
 //! slabs ──► slab ⇄ slab ⇄ slab          (owned; the first one is refilled from)
 //! ```
 //!
-//! Invariant: a bin whose `bound` is 0 sends every free to the slow path. So do bins that were
-//! never used, and bin 0, which stands for "no slab", always.
+//! Invariants:
+//! 1. A bin whose `bound` is 0 takes no block on the fast path: an unused one, and bin 0 always.
+//! 2. The blocks on `cache` are free and the thread's alone: it put them there, and held them.
 
 use crate::boundary::platform::{Plain, Platform};
 use crate::numbers::capacity::list_capacity;
@@ -68,8 +68,8 @@ impl<P: Platform> Bin<P> {
             assert!(size_of::<Bin<P>>() == BIN_SIZE);
             assert!(core::mem::offset_of!(Heap<P>, bins) == 0);
         }
-        // SAFETY: bins lie at the start of a heap, which is never unmapped, and only its thread
-        // touches them.
+        // SAFETY: [contract, thread 1, heap 1, heap 4] bins lie at the start of a heap: the
+        // thread's, which keeps its memory, or one that everybody only reads.
         unsafe { &*core::ptr::with_exposed_provenance(address) }
     }
 
@@ -130,7 +130,7 @@ impl<P: Platform> Bin<P> {
         if block == 0 {
             return None;
         }
-        // SAFETY: blocks in a thread cache are the thread's alone.
+        // SAFETY: [contract, bin 2] blocks in a thread cache are the thread's alone.
         let next = unsafe { block::unseal::<P>(block, self.secret.get())? };
         self.cache.set(next);
         self.room.set(self.room.get().wrapping_add(1));
@@ -144,7 +144,7 @@ impl<P: Platform> Bin<P> {
     /// The bin is the running thread's, `block` is of its class, and the caller alone holds it.
     #[inline(always)]
     pub(crate) unsafe fn push_cached(&self, block: usize) -> bool {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the caller alone holds the block.
         unsafe { !block::may_be_sealed::<P>(block) && self.push_judged(block) }
     }
 
@@ -160,7 +160,7 @@ impl<P: Platform> Bin<P> {
         if full {
             return false;
         }
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the caller alone holds the block.
         unsafe { block::set_next::<P>(block, self.cache.get(), self.secret.get()) };
         self.cache.set(block);
         true

@@ -61,7 +61,7 @@ struct Free<P: Platform> {
 /// holds the block while it uses the reference.
 #[inline(always)]
 unsafe fn words<'a, P: Platform>(address: usize) -> &'a Free<P> {
-    // SAFETY: by the contract the words exist and nobody else touches them.
+    // SAFETY: [contract, platform 1] the words exist and nobody else touches them.
     unsafe { &*with_exposed_provenance::<Free<P>>(address) }
 }
 
@@ -78,7 +78,7 @@ fn seal_of(address: usize, next: usize, secret: usize) -> usize {
 /// `address` is a block that was cut or is freed, and the caller alone holds it.
 #[inline(always)]
 pub(crate) unsafe fn set_next<P: Platform>(address: usize, next: usize, secret: usize) {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the caller alone holds the block.
     let words = unsafe { words::<P>(address) };
     words.link.set(next);
     words.seal.set(seal_of(address, next, secret));
@@ -89,7 +89,7 @@ pub(crate) unsafe fn set_next<P: Platform>(address: usize, next: usize, secret: 
 /// # Safety
 /// As [`set_next`].
 pub(crate) unsafe fn set_next_unsealed<P: Platform>(address: usize, next: usize) {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the caller alone holds the block.
     unsafe { words::<P>(address) }.link.set(next);
 }
 
@@ -100,7 +100,7 @@ pub(crate) unsafe fn set_next_unsealed<P: Platform>(address: usize, next: usize)
 /// `address` is a free block, and the caller alone holds it.
 #[inline(always)]
 pub(crate) unsafe fn unseal<P: Platform>(address: usize, secret: usize) -> Option<usize> {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the caller alone holds the block.
     let words = unsafe { words::<P>(address) };
     let next = words.link.get();
     // Compared and cleared with one instruction: if the words are as they were left, the difference
@@ -115,7 +115,7 @@ pub(crate) unsafe fn unseal<P: Platform>(address: usize, secret: usize) -> Optio
 /// # Safety
 /// As [`unseal`].
 pub(crate) unsafe fn peek_next<P: Platform>(address: usize, secret: usize) -> Option<usize> {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the caller alone holds the block.
     let words = unsafe { words::<P>(address) };
     let next = words.link.get();
     (words.seal.get() == seal_of(address, next, secret)).then_some(next)
@@ -126,7 +126,7 @@ pub(crate) unsafe fn peek_next<P: Platform>(address: usize, secret: usize) -> Op
 /// # Safety
 /// As [`unseal`].
 pub(crate) unsafe fn next<P: Platform>(address: usize) -> usize {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the caller alone holds the block.
     match unsafe { peek_next::<P>(address, secret::<P>()) } {
         Some(next) => next,
         None => P::misuse(Misuse::CorruptedLink, address),
@@ -140,7 +140,7 @@ pub(crate) unsafe fn next<P: Platform>(address: usize) -> usize {
 #[inline(always)]
 pub(crate) unsafe fn may_be_sealed<P: Platform>(address: usize) -> bool {
     // Read alone: the compiler does not always see that one byte is enough.
-    // SAFETY: the caller's contract; any byte is valid.
+    // SAFETY: [contract, platform 1] the byte is the caller's alone, and any byte is valid.
     let tag = unsafe { &*with_exposed_provenance::<P::Plain<u8>>(address + TAG_AT) };
     tag.get() == TAG
 }
@@ -150,7 +150,7 @@ pub(crate) unsafe fn may_be_sealed<P: Platform>(address: usize) -> bool {
 /// # Safety
 /// As [`may_be_sealed`].
 pub(crate) unsafe fn is_sealed<P: Platform>(address: usize) -> bool {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the caller alone holds the block.
     unsafe { peek_next::<P>(address, secret::<P>()) }.is_some()
 }
 
@@ -160,11 +160,11 @@ pub(crate) unsafe fn is_sealed<P: Platform>(address: usize) -> bool {
 /// The blocks were cut, none of them is out, and the caller alone holds their memory.
 pub(crate) unsafe fn scrub<P: Platform>(start: usize, size: usize, count: u32) {
     if size <= SCRUB_WHOLE_MAX {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the caller alone holds the memory.
         return unsafe { P::zero(with_exposed_provenance_mut(start), size * count as usize) };
     }
     for index in 0..count as usize {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the caller alone holds the memory.
         unsafe { words::<P>(start + index * size) }.seal.set(0);
     }
 }

@@ -1,11 +1,11 @@
 //! The class map: for each slab of the range its size class, dense, for the fast path of `free`.
 //!
-//! A word for a slab, sixteen slabs to a cache line. The word is the class times the size of a bin:
-//! added to the address of a heap it gives the bin. Zero stands for "no slab", and bin 0 takes
-//! nothing.
+//! A word for a slab, sixteen slabs to a cache line: the class times the size of a bin. Added to
+//! the address of a heap it gives the bin. Zero stands for "no slab", and bin 0 takes nothing.
 //!
-//! Invariant: the word changes only while no block of the slab is out; whoever holds a block may
-//! read it.
+//! Invariants:
+//! 1. The word changes only while no block of the slab is out; whoever holds a block may read it.
+//! 2. It is 0, as in fresh memory, or what [`ClassWord::set`] made of a class of `size_class`.
 
 use core::ptr::with_exposed_provenance;
 
@@ -20,17 +20,17 @@ impl<P: Platform> ClassWord<P> {
     /// The word of slab `index` in the map at `map`.
     ///
     /// # Safety
-    /// `map` is the class map of a published range, and `index` the number of a slab in it.
+    /// `map` is the class map of a published range, and `index` that of a slab below its extent.
     #[inline(always)]
     pub(crate) unsafe fn at<'a>(map: usize, index: usize) -> &'a ClassWord<P> {
-        // SAFETY: the map is committed for ever, zeroed memory is valid, and the words are atomic.
+        // SAFETY: [contract, growth 1, platform 1] the map has memory, and the words are atomic.
         unsafe { &*with_exposed_provenance(map + index * size_of::<ClassWord<P>>()) }
     }
 
     /// Bytes from the first bin of a heap to the bin of this class.
     #[inline(always)]
     pub(crate) fn bin_offset(&self) -> usize {
-        // Relaxed: the module's invariant. For a pointer that is no live block any value is good:
+        // Relaxed: invariant 1. For a pointer that is no live block any value is good:
         // the slow path judges it.
         self.0.load(Ordering::Relaxed) as usize
     }

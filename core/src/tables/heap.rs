@@ -7,14 +7,14 @@
 //!                   slabs ──► slab ⇄ slab ⇄ slab         (owned; the first one is refilled from)
 //! ```
 //!
-//! Heaps lie in a table that is never unmapped, and are used again by later threads under a new
-//! owner identity.
+//! Heaps lie in a table that is never unmapped; later threads use them again, as other owners.
 //!
 //! Invariants:
-//! 1. A heap's words are touched by its thread only.
+//! 1. A heap's plain words are touched by its thread only. Who has a `&Heap` is that thread, but
+//!    for [`crate::inspect`]; it got the heap when it was nobody's (see `thread`).
 //! 2. The slabs in a bin's list are exactly the slabs of that class that the heap owns.
-//! 3. A bin whose `bound` is 0 sends every free to the slow path: so do bins that were never used,
-//!    and bin 0, which stands for "no slab", always.
+//! 3. Its copies of the range (`base`, `bytes`, `class_map`, `range_word`) are the published
+//!    range's; `bytes` is an extent that it had; these only grow. Before the first use all are 0.
 //! 4. The heaps that a thread without a heap has, [`Heap::nobody`] and [`Heap::ended`], are zeroed
 //!    memory and nobody ever writes to them: they have no block to hand out, and take none.
 
@@ -70,14 +70,14 @@ impl<P: Platform> Heap<P> {
     /// The heap of threads that have none: a heap in which there is nothing and which takes
     /// nothing.
     pub fn nobody() -> *mut Heap<P> {
-        // SAFETY: the platform's root is a live structure.
+        // SAFETY: [platform 2] the root is a live structure.
         unsafe { (&raw mut (*P::root().as_ptr()).nobody).cast() }
     }
 
     /// The heap of threads that have ended: as [`Heap::nobody`], but a thread that has it does not
     /// get another one.
     pub fn ended() -> *mut Heap<P> {
-        // SAFETY: the platform's root is a live structure.
+        // SAFETY: [platform 2] the root is a live structure.
         unsafe { (&raw mut (*P::root().as_ptr()).ended).cast() }
     }
 
@@ -146,8 +146,8 @@ impl<P: Platform> Heap<P> {
     #[inline(always)]
     pub(crate) fn bin(&self, class: u32) -> &Bin<P> {
         debug_assert!((class as usize) < self.bins.len());
-        // SAFETY: classes come from `size_class` or from a slab's descriptor, which only
-        // `Slab::bind` writes.
+        // SAFETY: [size_class 3, class_map 2] classes come from `size_class`, also those in the
+        // map; who asks for another one was stopped by `size_of`.
         unsafe { self.bins.get_unchecked(class as usize) }
     }
 }
@@ -160,8 +160,8 @@ pub(crate) fn existing<P: Platform>() -> Option<&'static Heap<P>> {
 
 #[inline(always)]
 pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
-    // SAFETY: the platform returns what `adopt_heap` set, a heap in the range's table that has
-    // memory for ever and is valid when zeroed, and whose words only this thread touches; or
-    // nobody's heap, which is only read.
+    // SAFETY: [platform 1, platform 3, thread 1, heap 1, heap 4] a heap of the table, with memory
+    // for ever and valid when zeroed, whose plain words only its thread touches; or nobody's, which
+    // is only read.
     unsafe { &*heap }
 }

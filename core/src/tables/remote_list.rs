@@ -48,7 +48,7 @@ impl<P: Platform> RemoteList<P> {
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let (first, count) = list(head).map_or((0, 0), |list| (list.first, list.count));
-            // SAFETY: invariant 1: until the exchange below succeeds the caller alone holds `last`.
+            // SAFETY: [contract] until the exchange below succeeds the caller alone holds `last`.
             unsafe {
                 P::replaced(
                     Fault::UnsealedPush,

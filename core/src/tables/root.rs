@@ -68,7 +68,7 @@ pub struct Directory<P: Platform> {
 #[repr(transparent)]
 pub(crate) struct Nobody<P: Platform>(MaybeUninit<Heap<P>>);
 
-// SAFETY: the memory is only read (invariant 4 of `heap`).
+// SAFETY: [heap 4] the memory is only read.
 unsafe impl<P: Platform> Sync for Nobody<P> {}
 
 /// Where [`Heap::nobody`] lies in a root, for platforms whose thread-local word is initialised by
@@ -79,8 +79,8 @@ pub const fn nobody_at<P: Platform>() -> usize {
 
 /// The platform's root.
 pub(crate) fn root<P: Platform>() -> &'static Root<P> {
-    // SAFETY: the platform's contract: one root, zeroed at first (which is valid), never moved. It
-    // has no plain words.
+    // SAFETY: [platform 1, platform 2] there is one root, zeroed at first (which is valid), and
+    // never moved. It has no plain words.
     unsafe { P::root().as_ref() }
 }
 

@@ -123,8 +123,8 @@ impl<P: Platform> Slab<P> {
     pub(crate) fn scrub(&self, start: usize) {
         let Seals { size, count } = Seals::from_word(self.seals.load(Ordering::Relaxed));
         P::skipped(Fault::SealsLeftBehind, || {
-            // SAFETY: invariant 4: these blocks were cut; the memory is the caller's, and none of
-            // them is out.
+            // SAFETY: [slab 4, pool 1] these blocks were cut; the memory is the caller's, who holds
+            // the slot, and none of them is out.
             unsafe { block::scrub::<P>(start, size as usize, count) };
         });
     }
@@ -178,7 +178,7 @@ impl<P: Platform> Slab<P> {
         let mut block = first;
         loop {
             let next = if block == last { 0 } else { block + size };
-            // SAFETY: invariant 3: a block that was never cut is the owner's, who is the caller.
+            // SAFETY: [slab 3] a block that was never cut is the owner's, who is the caller.
             unsafe { block::set_next::<P>(block, next, secret) };
             if next == 0 {
                 break;
@@ -201,7 +201,7 @@ impl<P: Platform> Slab<P> {
     /// # Safety
     /// The caller owns the slab and holds the chain's blocks, which are this slab's.
     pub(crate) unsafe fn push(&self, chain: Chain) {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the caller holds the blocks, and owns the freelist.
         unsafe { block::set_next::<P>(chain.last, self.freelist.get(), block::secret::<P>()) };
         self.freelist.set(chain.first);
         self.count_in(chain.count);
@@ -218,11 +218,11 @@ impl<P: Platform> Slab<P> {
         let Some(List { first, count }) = self.remote.take() else { return };
         let mut last = first;
         if self.freelist.get() != 0 {
-            // SAFETY: the exchange in `take` made the whole list ours.
+            // SAFETY: [remote_list 1, ownership 2] the exchange in `take` made the whole list ours.
             while let next @ 1.. = unsafe { block::next::<P>(last) } {
                 last = next;
             }
-            // SAFETY: as above.
+            // SAFETY: [as above] and so is the slab.
             unsafe { self.push(Chain { first, last, count }) };
             return;
         }
@@ -234,8 +234,8 @@ impl<P: Platform> Slab<P> {
 /// Cuts a freelist behind its first `count` blocks; the first block of the rest.
 fn cut<P: Platform>(first: usize, count: u32) -> usize {
     let mut last = first;
-    // SAFETY: blocks on the freelist belong to the slab's owner, who is the caller; there are more
-    // than these.
+    // SAFETY: [slab 1, slab 2] blocks on the freelist belong to the slab's owner, who is the
+    // caller; there are more than these.
     unsafe {
         for _ in 1..count {
             last = block::next::<P>(last);

@@ -34,7 +34,7 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
     let size = size_class::size_of(class);
     let stay = stay_count(&P::GEOMETRY, size);
     let mut last = bin.cache.get();
-    // SAFETY: blocks in a thread cache are the thread's alone, and there are more than these.
+    // SAFETY: [contract, bin 2, capacity 1] the cache's blocks are ours, and more than these.
     let rest = unsafe {
         for _ in 1..stay {
             last = block::next::<P>(last);
@@ -54,7 +54,7 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
         rest
     };
     if leaves != 0 {
-        // SAFETY: the list is in no cache any more: it is ours alone.
+        // SAFETY: [contract, block 1] the list is in no cache any more: it is ours alone.
         unsafe { scatter(heap, class, leaves) };
     }
 }
@@ -76,7 +76,7 @@ pub(crate) unsafe fn push_beside_reserve<P: Platform>(
     if !bin.was_full() || !has_reserve(class) || heap.reserve(class).get() != 0 {
         return false;
     }
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] heap and block are ours; the list is full, as we have just seen.
     unsafe {
         make_room(heap, class);
         bin.push_judged(block)
@@ -96,8 +96,8 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
     bin.cache.set(reserve.get());
     bin.room.set(stay_count(&P::GEOMETRY, size_class::size_of(class)));
     reserve.set(0);
-    // SAFETY: the heap is the running thread's. If the first block is not as it was left, the list
-    // is not empty: refill says so.
+    // SAFETY: [contract] the heap is the running thread's. If the first block is not as it was
+    // left, the list is not empty: refill says so.
     unsafe { bin.pop_cached() }
 }
 
@@ -113,7 +113,7 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
     heap.reserve(class).set(0);
     for list in lists {
         if list != 0 {
-            // SAFETY: as above.
+            // SAFETY: [contract, block 1] the list is in no cache any more: it is ours alone.
             unsafe { scatter(heap, class, list) };
         }
     }
@@ -131,14 +131,14 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
     while block != 0 {
         let index = home::<P>(range, bytes, block, begins);
         let mut chain = Chain::of(block);
-        // SAFETY: the list is ours.
+        // SAFETY: [contract] the list is ours.
         block = unsafe { block::next::<P>(block) };
         while block != 0 && home::<P>(range, bytes, block, begins) == index {
             chain.extend(block);
-            // SAFETY: the list is ours.
+            // SAFETY: [contract] the list is ours.
             block = unsafe { block::next::<P>(block) };
         }
-        // SAFETY: the chain's blocks are of that slab, and ours.
+        // SAFETY: [contract] the chain's blocks are of that slab, and ours.
         unsafe { give_back(range, heap, class, index, chain) };
     }
 }
@@ -176,9 +176,9 @@ unsafe fn give_back<P: Platform>(
         || owner.heap().is_some_and(|heap| Some(heap & 1) == me.heap().map(|me| me & 1)),
     );
     if mine {
-        // SAFETY: the slot word names this thread's heap.
+        // SAFETY: [contract, slot 1, heap 2] the slot word names this thread's heap.
         let owned = unsafe { Owned::assume(range, index) };
-        // SAFETY: the slab is ours, and so are the chain's blocks.
+        // SAFETY: [contract, ownership 1] the slab is ours, and so are the chain's blocks.
         unsafe { slab.push(chain) };
         let bin = heap.bin(class);
         if slab.is_unused() && !bin.is_only(owned) {
@@ -187,7 +187,7 @@ unsafe fn give_back<P: Platform>(
         }
         return;
     }
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the chain's blocks are of that slab, and ours.
     if let Some(owned) = unsafe { ownership::free_remote(index, slab, chain, me) } {
         settle(range, heap, owned);
     }
@@ -214,7 +214,7 @@ pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usiz
         (block & (P::GEOMETRY.slab_size() - 1)).is_multiple_of(size)
     });
     let slab = range.slab(index);
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the block is ours, and lies in that slab.
     let opened = unsafe { ownership::free_remote(index, slab, Chain::of(block), OwnerId::GUEST) };
     if let Some(owned) = opened {
         give_up(range, OwnerId::GUEST, owned);

@@ -30,7 +30,7 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, class: u32) -> Option<usize
         let list = owned.slab.pop(range.slab_start(owned.index), 1, 1);
         P::skipped(Fault::GuestKeepsSlab, || cache::give_up(range, OwnerId::GUEST, owned));
         if let Some(list) = list {
-            // SAFETY: the block was popped by this thread and is its alone.
+            // SAFETY: [block 1] the block was popped by this thread and is its alone.
             if unsafe { block::unseal::<P>(list.first, block::secret::<P>()) }.is_none() {
                 P::misuse(Misuse::CorruptedLink, list.first);
             }

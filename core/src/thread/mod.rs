@@ -1,12 +1,12 @@
 //! A thread's heap: how a thread gets one, and what becomes of everything when the thread ends.
 //!
-//! At the end, the thread cache is flushed and every owned slab given up: to the pool, ABANDONED
-//! (other heaps adopt it then), or FULL. Then the heap itself goes on the stack of free heaps. Its
-//! next thread gets a new owner identity, so nothing that remembers the old one mistakes the new
-//! thread for it.
+//! At the end, the thread cache is flushed and every owned slab given up: to the pool, ABANDONED,
+//! or FULL. Then the heap goes on the stack of free heaps. Its next thread is another owner, so
+//! that nothing takes it for the old one. A thread that allocates after that (in a late destructor)
+//! gets a heap if it only gave its own up ([`exit`]), and is a guest if it has ended ([`end`]).
 //!
-//! A thread that allocates again after that (from a destructor that runs late) gets a heap again if
-//! it only gave its heap up ([`exit`]), and is a guest if it has ended ([`end`]; see `guest`).
+//! Invariant: heaps below `heaps_used` have memory for ever, zeroed at first: [`free_heap`] gives
+//! it before it counts them. Who takes a number off the stack of free heaps has the heap alone.
 
 pub(crate) mod cache;
 pub(crate) mod guest;
@@ -65,7 +65,7 @@ const HEAPS_AT_ONCE: u32 = 4;
 /// The number of a heap that has no thread; the caller's now.
 fn free_heap<P: Platform>(range: Range<P>) -> Option<u32> {
     let used = root::<P>().free_heaps.pop(|index| {
-        // SAFETY: a heap that was used has memory for ever; the link is atomic.
+        // SAFETY: [thread 1] a heap that was used has memory for ever; the link is atomic.
         unsafe { &(*range.heap(index)).stack_link }
     });
     if used.is_some() {
@@ -131,7 +131,7 @@ pub(crate) fn exit<P: Platform>() {
 pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
     let classes = size_class::class_of(P::GEOMETRY.small_max);
     for class in 1..=classes {
-        // SAFETY: the heap is the running thread's.
+        // SAFETY: [heap 1] the heap is the running thread's.
         let flush = || unsafe { cache::flush(heap, class) };
         P::skipped(Fault::CacheStrand, || {
             P::replaced(Fault::FreeOnlyStrand, flush, || {

@@ -52,7 +52,7 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
 fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
     let capacity = list_capacity(&P::GEOMETRY, size_class::size_of(class));
     bin.open(class);
-    // SAFETY: the blocks were popped by this thread and are its alone.
+    // SAFETY: [block 1] the blocks were popped by this thread and are its alone.
     let Some(rest) = (unsafe { block::unseal::<P>(list.first, bin.secret.get()) }) else {
         P::misuse(Misuse::CorruptedLink, list.first)
     };

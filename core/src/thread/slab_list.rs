@@ -11,13 +11,13 @@ use crate::tables::bin::Bin;
 impl<P: Platform> Bin<P> {
     /// The first owned slab.
     pub(crate) fn first(&self, range: Range<P>) -> Option<Owned<P>> {
-        // SAFETY: invariant 2 of the module.
+        // SAFETY: [slab_list 1, heap 1] its slabs are the running thread's.
         self.slabs.get().checked_sub(1).map(|index| unsafe { Owned::assume(range, index) })
     }
 
     /// The owned slab behind this one.
     pub(crate) fn after(&self, range: Range<P>, owned: Owned<P>) -> Option<Owned<P>> {
-        // SAFETY: invariant 2 of the module.
+        // SAFETY: [slab_list 1, heap 1] its slabs are the running thread's.
         owned.slab.next.get().checked_sub(1).map(|index| unsafe { Owned::assume(range, index) })
     }
 

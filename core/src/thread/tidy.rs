@@ -88,7 +88,7 @@ fn tidy_class<P: Platform>(heap: &Heap<P>, class: u32, most: u32) -> u32 {
     let slabs = if heap.was_used(class) || first != seen.get() {
         take_back(range, heap, class, most)
     } else {
-        // SAFETY: the heap is the running thread's.
+        // SAFETY: [heap 1] the heap is the running thread's.
         unsafe { cache::flush(heap, class) };
         cache::give_up_class(range, heap, class, most)
     };
