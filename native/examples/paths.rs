@@ -20,7 +20,7 @@ static GLOBAL: Hak = Hak;
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn hak_malloc(size: usize) -> *mut u8 {
-    // SAFETY: the same contract.
+    // SAFETY: [contract] the same as the crate's.
     unsafe { Hak::allocate(size, 16) }
 }
 
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn hak_malloc(size: usize) -> *mut u8 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn hak_malloc_64() -> *mut u8 {
-    // SAFETY: the size is not zero.
+    // SAFETY: [lib 4] the alignment is a power of two.
     unsafe { Hak::allocate(64, 8) }
 }
 
@@ -39,7 +39,7 @@ pub extern "C" fn hak_malloc_64() -> *mut u8 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn hak_free(ptr: *mut u8) {
-    // SAFETY: the same contract.
+    // SAFETY: [contract] the same as the crate's.
     unsafe { Hak::free(ptr) }
 }
 
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn hak_free(ptr: *mut u8) {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn hak_usable_size(ptr: *const u8) -> usize {
-    // SAFETY: the same contract.
+    // SAFETY: [contract] the same as the crate's.
     unsafe { Hak::usable_size(ptr) }
 }
 
@@ -61,13 +61,13 @@ pub unsafe extern "C" fn hak_usable_size(ptr: *const u8) -> usize {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub unsafe extern "C" fn hak_realloc(ptr: *mut u8, size: usize) -> *mut u8 {
-    // SAFETY: the same contract.
+    // SAFETY: [contract] the same as the crate's.
     unsafe { Hak::reallocate(ptr, size, 16) }
 }
 
 fn main() {
     for size in 1..2_000 {
-        // SAFETY: the size is not zero, and the block is freed once.
+        // SAFETY: [lib 4] the sizes are not zero, and each block is freed once.
         unsafe {
             let block = black_box(hak_malloc(black_box(size)));
             let block = black_box(hak_realloc(block, hak_usable_size(block) + 1));

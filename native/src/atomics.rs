@@ -5,6 +5,12 @@
 //! so that the core compiles to the instructions that a version written for the machine alone would
 //! have. They are wrappers, and not the bare types, only because Rust lets nobody implement another
 //! crate's trait for another crate's type.
+//!
+//! Invariants:
+//! 1. Accesses to an [`OwnedWord`] are ordered by happens-before. It is `!Sync`; the core, which
+//!    reaches words by their addresses, keeps to who owns them: the invariants 1 of its `block`,
+//!    `slab` and `heap`, which the simulator checks at every access.
+//! 2. No reference to the inside of an [`OwnedWord`] is ever made.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
@@ -115,15 +121,13 @@ pub struct OwnedWord<T>(UnsafeCell<T>);
 impl<T: Copy> Plain<T> for OwnedWord<T> {
     #[inline(always)]
     fn get(&self) -> T {
-        // SAFETY: the contract of `Plain`: accesses of several threads are ordered by
-        // happens-before, so nobody writes now; and no reference to the inside is ever made.
+        // SAFETY: [atomics 1, atomics 2] nobody writes now, and no reference to it is made.
         unsafe { *self.0.get() }
     }
 
     #[inline(always)]
     fn set(&self, value: T) {
-        // SAFETY: the contract of `Plain`: accesses of several threads are ordered by
-        // happens-before, so nobody reads or writes now; and no reference to the inside is ever
+        // SAFETY: [atomics 1, atomics 2] nobody reads or writes now, and no reference to it is
         // made.
         unsafe { *self.0.get() = value }
     }

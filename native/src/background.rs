@@ -22,6 +22,12 @@
 //! on a thread with a stack as large, and the signals blocked, as the program has it, because that
 //! runs the program's functions. The end is noticed within a quarter of a second. Where there is no
 //! `/proc` it is not noticed.
+//!
+//! Invariants:
+//! 1. What signals the program blocks is noted by one thread at a time, before it makes ours, which
+//!    reads that: by the one that turned [`WANTED`] on, or by the only thread of a fork's child.
+//!    Who turns it off, since there is no thread, hands on to who turns it on next.
+//! 2. A value without a beginning is written by the call that makes it, before it is read.
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -47,7 +53,8 @@ pub(crate) fn start() -> bool {
     if WANTED.swap(true, Ordering::Relaxed) {
         return true;
     }
-    // SAFETY: the handler is a function without arguments that lives as long as this library.
+    // SAFETY: [lib 1] the handler is a function without arguments that lives as long as this
+    // library.
     let forks = unsafe { libc::pthread_atfork(None, None, Some(start_in_child)) } == 0;
     let runs = forks && start_thread();
     if !runs {
@@ -69,7 +76,8 @@ fn start_thread() -> bool {
         let mut all = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
         last::note_starter();
-        // SAFETY: each set is written by the call that makes it before it is read.
+        // SAFETY: [lib 1, background 1, background 2] each set is written before it is read; nobody
+        // else starts the thread now.
         unsafe {
             // A thread begins with the signals blocked that are blocked where it is made.
             libc::sigfillset(all.as_mut_ptr());
@@ -86,7 +94,7 @@ fn start_thread() -> bool {
 fn make(body: extern "C" fn(*mut c_void) -> *mut c_void, stack: usize) -> bool {
     let mut thread = MaybeUninit::uninit();
     let mut attributes = MaybeUninit::uninit();
-    // SAFETY: each value is written by the call that makes it before it is read, and all live until
+    // SAFETY: [lib 1, background 2] the attributes are written before they are read, and live until
     // the last call.
     unsafe {
         if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
@@ -110,8 +118,8 @@ fn least_stack() -> usize {
     type MinStack = unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize;
     let name = c"__pthread_get_minstack";
     let mut attributes = MaybeUninit::uninit();
-    // SAFETY: a C string; the function of that name has this type and looks at initialised
-    // attributes.
+    // SAFETY: [lib 1, background 2] a C string; the function of that name has this type and looks
+    // at attributes that were written.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
         if found.is_null() || libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
@@ -130,7 +138,7 @@ fn least_stack() -> usize {
 
 extern "C" fn run(_: *mut c_void) -> *mut c_void {
     #[cfg(target_os = "linux")]
-    // SAFETY: the name is a C string of less than 16 bytes.
+    // SAFETY: [lib 1] the name is a C string of less than 16 bytes.
     unsafe {
         libc::prctl(libc::PR_SET_NAME, c"hak".as_ptr());
     }
@@ -144,7 +152,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
             tv_sec: (intervals * INTERVAL / 1_000_000_000) as libc::time_t,
             tv_nsec: (intervals * INTERVAL % 1_000_000_000) as _,
         };
-        // SAFETY: the time is valid; what is left of it does not matter.
+        // SAFETY: [lib 1] the time is valid; what is left of it does not matter.
         unsafe { libc::nanosleep(&raw const pause, ptr::null_mut()) };
     }
 }
@@ -164,13 +172,13 @@ mod last {
     /// What was blocked where our thread was started. Written before a thread is made, which reads
     /// it.
     struct Signals(UnsafeCell<MaybeUninit<libc::sigset_t>>);
-    // SAFETY: `note_signals` says who writes when.
+    // SAFETY: [background 1] one thread at a time writes, before those that read are made.
     unsafe impl Sync for Signals {}
     static SIGNALS: Signals = Signals(UnsafeCell::new(MaybeUninit::uninit()));
 
     /// Takes note of the main thread, if it runs this.
     pub(super) fn note_starter() {
-        // SAFETY: no precondition. The main thread has the number of the process.
+        // SAFETY: [lib 1] no precondition. The main thread has the number of the process.
         let main = unsafe {
             if libc::syscall(libc::SYS_gettid) == libc::getpid() as libc::c_long {
                 libc::pthread_self() as usize
@@ -188,7 +196,7 @@ mod last {
     /// The set is there. One thread calls this, before it makes ours: the first one that calls
     /// `start`, or the only one of a child.
     pub(super) unsafe fn note_signals(before: *const libc::sigset_t) {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract, background 1] nobody else reads or writes it now.
         unsafe { (*SIGNALS.0.get()).write(*before) };
     }
 
@@ -199,8 +207,8 @@ mod last {
             return true;
         }
         let mut clock = 0;
-        // SAFETY: the C library keeps the main thread's description until the process ends, and
-        // says of a thread that has ended that there is none.
+        // SAFETY: [lib 1] the C library keeps the main thread's description until the process ends,
+        // and says of a thread that has ended that there is none.
         unsafe { libc::pthread_getcpuclockid(main as libc::pthread_t, &mut clock) == libc::ESRCH }
     }
 
@@ -211,7 +219,7 @@ mod last {
     }
 
     fn read_stat(text: &mut [u8; 512]) -> &[u8] {
-        // SAFETY: a C string, and a buffer of the length that is given.
+        // SAFETY: [lib 1] a C string, and a buffer of the length that is given.
         let length = unsafe {
             let file = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
             if file < 0 {
@@ -232,13 +240,13 @@ mod last {
             exit(ptr::null_mut());
         }
         loop {
-            // SAFETY: no precondition.
+            // SAFETY: [lib 1] it has no precondition.
             unsafe { libc::pause() };
         }
     }
 
     extern "C" fn exit(_: *mut c_void) -> *mut c_void {
-        // SAFETY: the set was written before the thread was made that made this one.
+        // SAFETY: [background 1] the set was written before the thread was made that made this one.
         unsafe {
             let before = (*SIGNALS.0.get()).as_ptr();
             libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut());

@@ -22,7 +22,7 @@ pub(crate) fn visit(range: Range<Native>, mut see: impl FnMut(&Heap<Native>)) ->
         let mut copy = MaybeUninit::<Heap<Native>>::uninit();
         let copied = copy_out(inspect::heap(range, index), &mut copy);
         if copied {
-            // SAFETY: all bytes were written, and a heap is valid for any bytes.
+            // SAFETY: [core platform 1] all bytes were written, and a heap is valid for any bytes.
             see(unsafe { copy.assume_init_ref() });
         }
         copied
@@ -34,7 +34,7 @@ fn copy_out(heap: *const Heap<Native>, copy: &mut MaybeUninit<Heap<Native>>) -> 
     let bytes = size_of::<Heap<Native>>();
     let to = libc::iovec { iov_base: copy.as_mut_ptr().cast(), iov_len: bytes };
     let from = libc::iovec { iov_base: heap.cast_mut().cast(), iov_len: bytes };
-    // SAFETY: the copy is ours and that long; what is read is checked by the system.
+    // SAFETY: [lib 1] the copy is ours and that long; what is read is checked by the system.
     let read = crate::errno::kept(|| unsafe {
         libc::process_vm_readv(libc::getpid(), &raw const to, 1, &raw const from, 1, 0)
     });

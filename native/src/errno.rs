@@ -3,6 +3,9 @@
 //! Cleanup code often runs between a failed call and the look at its `errno`; in Rust,
 //! `io::Error::last_os_error` after a `Drop` is the same situation. Every system call of this crate
 //! therefore goes through [`kept`].
+//!
+//! Invariant: where [`location`] leads is the running thread's own word, as long as the thread
+//! runs.
 
 use libc::c_int;
 
@@ -10,10 +13,10 @@ use libc::c_int;
 #[inline]
 pub(crate) fn kept<R>(calls: impl FnOnce() -> R) -> R {
     let word = location();
-    // SAFETY: the C library's own word of the running thread, valid while the thread runs.
+    // SAFETY: [errno 1] the running thread's own word.
     let before = unsafe { *word };
     let result = calls();
-    // SAFETY: as above.
+    // SAFETY: [as above] and this is the same thread.
     unsafe { *word = before };
     result
 }
@@ -38,7 +41,7 @@ pub(crate) fn location() -> *mut c_int {
     #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
     use libc::__error as errno_location;
 
-    // SAFETY: no precondition.
+    // SAFETY: [lib 1] it has no precondition.
     unsafe { errno_location() }
 }
 
@@ -48,12 +51,12 @@ mod tests {
 
     #[test]
     fn a_failing_call_leaves_errno_as_it_was() {
-        // SAFETY: the running thread's own word.
+        // SAFETY: [errno 1] the running thread's own word.
         unsafe { *location() = 1234 };
-        // SAFETY: the call refuses the descriptor and touches nothing.
+        // SAFETY: [lib 1] the call refuses the descriptor and touches nothing.
         let result = kept(|| unsafe { libc::close(-1) });
         assert_eq!(result, -1);
-        // SAFETY: the running thread's own word.
+        // SAFETY: [errno 1] the running thread's own word.
         assert_eq!(unsafe { *location() }, 1234);
     }
 }

@@ -61,6 +61,17 @@
 //!
 //! This crate is the machine's side of the boundary [`hak_core::Platform`]; the allocator itself is
 //! `hak-core`.
+//!
+//! Invariants:
+//! 1. A function of the C library, or a call of the system, gets places for its results that are
+//!    there until it returns, as long as it is told, and strings that end in zero. It writes to no
+//!    other memory of ours, but as `memory` and `relocation` want it to.
+//! 2. A block is as long and as aligned as was asked for, apart from all others, and the caller's
+//!    until it frees it; failure is null. The core promises that of [`hak_core::Allocator`].
+//! 3. Nothing unwinds into a caller: the slow paths have the C calling convention, where a panic
+//!    aborts, and the fast paths have none.
+//! 4. Tests and examples ask for alignments that are powers of two, and free a block once: who
+//!    allocated it, or was handed it.
 
 #![no_std]
 
@@ -116,7 +127,7 @@ mod slow {
     /// # Safety
     /// As `Allocator::free`.
     pub(crate) unsafe extern "C" fn free(block: *mut u8) {
-        // SAFETY: the same contract.
+        // SAFETY: [contract] the same as the core's.
         unsafe { Allocator::free_slow(block) }
     }
 
@@ -127,14 +138,14 @@ mod slow {
         size: usize,
         align: usize,
     ) -> *mut u8 {
-        // SAFETY: the same contract.
+        // SAFETY: [contract] the same as the core's.
         unsafe { Allocator::reallocate(block, size, align) }
     }
 
     /// # Safety
     /// As `Allocator::usable_size`.
     pub(crate) unsafe extern "C" fn usable_size(block: *const u8) -> usize {
-        // SAFETY: the same contract.
+        // SAFETY: [contract] the same as the core's.
         unsafe { Allocator::usable_size(block) }
     }
 }
@@ -143,14 +154,13 @@ mod slow {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hak;
 
-// SAFETY: the contract of `GlobalAlloc` is that of the core's functions, called here with the
-// layout's size and alignment: blocks are as large and aligned as asked, apart from each other, and
-// valid until freed; failure is null. A layout never has size zero here, by the same contract.
-// Nothing unwinds, see `slow`.
+// SAFETY: [lib 2, lib 3] the core's functions are called with the layout's size and alignment, and
+// that is what `GlobalAlloc` promises: blocks that are so long and so aligned, or null, and nothing
+// unwinds. A layout never has size zero here, by its contract.
 unsafe impl GlobalAlloc for Hak {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the contract of `GlobalAlloc`.
+        // SAFETY: [contract] the alignment of a layout is a power of two.
         unsafe { Hak::allocate(layout.size(), layout.align()) }
     }
 
@@ -161,14 +171,14 @@ unsafe impl GlobalAlloc for Hak {
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, _layout: Layout) {
-        // SAFETY: the caller promises that this is a block of this allocator, and gives it up.
+        // SAFETY: [contract] this is a block of this allocator, and the caller gives it up.
         unsafe { Hak::free(ptr) }
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller promises that this is a block of this allocator with that alignment,
-        // gives it up if the result is not null, and that the size is not zero.
+        // SAFETY: [contract] this is a block of this allocator with that alignment, which the
+        // caller gives up if the result is not null; the size is not zero.
         unsafe { slow::reallocate(ptr, new_size, layout.align()) }
     }
 }
@@ -209,7 +219,7 @@ impl Hak {
     /// `ptr` is a block of this allocator, in use, and nobody uses it any more.
     #[inline]
     pub unsafe fn free(ptr: *mut u8) {
-        // SAFETY: the same contract.
+        // SAFETY: [contract] the same as the core's.
         unsafe {
             if !Allocator::free_fast(ptr) {
                 slow::free(ptr);
@@ -225,7 +235,7 @@ impl Hak {
     /// null; `new_size` is not zero; `align` is a power of two.
     #[inline]
     pub unsafe fn reallocate(ptr: *mut u8, new_size: usize, align: usize) -> *mut u8 {
-        // SAFETY: the same contract.
+        // SAFETY: [contract] the same as the core's.
         unsafe { slow::reallocate(ptr, new_size, align) }
     }
 
@@ -235,7 +245,7 @@ impl Hak {
     /// `ptr` is a block of this allocator, in use.
     #[inline]
     pub unsafe fn usable_size(ptr: *const u8) -> usize {
-        // SAFETY: the same contract.
+        // SAFETY: [contract] the same as the core's.
         unsafe { slow::usable_size(ptr) }
     }
 

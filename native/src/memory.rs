@@ -58,6 +58,19 @@
 //! system without it is fine.
 //!
 //! Nothing here allocates, and nothing here changes `errno` (see [`crate::errno`]).
+//!
+//! Invariants:
+//! 1. Ranges that the core names, and what they are rounded to, lie in mappings that [`reserve`]
+//!    and [`extend`] made, in whole units: the caller's, or ones that nobody uses.
+//! 2. A mapping at a place of the system's choice, and one that is to replace nothing
+//!    (`MAP_FIXED_NOREPLACE`), takes nothing away from anybody. (Linux before 4.17 takes that
+//!    address for a wish.)
+//! 3. Fresh pages are mapped over others only where these are the caller's, who gives their
+//!    contents up or has given them none; or in tables, over pages that are not accessible, while
+//!    nobody else does so. (A sandbox that forbids to change access is there for all threads: if it
+//!    were one thread's, another one could make a page accessible and write to it just before.)
+//! 4. Access that is given takes nothing away, and advice changes no contents.
+//! 5. Pages that were committed are accessible until they are returned.
 
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -106,7 +119,7 @@ pub(crate) fn units_planned() -> usize {
 /// Bytes of memory and swap; 0 where that is not known.
 fn memory_of_machine() -> usize {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: zeroed memory is a valid place for the result.
+    // SAFETY: [lib 1] zeroed memory is a valid place for the result.
     return errno::kept(|| unsafe {
         let mut info: libc::sysinfo = core::mem::zeroed();
         if libc::sysinfo(&mut info) != 0 {
@@ -122,7 +135,7 @@ fn memory_of_machine() -> usize {
 /// Bytes that the process may map at most.
 fn address_space_limit() -> usize {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a place for the result.
+    // SAFETY: [lib 1] a place for the result.
     let known = errno::kept(|| unsafe { libc::getrlimit(libc::RLIMIT_AS, &mut limit) == 0 });
     if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { usize::MAX }
 }
@@ -161,7 +174,7 @@ pub(crate) fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
 /// nearly all of that.
 fn leaves_room(start: usize, bytes: usize) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a place for the result.
+    // SAFETY: [lib 1] a place for the result.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) == 0 };
     let lockable = if known { limit.rlim_cur } else { libc::RLIM_INFINITY };
     if lockable == libc::RLIM_INFINITY || lockable / 4 > bytes as u64 {
@@ -178,8 +191,8 @@ fn leaves_room(start: usize, bytes: usize) -> bool {
 fn random() -> usize {
     let mut number = 0_usize;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: a place for the result. If the system has no such call, the address of a variable has
-    // to do.
+    // SAFETY: [lib 1] a place for the result. If the system has no such call, the address of a
+    // variable has to do.
     unsafe {
         libc::getrandom((&raw mut number).cast(), size_of::<usize>(), libc::GRND_NONBLOCK);
     }
@@ -190,7 +203,7 @@ fn random() -> usize {
 /// by the alignment, and what sticks out on both sides is given back.
 fn reserve_anywhere(bytes: usize, align: usize) -> *mut u8 {
     let Some(total) = bytes.checked_add(align) else { return ptr::null_mut() };
-    // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
+    // SAFETY: [memory 2] a new mapping at an address of the system's choice.
     let start = unsafe { libc::mmap(ptr::null_mut(), total, PROT_NONE, MAP_RESERVED, -1, 0) };
     if start == MAP_FAILED {
         return ptr::null_mut();
@@ -222,11 +235,10 @@ pub(crate) fn extend(start: *mut u8, bytes: usize) -> Extension {
 fn map_at(start: usize, bytes: usize) -> Extension {
     let place = ptr::without_provenance_mut(start);
     let flags = MAP_RESERVED | libc::MAP_FIXED_NOREPLACE;
-    // SAFETY: a new mapping which replaces nothing. (Linux before 4.17 takes the address for a
-    // wish.)
+    // SAFETY: [memory 2] a new mapping which replaces nothing.
     let mapped = unsafe { libc::mmap(place, bytes, PROT_NONE, flags, -1, 0) };
     if mapped == MAP_FAILED {
-        // SAFETY: the C library's own word of the running thread.
+        // SAFETY: [errno 1] the running thread's own word.
         let taken = unsafe { *errno::location() } == libc::EEXIST;
         return if taken { Extension::Taken } else { Extension::Refused };
     }
@@ -259,14 +271,14 @@ pub(crate) fn ensure(start: *mut u8, bytes: usize) -> bool {
 #[cold]
 fn map_lacking(start: *mut u8, bytes: usize) -> bool {
     static BUSY: AtomicBool = AtomicBool::new(false);
-    // SAFETY: the C library's own word of the running thread.
+    // SAFETY: [errno 1] the running thread's own word.
     if unsafe { *errno::location() } == libc::ENOMEM || BUSY.swap(true, Ordering::Acquire) {
         return false;
     }
     let done = (0..bytes).step_by(PAGE).map(|offset| start.wrapping_add(offset)).all(|page| {
         let fixed = MAP_RESERVED | libc::MAP_FIXED;
-        // SAFETY: the page lies in a mapping that `reserve` made, and has no contents, since nobody
-        // can have written any.
+        // SAFETY: [memory 1, memory 3] the page is a table's, and has no contents, since nobody can
+        // have written any.
         is_accessible(page)
             || unsafe {
                 libc::mmap(page.cast(), PAGE, PROT_READ | PROT_WRITE, fixed, -1, 0) != MAP_FAILED
@@ -282,12 +294,12 @@ fn map_lacking(start: *mut u8, bytes: usize) -> bool {
 #[cfg(target_os = "linux")]
 fn is_accessible(page: *mut u8) -> bool {
     let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the system only reads the word, if it can, and waits for no time.
+    // SAFETY: [lib 1] the system only reads the word, if it can, and waits for no time.
     let answer = unsafe {
         let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
         libc::syscall(libc::SYS_futex, page, wait, 0, &raw const no_time)
     };
-    // SAFETY: the C library's own word of the running thread.
+    // SAFETY: [errno 1] the running thread's own word.
     answer == 0 || unsafe { matches!(*errno::location(), libc::EAGAIN | libc::ETIMEDOUT) }
 }
 
@@ -335,12 +347,11 @@ fn gap_before(start: *mut u8) -> usize {
 }
 
 fn give_access(start: *mut u8, bytes: usize) -> bool {
-    // SAFETY: the range lies in a mapping that `reserve` made, which consists of whole units:
-    // changing it from inaccessible to accessible takes nothing away from anybody.
+    // SAFETY: [memory 1, memory 4] the range lies in mappings of ours, and becomes accessible.
     let done = unsafe { libc::mprotect(start.cast(), bytes, PROT_READ | PROT_WRITE) == 0 };
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if done {
-        // SAFETY: advice about a mapping of our own: it changes no contents. Refusal is fine.
+        // SAFETY: [memory 1, memory 4] advice about a mapping of ours. Refusal is fine.
         unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DODUMP) };
     }
     done
@@ -351,7 +362,7 @@ fn give_access(start: *mut u8, bytes: usize) -> bool {
 fn leave_alone(start: *mut u8, bytes: usize) {
     avoid_huge_pages(start, bytes);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: as in `give_access`.
+    // SAFETY: [memory 1, memory 4] advice about a mapping of ours. Refusal is fine.
     unsafe {
         libc::madvise(start.cast(), bytes, libc::MADV_DONTDUMP);
     }
@@ -360,13 +371,12 @@ fn leave_alone(start: *mut u8, bytes: usize) {
 /// Gives access by another call, where a sandbox forbids that one: fresh pages are mapped over the
 /// range, which has none yet.
 fn map_over(start: *mut u8, bytes: usize) -> bool {
-    // SAFETY: the C library's own word of the running thread.
+    // SAFETY: [errno 1] the running thread's own word.
     if unsafe { *errno::location() } == libc::ENOMEM {
         return false;
     }
     let fixed = MAP_RESERVED | libc::MAP_FIXED;
-    // SAFETY: the range is the caller's and has no contents: it lies in a mapping that `reserve`
-    // made.
+    // SAFETY: [memory 1, memory 3] the range is the caller's, and has no contents yet.
     unsafe { libc::mmap(start.cast(), bytes, PROT_READ | PROT_WRITE, fixed, -1, 0) != MAP_FAILED }
 }
 
@@ -381,8 +391,7 @@ pub(crate) fn decommit(start: *mut u8, bytes: usize) -> bool {
         bytes >= UNCOUNTED_MIN && map_reserved(start, bytes) || forget(start, bytes)
     });
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that
-    // `reserve` made: what `MAP_FIXED` replaces is the caller's.
+    // SAFETY: [memory 1, memory 3] the range is the caller's, who gives its contents up.
     return errno::kept(|| unsafe {
         let fixed = MAP_RESERVED | libc::MAP_FIXED;
         libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED
@@ -400,8 +409,7 @@ const UNCOUNTED_MIN: usize = 64 << 20;
 fn map_reserved(start: *mut u8, bytes: usize) -> bool {
     let bytes = (start.addr() + bytes).next_multiple_of(UNIT) - start.addr();
     let fixed = MAP_RESERVED | libc::MAP_FIXED;
-    // SAFETY: the caller gives the contents of this range up, which lies in a mapping that
-    // `reserve` made: what `MAP_FIXED` replaces is the caller's.
+    // SAFETY: [memory 1, memory 3] the range is the caller's, who gives its contents up.
     let done = unsafe { libc::mmap(start.cast(), bytes, PROT_NONE, fixed, -1, 0) != MAP_FAILED };
     if done {
         leave_alone(start, bytes);
@@ -416,19 +424,19 @@ fn forget(start: *mut u8, bytes: usize) -> bool {
     // Since Linux 5.18; what the C library calls `MADV_DONTNEED_LOCKED`.
     const DONTNEED_LOCKED: c_int = 24;
     for advice in [libc::MADV_DONTNEED, DONTNEED_LOCKED] {
-        // SAFETY: the caller of `decommit` gives the contents of this range up, which lies in a
-        // mapping that `reserve` made.
+        // SAFETY: [memory 1] the range is the caller's, who gives its contents up.
         if unsafe { libc::madvise(start.cast(), bytes, advice) } == 0 {
             // The program may have asked for huge pages in its block. Whoever is next has not.
             avoid_huge_pages(start, bytes);
             return true;
         }
-        // SAFETY: the C library's own word of the running thread.
+        // SAFETY: [errno 1] the running thread's own word.
         if unsafe { *errno::location() } == libc::ENOMEM {
             return false;
         }
     }
-    // SAFETY: as above; the range is mapped, and accessible since it was committed.
+    // SAFETY: [memory 1, memory 5] the range is the caller's, who gives its contents up, and is
+    // accessible since it was committed.
     unsafe { clear(start, bytes) };
     true
 }
@@ -442,7 +450,7 @@ fn forget(start: *mut u8, bytes: usize) -> bool {
 unsafe fn clear(start: *mut u8, bytes: usize) {
     for offset in (0..bytes).step_by(PAGE) {
         let page = start.wrapping_add(offset);
-        // SAFETY: by the contract the page is accessible, aligned, and nobody else's.
+        // SAFETY: [contract] the page is accessible, aligned, and nobody else's.
         let words = unsafe { core::slice::from_raw_parts_mut(page.cast::<u64>(), PAGE / 8) };
         if words.iter().any(|&word| word != 0) {
             words.fill(0);
@@ -467,7 +475,7 @@ pub(crate) fn now() -> u32 {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a place for the result.
+    // SAFETY: [lib 1] a place for the result.
     errno::kept(|| unsafe { libc::clock_gettime(CLOCK, &mut time) });
     (time.tv_sec as u64 * 1000 + time.tv_nsec as u64 / 1_000_000) as u32
 }
@@ -477,7 +485,7 @@ pub(crate) fn resident_bytes() -> usize {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return errno::kept(|| {
         let mut text = [0_u8; 128];
-        // SAFETY: a C string, and a buffer of the length that is given.
+        // SAFETY: [lib 1] a C string, and a buffer of the length that is given.
         let length = unsafe {
             let file = libc::open(c"/proc/self/statm".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
             if file < 0 {
@@ -492,7 +500,7 @@ pub(crate) fn resident_bytes() -> usize {
             .split(|&byte| byte == b' ')
             .nth(1)
             .and_then(|word| core::str::from_utf8(word).ok()?.parse::<usize>().ok());
-        // SAFETY: no precondition.
+        // SAFETY: [lib 1] it has no precondition.
         let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
         pages.unwrap_or(0) * usize::try_from(page).unwrap_or(0)
     });
@@ -513,7 +521,7 @@ pub(crate) fn release(start: *mut u8, bytes: usize) {
 /// decommitted it or does not mind.
 fn unmap(start: *mut u8, bytes: usize) {
     if bytes != 0 {
-        // SAFETY: the range lies in a mapping that `reserve` made, and the caller gives it up.
+        // SAFETY: [memory 1] the range lies in a mapping of ours, and the caller gives it up.
         unsafe { libc::munmap(start.cast(), bytes) };
     }
 }
@@ -521,7 +529,7 @@ fn unmap(start: *mut u8, bytes: usize) {
 /// Advises against transparent huge pages, where there are such; refusal is fine.
 pub(crate) fn avoid_huge_pages(start: *mut u8, bytes: usize) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: advice about a mapping of our own: it changes no contents.
+    // SAFETY: [memory 1, memory 4] advice about a mapping of ours.
     unsafe {
         libc::madvise(start.cast(), bytes, libc::MADV_NOHUGEPAGE);
     }
@@ -607,7 +615,7 @@ mod tests {
             // Again, and what is there stays.
             assert!(ensure(behind, UNIT + PAGE));
             let place = behind.wrapping_add(UNIT);
-            // SAFETY: accessible, and nobody else knows of it.
+            // SAFETY: [memory 5] accessible, and nobody else knows of it.
             assert_eq!(unsafe { place.replace(byte) }, byte - 1);
         }
         release(start, 3 * UNIT);
@@ -619,7 +627,7 @@ mod tests {
         let start = reserve(bytes, 1 << 21, 0);
         for round in 1..4 {
             assert!(commit(start, bytes));
-            // SAFETY: just committed, and nobody else knows of it.
+            // SAFETY: [memory 5] just committed, and nobody else knows of it.
             let words = unsafe { core::slice::from_raw_parts_mut(start, bytes) };
             assert!(words.iter().all(|&byte| byte == 0));
             words.fill(round);
@@ -637,7 +645,7 @@ mod tests {
             assert!(commit(start.wrapping_add(unit * UNIT), 5 * PAGE));
         }
         assert!(mappings() < before + 20);
-        // SAFETY: a page that was committed, and nobody else knows of it.
+        // SAFETY: [memory 5] a page that was committed, and nobody else knows of it.
         unsafe { start.wrapping_add(63 * UNIT + 4 * PAGE).write(1) };
         release(start, bytes);
     }
@@ -647,13 +655,13 @@ mod tests {
         let bytes = 8 * PAGE;
         let start = reserve(bytes, PAGE, 0);
         assert!(commit(start, bytes));
-        // SAFETY: just committed, and nobody else knows of it.
+        // SAFETY: [memory 5] just committed, and nobody else knows of it.
         unsafe { start.write_bytes(7, bytes) };
         let middle = start.wrapping_add(2 * PAGE);
         assert!(decommit(middle, PAGE));
         assert!(commit(middle, PAGE));
         for page in 0..8 {
-            // SAFETY: committed.
+            // SAFETY: [memory 5] committed, the middle again.
             let byte = unsafe { *start.wrapping_add(page * PAGE) };
             assert_eq!(byte, if page == 2 { 0 } else { 7 });
         }

@@ -11,6 +11,9 @@
 //! libhak.so says so in its own header (`-z nodelete`), and programs are never unloaded: nothing is
 //! opened for these. Only the GNU C library is asked; others never unload a library (musl), or run
 //! no such function in one that they have unloaded.
+//!
+//! Invariant: the loader's description of a library begins as [`LinkMap`] does, and is there as
+//! long as the library; the name is a C string or null, the dynamic section ends in `DT_NULL`.
 
 use core::ffi::{CStr, c_void};
 use core::mem::MaybeUninit;
@@ -57,8 +60,8 @@ extern "C" fn pin() {
         let mut info = MaybeUninit::<Dl_info>::uninit();
         let mut map = ptr::null_mut();
         let here = (&raw const PIN).cast();
-        // SAFETY: both results are written there if the call succeeds; the description lives as
-        // long as the library, its name is a C string and its dynamic section ends in DT_NULL.
+        // SAFETY: [lib 1, pinned 1] both results are written there if the call succeeds, and the
+        // description is that of this library, which is there while it runs.
         unsafe {
             if dladdr1(here, info.as_mut_ptr(), &mut map, RTLD_DL_LINKMAP) == 0 || map.is_null() {
                 return;
@@ -78,7 +81,7 @@ extern "C" fn pin() {
 /// # Safety
 /// A dynamic section, or null.
 unsafe fn stays(mut entry: *const Entry) -> bool {
-    // SAFETY: the caller's contract: up to DT_NULL.
+    // SAFETY: [contract, pinned 1] an entry up to DT_NULL.
     unsafe {
         while !entry.is_null() && (*entry).tag != DT_NULL {
             if (*entry).tag == DT_FLAGS_1 {

@@ -5,6 +5,9 @@
 //! `inline(always)` and leaves nothing behind but the instruction: [`Native::thread_heap`], the
 //! words, and [`Native::planted`], whose constant `false` removes the question and the faulty path.
 //! `tests/machine_code.rs` looks at the machine code to see that this is so.
+//!
+//! Invariant: the root lies in zeroed static memory, and nobody but the core touches it, at the
+//! address that [`Native::root`] hands out.
 
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -24,9 +27,8 @@ pub struct Native;
 #[repr(transparent)]
 pub(crate) struct StaticRoot(UnsafeCell<MaybeUninit<Root<Native>>>);
 
-// SAFETY: nothing but the core touches the root, through the address that `Native::root` hands out,
-// and the core's contract (checked by the simulator) is that accesses to its plain words are
-// ordered by happens-before.
+// SAFETY: [platform 1, core heap 4] nobody but the core touches the root. Its words are atomic, but
+// for the heaps of threads that have none, which are only read.
 unsafe impl Sync for StaticRoot {}
 
 pub(crate) static ROOT: StaticRoot = StaticRoot(UnsafeCell::new(MaybeUninit::zeroed()));
@@ -42,7 +44,7 @@ impl Platform for Native {
 
     #[inline(always)]
     fn root() -> NonNull<Root<Native>> {
-        // SAFETY: the address of a static is not null.
+        // SAFETY: [platform 1] the address of a static is not null.
         unsafe { NonNull::new_unchecked(ROOT.0.get().cast()) }
     }
 
@@ -126,13 +128,13 @@ impl Platform for Native {
 
     #[inline(always)]
     unsafe fn zero(start: *mut u8, bytes: usize) {
-        // SAFETY: the caller promises that the bytes are committed and its own.
+        // SAFETY: [contract] the bytes are committed and the caller's own.
         unsafe { ptr::write_bytes(start, 0, bytes) }
     }
 
     #[inline(always)]
     unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
-        // SAFETY: the caller promises that both ranges are committed, apart and its own.
+        // SAFETY: [contract] both ranges are committed, apart, and the caller's own.
         unsafe { ptr::copy_nonoverlapping(from, to, bytes) }
     }
 

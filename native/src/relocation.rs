@@ -29,6 +29,12 @@
 //! 1. The marks of a unit are changed only by whoever holds the unit, or a slab in it.
 //! 2. A mark too many costs a slower call; a mark that lacks costs a mapping that does not merge.
 //!    No correctness depends on them.
+//! 3. The two ranges of a move are the caller's, apart, and lie in mappings of ours. The target was
+//!    committed, and stays mapped when a move fails: what the system has unmapped by then is mapped
+//!    again at once. (It unmaps first only where it has no memory for its own tables then. That may
+//!    be lacking for the second call too, or another thread's `mmap` be faster: a gap that is
+//!    known, and that nobody has seen.)
+//! 4. What [`make_marks`] mapped stays mapped once it is in [`MOVED`].
 
 use core::ptr;
 use core::slice;
@@ -74,7 +80,7 @@ fn marks() -> &'static [AtomicU8] {
     if marks.is_null() {
         return &[];
     }
-    // SAFETY: `make_marks` mapped that many zeroed bytes, which nobody unmaps.
+    // SAFETY: [relocation 4] `make_marks` mapped that many zeroed bytes.
     unsafe { slice::from_raw_parts(marks, UNITS) }
 }
 
@@ -84,7 +90,7 @@ fn make_marks() -> bool {
         return true;
     }
     let flags = MAP_RESERVED | libc::MAP_NORESERVE;
-    // SAFETY: a new mapping at an address of the system's choice: it replaces nothing.
+    // SAFETY: [memory 2] a new mapping at an address of the system's choice.
     let new = unsafe { libc::mmap(ptr::null_mut(), UNITS, PROT_READ | PROT_WRITE, flags, -1, 0) };
     if new == MAP_FAILED {
         return false;
@@ -93,7 +99,7 @@ fn make_marks() -> bool {
     let made =
         MOVED.compare_exchange(ptr::null_mut(), new.cast(), Ordering::Release, Ordering::Relaxed);
     if made.is_err() {
-        // SAFETY: mapped above, and no thread but this one knows it.
+        // SAFETY: [relocation 4] mapped above, and not in `MOVED`: no thread but this one knows it.
         unsafe { libc::munmap(new, UNITS) };
     }
     true
@@ -128,9 +134,9 @@ pub(crate) fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: 
                 if done == 0 {
                     return false;
                 }
-                // There is no way back that could not fail as well: the rest is copied. SAFETY:
-                // both ranges are the caller's, accessible and apart; `move_piece` has left them
-                // so.
+                // There is no way back that could not fail as well: the rest is copied.
+                // SAFETY: [relocation 3] both ranges are the caller's, accessible and apart;
+                // `move_piece` has left them so.
                 unsafe { ptr::copy_nonoverlapping(from, to, old_bytes - done) };
                 break;
             }
@@ -138,7 +144,7 @@ pub(crate) fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: 
             done += piece;
         }
         if !replace(from, old_bytes) && done < old_bytes {
-            // SAFETY: the contents were moved or copied, and nobody needs them here.
+            // SAFETY: [relocation 3] the contents were moved or copied, and nobody needs them here.
             unsafe { libc::madvise(from.cast(), old_bytes, libc::MADV_DONTNEED) };
         }
         true
@@ -180,7 +186,7 @@ fn extent(start: *mut u8, bytes: usize) -> usize {
 /// It is asked to grow where it is up to the end of the address space. That fails in any case: the
 /// stack lies in between. But first the system looks for borders.
 fn is_one_mapping(start: *mut u8, bytes: usize) -> bool {
-    // SAFETY: the call fails and changes nothing, see above.
+    // SAFETY: [memory 1] the call fails and changes nothing, see above.
     let answer = unsafe { libc::mremap(start.cast(), bytes, TOP - start.addr(), 0) };
     debug_assert_eq!(answer, MAP_FAILED);
     match last_error() {
@@ -198,8 +204,7 @@ fn is_one_mapping(start: *mut u8, bytes: usize) -> bool {
 /// both are then as they were.
 fn move_piece(from: *mut u8, to: *mut u8, bytes: usize) -> bool {
     let flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-    // SAFETY: both ranges lie in a mapping that `memory::reserve` made and are the caller's. The
-    // old one stays mapped.
+    // SAFETY: [relocation 3] both ranges are the caller's. The old one stays mapped.
     let moved =
         unsafe { libc::mremap(from.cast(), bytes, bytes, flags, to.cast::<libc::c_void>()) };
     if moved != MAP_FAILED {
@@ -248,8 +253,8 @@ pub(crate) fn replace(start: *mut u8, bytes: usize) -> bool {
 
 /// Maps accessible zeroed pages, like those around them.
 fn map_fresh(start: *mut u8, bytes: usize, fixed: c_int) -> bool {
-    // SAFETY: the range lies in a mapping that `memory::reserve` made, and is the caller's, who
-    // gives its contents up; with `MAP_FIXED_NOREPLACE` there are none.
+    // SAFETY: [memory 1, memory 2, memory 3] the range is the caller's, who gives its contents up;
+    // or nothing is replaced.
     let fresh = unsafe {
         libc::mmap(start.cast(), bytes, PROT_READ | PROT_WRITE, MAP_RESERVED | fixed, -1, 0)
     };
@@ -261,7 +266,7 @@ fn map_fresh(start: *mut u8, bytes: usize, fixed: c_int) -> bool {
 }
 
 fn last_error() -> c_int {
-    // SAFETY: the running thread's own word.
+    // SAFETY: [errno 1] the running thread's own word.
     unsafe { *errno::location() }
 }
 
@@ -297,7 +302,7 @@ mod tests {
         for page in (0..bytes).step_by(PAGE) {
             let first = start.wrapping_add(page).cast::<u64>();
             let last = start.wrapping_add(page + PAGE - 8).cast::<u64>();
-            // SAFETY: accessible, aligned, and ours alone.
+            // SAFETY: [memory 5] accessible, aligned, and ours alone.
             unsafe {
                 first.write(tag ^ page as u64);
                 last.write(!tag ^ page as u64);
@@ -309,13 +314,13 @@ mod tests {
         (0..bytes).step_by(PAGE).all(|page| {
             let first = start.wrapping_add(page).cast::<u64>();
             let last = start.wrapping_add(page + PAGE - 8).cast::<u64>();
-            // SAFETY: as above.
+            // SAFETY: [memory 5] accessible, aligned, and ours alone.
             unsafe { first.read() == tag ^ page as u64 && last.read() == !tag ^ page as u64 }
         })
     }
 
     fn is_zero(start: *mut u8, bytes: usize) -> bool {
-        // SAFETY: accessible, initialised by the system, and ours alone.
+        // SAFETY: [memory 5] accessible, initialised by the system, and ours alone.
         unsafe { std::slice::from_raw_parts(start, bytes) }.iter().all(|&byte| byte == 0)
     }
 
@@ -402,12 +407,12 @@ mod tests {
         // Across a border, which `relocate` never does: the system may unmap the target before it
         // sees that.
         let (middle, behind) = (from.wrapping_add(UNIT), to.wrapping_add(UNIT));
-        // SAFETY: a unit of our own.
+        // SAFETY: [memory 1] a unit of our own.
         assert_eq!(unsafe { libc::mprotect(middle.cast(), UNIT, libc::PROT_READ) }, 0);
         if !move_piece(from, behind, 2 * UNIT) {
             assert!(is_signed(from, 2 * UNIT, 3));
             let words = [behind, behind.wrapping_add(2 * UNIT - 8)];
-            // SAFETY: mapped again, or as it was.
+            // SAFETY: [relocation 3] mapped again, or as it was.
             assert!(words.iter().all(|word| unsafe { word.cast::<u64>().read() } < u64::MAX));
         }
         assert!(is_signed(to, UNIT, 4));

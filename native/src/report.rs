@@ -13,7 +13,7 @@ use crate::stack_text::StackText;
 #[cold]
 pub(crate) fn misuse(what: Misuse, address: usize) -> ! {
     line(what, address, Description::of(address)).print();
-    // SAFETY: no precondition; it does not return.
+    // SAFETY: [lib 1] it has no precondition, and does not return.
     unsafe { libc::abort() }
 }
 

@@ -8,6 +8,9 @@
 //! second): mixed so, the secret does not show them. Off Linux, addresses and the time are all
 //! there is. It protects against accidents and makes an attack on a free block's link harder; it is
 //! no cryptography: what is free is no program's, and who reads it anyway can compute the secret.
+//!
+//! Invariant: where the system's `AT_RANDOM` leads, there are sixteen bytes as long as the process
+//! runs.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,7 +49,8 @@ fn from_system() -> Option<usize> {
     let mut word = 0_usize;
     let bytes = size_of_val(&word);
     // By number: the C library's function is younger than the oldest one that hak runs with. Up to
-    // 256 bytes come whole. SAFETY: a place for that many bytes.
+    // 256 bytes come whole.
+    // SAFETY: [lib 1] a place for that many bytes.
     let drawn = crate::errno::kept(|| unsafe {
         libc::syscall(libc::SYS_getrandom, &raw mut word, bytes, libc::GRND_NONBLOCK)
     });
@@ -57,12 +61,12 @@ fn from_system() -> Option<usize> {
 /// none.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn from_start() -> [u64; 2] {
-    // SAFETY: asks for a value of the process's start; no precondition.
+    // SAFETY: [lib 1] asks for a value of the process's start; it has no precondition.
     let bytes = unsafe { libc::getauxval(libc::AT_RANDOM) } as *const [u64; 2];
     if bytes.is_null() {
         return [0; 2];
     }
-    // SAFETY: the system put 16 random bytes there, which stay.
+    // SAFETY: [secret 1] the bytes are there, and are read as they lie.
     unsafe { bytes.read_unaligned() }
 }
 
@@ -74,7 +78,7 @@ fn from_start() -> [u64; 2] {
 /// Bits of the process's start, of addresses, which systems choose at random, and of the time.
 fn from_surroundings() -> usize {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a place for the result.
+    // SAFETY: [lib 1] a place for the result.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
     let seed = (&raw const time).addr() ^ (&raw const SECRET).addr().rotate_left(29);
     let seed = seed as u64 ^ (time.tv_nsec as u64).rotate_left(17) ^ time.tv_sec as u64;

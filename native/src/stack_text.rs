@@ -47,7 +47,7 @@ impl<const CAPACITY: usize> StackText<CAPACITY> {
         let mut rest = self.bytes();
         errno::kept(|| {
             while !rest.is_empty() {
-                // SAFETY: the bytes of `rest` are initialised and outlive the call.
+                // SAFETY: [lib 1] the bytes of `rest` are initialised and outlive the call.
                 let written = unsafe { libc::write(file, rest.as_ptr().cast(), rest.len()) };
                 match usize::try_from(written) {
                     Ok(written) if written > 0 => rest = &rest[written..],

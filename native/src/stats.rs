@@ -297,7 +297,7 @@ impl Stats {
 }
 
 fn process() -> i32 {
-    // SAFETY: no precondition.
+    // SAFETY: [lib 1] it has no precondition.
     unsafe { libc::getpid() }
 }
 
@@ -317,7 +317,7 @@ mod tests {
         let class = size_class::class_of(3_000) as usize;
         let held: Vec<*mut u8> = (0..500)
             .map(|_| {
-                // SAFETY: the size is not zero.
+                // SAFETY: [lib 4] the alignment is a power of two.
                 unsafe { Hak::allocate(3_000, 16) }
             })
             .collect();
@@ -326,7 +326,7 @@ mod tests {
         assert!(counts.live == 500 && counts.live + counts.cached <= counts.capacity, "{counts:?}");
         assert!(before.totals.committed_bytes >= 500 * 3_000 && before.totals.superslabs >= 1);
         for block in held {
-            // SAFETY: the block is ours.
+            // SAFETY: [lib 4] the block is ours, and freed once.
             unsafe { Hak::free(block) };
         }
         Hak::thread_exit();
@@ -345,11 +345,11 @@ mod tests {
         let (send, receive) = mpsc::channel::<Vec<usize>>();
         let (done, wait) = mpsc::channel::<()>();
         let other = thread::spawn(move || {
-            // SAFETY: the size is not zero.
+            // SAFETY: [lib 4] the alignment is a power of two.
             let allocate = |_| unsafe { Hak::allocate(704, 16) }.expose_provenance();
             let mut held: Vec<usize> = (0..60).map(allocate).collect();
             for block in held.split_off(40) {
-                // SAFETY: the block is ours.
+                // SAFETY: [lib 4] the block is ours, and freed once.
                 unsafe { Hak::free(with_exposed_provenance_mut(block)) };
             }
             send.send(held).expect("the other side waits");
@@ -358,7 +358,7 @@ mod tests {
         });
         let mut held = receive.recv().expect("the thread sends");
         for block in held.split_off(30) {
-            // SAFETY: the block is ours.
+            // SAFETY: [lib 4] the block is ours, and freed once.
             unsafe { Hak::free(with_exposed_provenance_mut(block)) };
         }
         let counts = || {
@@ -375,7 +375,7 @@ mod tests {
         other.join().expect("the thread ends");
         assert_eq!(counts(), (30, 0, 0));
         for block in held {
-            // SAFETY: the block is ours.
+            // SAFETY: [lib 4] the block is ours, and freed once.
             unsafe { Hak::free(with_exposed_provenance_mut(block)) };
         }
         Hak::thread_exit();

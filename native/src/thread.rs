@@ -34,6 +34,11 @@
 //!
 //! A process has 1,024 keys. If none is left, heaps of threads that end stay behind (their blocks
 //! can still be freed by others), and the next thread tries again.
+//!
+//! Invariants:
+//! 1. Each thread has its own copy of the word, which begins as nobody's heap and is there as long
+//!    as the thread runs; nobody but the module `word` touches it.
+//! 2. A key that is in [`KEY`] is never deleted.
 
 use core::ffi::c_void;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +74,7 @@ mod word {
     #[inline(always)]
     pub(super) fn get() -> *mut Heap<Native> {
         let heap;
-        // SAFETY: reads the running thread's word, which exists as long as the thread.
+        // SAFETY: [thread 1] reads the running thread's word.
         unsafe {
             asm!(
                 "mov {heap}, qword ptr [rip + hak_thread_heap@GOTTPOFF]",
@@ -84,7 +89,7 @@ mod word {
     #[inline(always)]
     pub(super) fn get_plus(bytes: usize) -> usize {
         let mut sum = bytes;
-        // SAFETY: as in `get`.
+        // SAFETY: [thread 1] reads the running thread's word.
         unsafe {
             asm!(
                 "mov {offset}, qword ptr [rip + hak_thread_heap@GOTTPOFF]",
@@ -99,7 +104,7 @@ mod word {
 
     #[inline(always)]
     pub(super) fn set(heap: *mut Heap<Native>) {
-        // SAFETY: as in `get`; nobody else reads or writes the word.
+        // SAFETY: [thread 1] writes the running thread's word, which nobody else touches.
         unsafe {
             asm!(
                 "mov {offset}, qword ptr [rip + hak_thread_heap@GOTTPOFF]",
@@ -175,9 +180,8 @@ pub(crate) fn set_heap(heap: *mut Heap<Native>) {
 #[cold]
 fn watch(heap: *mut Heap<Native>) {
     if let Some(key) = key() {
-        // SAFETY: the key was made by `make_key` and is never deleted once it is in `KEY`. The
-        // value only has to be non-null. Refusal is the case "no key" of the module's
-        // documentation.
+        // SAFETY: [thread 2] the key is there. The value only has to be non-null. Refusal is the
+        // case "no key" of the module's documentation.
         unsafe { libc::pthread_setspecific(key, heap.cast::<c_void>().cast_const()) };
     }
 }
@@ -196,7 +200,7 @@ fn key() -> Option<pthread_key_t> {
 /// delete theirs.
 fn make_key() -> Option<pthread_key_t> {
     let mut key: pthread_key_t = 0;
-    // SAFETY: `key` is a place for the result, and the destructor never unwinds.
+    // SAFETY: [lib 1] `key` is a place for the result, and the destructor never unwinds.
     if unsafe { libc::pthread_key_create(&mut key, Some(on_thread_end)) } != 0 {
         return None;
     }
@@ -205,7 +209,7 @@ fn make_key() -> Option<pthread_key_t> {
     match KEY.compare_exchange(0, stored, Ordering::Release, Ordering::Acquire) {
         Ok(_) => Some(key),
         Err(winner) => {
-            // SAFETY: made above, and no thread but this one knows it.
+            // SAFETY: [thread 2] made above, and not in `KEY`: no thread but this one knows it.
             unsafe { libc::pthread_key_delete(key) };
             Some((winner - 1) as pthread_key_t)
         }

@@ -1,6 +1,8 @@
 //! Growth of large blocks where the place behind them is taken: pages move, contents do not change,
 //! and the process does not run out of mappings. Each test measures the process, so each runs in
 //! one of its own.
+//!
+//! Invariant: a [`Blocked`] has a block of so many bytes and one behind it; nobody else has them.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -36,7 +38,7 @@ struct Blocked {
 impl Blocked {
     /// A word is written in every `step` bytes.
     fn new(bytes: usize, step: usize) -> Blocked {
-        // SAFETY: sizes that are not zero.
+        // SAFETY: [common 1] the alignment is a power of two.
         let (start, blocker) = unsafe { (Hak::allocate(bytes, 16), Hak::allocate(2 * MIB, 16)) };
         assert!(!start.is_null() && !blocker.is_null());
         let blocked = Blocked { start, bytes, step, blocker };
@@ -50,21 +52,21 @@ impl Blocked {
 
     fn write(&self) {
         for (word, at) in self.places() {
-            // SAFETY: in the block, aligned, and ours alone.
+            // SAFETY: [growth 1] in the block, aligned, and ours alone.
             unsafe { word.write(!at) };
         }
     }
 
     fn check(&self) {
         for (word, at) in self.places() {
-            // SAFETY: as above.
+            // SAFETY: [growth 1] in the block, aligned, and ours alone.
             assert_eq!(unsafe { word.read() }, !at, "at {at:#x} of {:#x}", self.bytes);
         }
     }
 
     /// Makes the block longer or shorter; whether it is elsewhere now.
     fn resize(&mut self, bytes: usize) -> bool {
-        // SAFETY: a block of ours, and a size that is not zero.
+        // SAFETY: [growth 1, common 1] a block of ours, and a size that is not zero.
         let start = unsafe { Hak::reallocate(self.start, bytes, 16) };
         assert!(!start.is_null());
         let before = std::mem::replace(&mut self.start, start);
@@ -82,7 +84,7 @@ impl Drop for Blocked {
         if !std::thread::panicking() {
             self.check();
         }
-        // SAFETY: blocks of ours, given up now.
+        // SAFETY: [growth 1, common 2] blocks of ours, given up now.
         unsafe {
             Hak::free(self.start);
             Hak::free(self.blocker);
@@ -100,14 +102,14 @@ fn a_block_that_cannot_grow_in_place_is_moved_and_not_copied() {
         assert!(grown < MIB, "copying touches 64 MiB, and {grown} bytes became resident");
         assert_eq!(Hak::committed(), before.1 + 64 * MIB);
         // Too large for the place that the block has left: it lies behind the block.
-        // SAFETY: a size that is not zero.
+        // SAFETY: [common 1] the alignment is a power of two.
         let behind = unsafe { Hak::allocate(80 * MIB, 16) };
         // A limit that leaves room for what is added, and not for another copy.
         Hak::set_limit(Hak::committed() + 80 * MIB);
         let moved = block.resize(192 * MIB);
         Hak::set_limit(0);
         assert!(moved);
-        // SAFETY: a block of ours, given up now.
+        // SAFETY: [common 2] a block of ours, given up now.
         unsafe { Hak::free(behind) };
     });
 }
@@ -179,18 +181,20 @@ fn a_child_of_a_fork_has_what_was_moved() {
     alone("a_child_of_a_fork_has_what_was_moved", || {
         let mut block = Blocked::new(8 * MIB, PAGE);
         assert!(block.resize(16 * MIB));
-        // SAFETY: one thread runs here; the child allocates, which is allowed behind a fork.
+        // SAFETY: [lib 1] one thread runs here; the child allocates, which is allowed behind a
+        // fork.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // SAFETY: a size that is not zero; too large for the place that the block has left.
+            // Too large for the place that the block has left.
+            // SAFETY: [common 1] the alignment is a power of two.
             _ = unsafe { Hak::allocate(12 * MIB, 16) };
             let moved = block.resize(64 * MIB);
             drop(block);
-            // SAFETY: no precondition.
+            // SAFETY: [lib 1] it has no precondition.
             unsafe { libc::_exit(if moved { 0 } else { 1 }) };
         }
         let mut status = 0;
-        // SAFETY: a child of ours and a place for its status.
+        // SAFETY: [lib 1] a child of ours and a place for its status.
         assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
         assert_eq!(status, 0);
         block.check();

@@ -100,8 +100,8 @@ fn a_request_that_cannot_be_met_is_null_and_harms_nothing() {
         for align in [1_usize, 16, 4096, 2 * MIB, 8 * MIB] {
             let Ok(layout) = Layout::from_size_align(size, align) else { continue };
             for allocate in [alloc::alloc, alloc::alloc_zeroed] {
-                // SAFETY: the size is not zero. The black box keeps the compiler, which may assume
-                // that an allocation nobody looks at succeeds, from doing so.
+                // SAFETY: [common 1] the size is not zero. The black box keeps the compiler, which
+                // may assume that an allocation nobody looks at succeeds, from doing so.
                 let block = black_box(unsafe { allocate(layout) });
                 assert!(block.is_null(), "{layout:?}");
             }
@@ -124,7 +124,7 @@ fn a_reallocation_that_cannot_be_met_leaves_the_block() {
 #[test]
 fn errno_is_left_alone() {
     let set = |value: i32| {
-        // SAFETY: the call refuses a null path or a bad descriptor, and sets `errno`.
+        // SAFETY: [lib 1] the call refuses the descriptor, and sets `errno`.
         unsafe { libc::close(-1) };
         assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(value));
     };
@@ -134,7 +134,7 @@ fn errno_is_left_alone() {
     drop(blocks);
     hak::Hak::collect();
     hak::Hak::thread_exit();
-    // SAFETY: the size is not zero.
+    // SAFETY: [common 1] the alignment is a power of two.
     let huge = unsafe { hak::Hak::allocate(isize::MAX as usize - 4095, 8) };
     let errno = std::io::Error::last_os_error().raw_os_error();
     assert!(huge.is_null());

@@ -106,7 +106,7 @@ fn a_process_with_little_address_space_starts_and_runs_out_cleanly() {
         drop(small_blocks(64 * MIB));
         let mut hoard = Vec::new();
         loop {
-            // SAFETY: the size is not zero.
+            // SAFETY: [common 1] the alignment is a power of two.
             let block = unsafe { hak::Hak::allocate(MIB / 4, 8) };
             if block.is_null() {
                 break;
@@ -115,7 +115,7 @@ fn a_process_with_little_address_space_starts_and_runs_out_cleanly() {
             assert!(hoard.len() < 4096);
         }
         for block in hoard {
-            // SAFETY: allocated above, once each.
+            // SAFETY: [common 2] allocated above, once each.
             unsafe { hak::Hak::free(block) };
         }
         drop(small_blocks(64 * MIB));
@@ -124,7 +124,7 @@ fn a_process_with_little_address_space_starts_and_runs_out_cleanly() {
     let output =
         run_as_child("a_process_with_little_address_space_starts_and_runs_out_cleanly", || {
             let limit = libc::rlimit { rlim_cur: 600 << 20, rlim_max: 600 << 20 };
-            // SAFETY: reads the limits given.
+            // SAFETY: [lib 1] reads the limits given.
             unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) };
         });
     assert!(output.status.success(), "{output:?}");

@@ -1,4 +1,6 @@
 //! Blocks that cross threads, threads that end, and threads whose end allocates.
+//!
+//! Invariant: a value of the key is a [`Late`] that nobody else has; its destructor takes it over.
 
 mod common;
 
@@ -172,7 +174,7 @@ struct Late {
 static LATE_ROUNDS: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn late_destructor(value: *mut libc::c_void) {
-    // SAFETY: the value that `store_late` made, for this destructor to own.
+    // SAFETY: [threads 1] the value that `store_late` made, for this destructor to own.
     let mut late = unsafe { Box::from_raw(value.cast::<Late>()) };
     LATE_ROUNDS.fetch_add(1, Ordering::Relaxed);
     let mut random = Random::new(u64::from(late.rounds_left) + 1);
@@ -186,7 +188,7 @@ extern "C" fn late_destructor(value: *mut libc::c_void) {
 
 fn store_late(late: Box<Late>) {
     let key = late.key;
-    // SAFETY: the key exists, and its destructor takes the value over.
+    // SAFETY: [lib 1, threads 1] the key exists, and its destructor takes the value over.
     let result = unsafe { libc::pthread_setspecific(key, Box::into_raw(late).cast()) };
     assert_eq!(result, 0);
 }
@@ -195,7 +197,7 @@ fn store_late(late: Box<Late>) {
 /// over.
 fn a_key_of_the_program() -> libc::pthread_key_t {
     let mut key = 0;
-    // SAFETY: a place for the result, and a destructor that does not unwind.
+    // SAFETY: [lib 1] a place for the result, and a destructor that does not unwind.
     assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(late_destructor)) }, 0);
     key
 }

@@ -27,7 +27,8 @@ fn a_library_may_be_unloaded_while_a_thread_that_used_it_lives() {
     };
     assert_eq!(mapped(), 0);
     for _ in 0..200 {
-        // SAFETY: C strings; the function of that name has this type.
+        // SAFETY: [lib 1] C strings; the function of that name has this type
+        // (`examples/plugin.rs`).
         let (library, use_it) = unsafe {
             let library = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
             assert!(!library.is_null(), "{name:?} cannot be loaded");
@@ -42,7 +43,7 @@ fn a_library_may_be_unloaded_while_a_thread_that_used_it_lives() {
             go_on.recv().unwrap();
         });
         assert_eq!(wait.recv().unwrap(), 690);
-        // SAFETY: opened above.
+        // SAFETY: [lib 1] opened above.
         assert_eq!(unsafe { libc::dlclose(library) }, 0);
         unloaded.send(()).unwrap();
         user.join().unwrap();

@@ -18,7 +18,7 @@ pub(crate) extern "C" fn memalign(align: size_t, size: size_t) -> *mut c_void {
     if !align.is_power_of_two() {
         return null_with(EINVAL);
     }
-    // SAFETY: a power of two.
+    // SAFETY: [lib 1] the alignment is a power of two.
     or_enomem(unsafe { Hak::allocate(size, align.max(ALIGN)) })
 }
 
@@ -42,12 +42,12 @@ pub(crate) unsafe extern "C" fn posix_memalign(
     if !align.is_power_of_two() || align < size_of::<*mut c_void>() {
         return EINVAL;
     }
-    // SAFETY: a power of two.
+    // SAFETY: [lib 1] the alignment is a power of two.
     let block = unsafe { Hak::allocate(size, align.max(ALIGN)) };
     if block.is_null() {
         return ENOMEM;
     }
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the place may be written to.
     unsafe { *place = block.cast() };
     0
 }
@@ -69,6 +69,7 @@ pub(crate) extern "C" fn pvalloc(size: size_t) -> *mut c_void {
 }
 
 fn page_size() -> usize {
-    // SAFETY: no precondition. The system knows its page size: the answer is positive.
+    // SAFETY: [native lib 1] no precondition. The system knows its page size: the answer is
+    // positive.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }

@@ -4,6 +4,8 @@
 //! changed. It prints the line, restores the default, and the signal happens again. No function of
 //! the program's is in between: a program that sets a handler of its own has that one, is told of
 //! this one as the handler before, and may call it.
+//!
+//! Invariant: an action of zeros is a valid one, and means the default.
 
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
@@ -19,8 +21,8 @@ static SIGNALS: [(c_int, &str); 3] =
 pub(crate) fn install() {
     for (signal, _) in SIGNALS {
         let mut action = MaybeUninit::<Action>::zeroed();
-        // SAFETY: a zeroed action is a valid one; the one before is written there, and then changed
-        // and installed.
+        // SAFETY: [crash 1, native lib 1] the action before is written over a valid one, and then
+        // changed and installed.
         unsafe {
             if libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) != 0
                 || (*action.as_ptr()).sa_sigaction != SIG_DFL
@@ -35,9 +37,12 @@ pub(crate) fn install() {
 }
 
 /// Reports, and lets the default happen. Runs in a signal handler: `write` and `sigaction`.
+///
+/// # Safety
+/// `info` is what the system says of the signal, as it does to a handler with `SA_SIGINFO`.
 unsafe extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
     let Some((_, name)) = SIGNALS.iter().find(|(reported, _)| *reported == signal) else { return };
-    // SAFETY: the system calls handlers with SA_SIGINFO with a valid `info`.
+    // SAFETY: [contract] `info` is valid.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr()) };
     report(name, code, address.cast());
     restore_default(signal, code);
@@ -47,7 +52,7 @@ unsafe extern "C" fn on_signal(signal: c_int, info: *mut siginfo_t, _context: *m
 /// that was sent is sent again, and waits until then.
 fn restore_default(signal: c_int, code: c_int) {
     let mut default = MaybeUninit::<Action>::zeroed();
-    // SAFETY: a zeroed action is a valid one, and means the default; the thread sends the signal to
+    // SAFETY: [crash 1, native lib 1] the action is the default; the thread sends the signal to
     // itself.
     unsafe {
         (*default.as_mut_ptr()).sa_sigaction = SIG_DFL;
@@ -59,7 +64,7 @@ fn restore_default(signal: c_int, code: c_int) {
 }
 
 fn report(name: &str, code: c_int, address: *const u8) {
-    // SAFETY: no precondition.
+    // SAFETY: [native lib 1] no precondition.
     let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
     if code <= 0 {
         StackText::line(format_args!("hak: {name}: sent to thread {thread} of process {process}"))

@@ -30,6 +30,11 @@
 //! exports its functions; it does for those that this library names. If it has no function that
 //! throws `std::bad_alloc`, the exception is put together from the parts that a program has which
 //! catches it; one that cannot name it gets a `std::exception`.
+//!
+//! Invariants:
+//! 1. The entries of the global offset table are filled when the library is loaded: with an
+//!    address, or, for a weak name that nobody defines, with null.
+//! 2. A function that has a name of the C++ ABI has the type that goes with it.
 
 use core::arch::{asm, naked_asm};
 use core::ffi::{CStr, c_void};
@@ -46,7 +51,7 @@ use crate::malloc::ALIGN;
 macro_rules! is_ours {
     ($name:ident) => {{
         let here: *mut c_void;
-        // SAFETY: computes an address.
+        // SAFETY: [cxx 1] computes an address.
         unsafe {
             asm!(
                 concat!("lea {}, [rip + hak", stringify!($name), "]"),
@@ -81,14 +86,13 @@ type NewHandler = Option<unsafe extern "C" fn()>;
 /// defines: null then.
 macro_rules! address_of {
     (weak $name:ident) => {{
-        // SAFETY: only says that the name may be missing.
+        // SAFETY: [cxx 1] no instruction: says that the name may be missing.
         unsafe { asm!(concat!(".weak ", stringify!($name)), options(nomem, nostack)) };
         address_of!($name)
     }};
     ($name:ident) => {{
         let address: *mut c_void;
-        // SAFETY: reads an entry of the global offset table, which was filled when the library was
-        // loaded.
+        // SAFETY: [cxx 1] reads an entry of the table.
         unsafe {
             asm!(
                 concat!("mov {}, qword ptr [rip + ", stringify!($name), "@GOTPCREL]"),
@@ -109,7 +113,7 @@ struct CxxStep {
 
 /// `malloc` that leaves `errno` alone.
 extern "C" fn malloc_quietly(size: size_t) -> *mut c_void {
-    // SAFETY: a power of two.
+    // SAFETY: [lib 1] the alignment is a power of two.
     unsafe { Hak::allocate(size, ALIGN) }.cast()
 }
 
@@ -119,7 +123,7 @@ extern "C" fn new_step(size: size_t, align: size_t) -> CxxStep {
     if !align.is_power_of_two() {
         return CxxStep { block: ptr::null_mut(), call: thrower() };
     }
-    // SAFETY: a power of two.
+    // SAFETY: [lib 1] the alignment is a power of two.
     let block: *mut c_void = unsafe { Hak::allocate(size, align.max(ALIGN)) }.cast();
     if !block.is_null() {
         return CxxStep { block, call: ptr::null_mut() };
@@ -174,7 +178,7 @@ fn new_handler() -> NewHandler {
         get if get.is_null() => of_runtime(c"_ZSt15get_new_handlerv")?,
         get => get,
     };
-    // SAFETY: the function of that name has this type, and does not throw.
+    // SAFETY: [cxx 2] the function of that name has this type, and does not throw.
     unsafe { transmute::<*mut c_void, unsafe extern "C" fn() -> NewHandler>(get)() }
 }
 
@@ -249,25 +253,25 @@ extern "C" fn nobody_to_throw_at() -> ! {
          with the C++ compiler"
     ))
     .print();
-    // SAFETY: no precondition.
+    // SAFETY: [native lib 1] no precondition.
     unsafe { libc::abort() }
 }
 
 /// A function of the program's C++ runtime. One that came with a plugin is not in the global scope:
 /// it is asked for by its file.
 fn of_runtime(name: &CStr) -> Option<*mut c_void> {
-    // SAFETY: a C string, and no library is loaded by this.
+    // SAFETY: [native lib 1] a C string, and no library is loaded by this.
     let global = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if !global.is_null() {
         return Some(global);
     }
     [c"libstdc++.so.6", c"libc++abi.so.1", c"libc++.so.1"].into_iter().find_map(|file| {
-        // SAFETY: as above: what is not loaded yet stays so.
+        // SAFETY: [native lib 1] a C string, and what is not loaded yet stays so.
         let library = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
         if library.is_null() {
             return None;
         }
-        // SAFETY: the library was loaded.
+        // SAFETY: [native lib 1] a C string, and the library was loaded.
         let found = unsafe { libc::dlsym(library, name.as_ptr()) };
         (!found.is_null()).then_some(found)
     })
@@ -372,7 +376,7 @@ fn quiet(throwing_is_ours: bool, size: size_t, align: size_t) -> CxxStep {
     if !align.is_power_of_two() {
         return CxxStep { block: null, call: null };
     }
-    // SAFETY: a power of two.
+    // SAFETY: [lib 1] the alignment is a power of two.
     let block: *mut c_void = unsafe { Hak::allocate(size, align.max(ALIGN)) }.cast();
     if !block.is_null() || new_handler().is_none() || address_of!(weak __cxa_begin_catch).is_null()
     {
@@ -518,7 +522,7 @@ macro_rules! delete_forms {
         #[unsafe(no_mangle)]
         #[allow(non_snake_case)]
         pub(crate) unsafe extern "C" fn $name(block: *mut c_void $(, $argument: $type)*) {
-            // SAFETY: the caller's contract.
+            // SAFETY: [contract] the block is ours, and the program gives it up; null is ignored.
             unsafe { Hak::free(block.cast()) };
         }
     )* };

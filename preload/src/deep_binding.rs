@@ -26,7 +26,7 @@ static NEXT: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 #[cold]
 extern "C" fn find_next() -> *mut c_void {
     const NAME: &CStr = c"dlopen";
-    // SAFETY: a C string.
+    // SAFETY: [native lib 1] a C string.
     let found = unsafe { libc::dlsym(libc::RTLD_NEXT, NAME.as_ptr()) };
     let next = if found.is_null() { refuse as *mut c_void } else { found };
     // Relaxed: an address of code, and nothing is published by it.

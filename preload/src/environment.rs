@@ -8,6 +8,10 @@
 //!
 //! A process that has more rights than who started it (a set-user-id program; the system calls it
 //! `AT_SECURE`) reads none of them.
+//!
+//! Invariant: the constructor gets the environment of the process, a list of C strings that ends in
+//! null, or null itself. It runs when the program starts, and nobody else uses that list meanwhile:
+//! this library is loaded with the program.
 
 use core::ffi::{CStr, c_char, c_int};
 use core::fmt::Write;
@@ -126,12 +130,11 @@ static START: extern "C" fn(c_int, *const *const c_char, *mut *const c_char) = s
 static END: extern "C" fn() = end;
 
 extern "C" fn start(_count: c_int, _arguments: *const *const c_char, environment: Environment) {
-    // SAFETY: no precondition.
+    // SAFETY: [native lib 1] no precondition.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         return;
     }
-    // SAFETY: the C library calls constructors with the environment, a list that ends in null,
-    // while there is one thread.
+    // SAFETY: [environment 1] a list that ends in null, or null, and nobody else uses it now.
     unsafe { read(environment) };
     for switch in switches() {
         (switch.at_start)(environment);
@@ -151,7 +154,7 @@ fn verbose(environment: Environment) {
         let text = format_args!("hak: {name} is no variable of hak; HAK_HELP=1 lists them");
         StackText::line(text).print();
     }
-    // SAFETY: no precondition.
+    // SAFETY: [native lib 1] no precondition.
     let process = unsafe { libc::getpid() };
     let version = env!("CARGO_PKG_VERSION");
     StackText::line(format_args!("hak: version {version} serves process {process}")).print();
@@ -164,7 +167,7 @@ fn keep_last_words() {
     }
     // A number far up, where no program looks for one, if the limit is not lower.
     for number in [900, 200, 10] {
-        // SAFETY: no precondition.
+        // SAFETY: [native lib 1] no precondition.
         let file = unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, number) };
         if file >= 0 {
             LAST_WORDS_FILE.store(identity(file), Ordering::Relaxed);
@@ -177,7 +180,7 @@ fn keep_last_words() {
 /// The file behind an open number; 0 for none.
 fn identity(file: c_int) -> u64 {
     let mut about = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the result is written there if the call succeeds.
+    // SAFETY: [native lib 1] the result is written there if the call succeeds.
     unsafe {
         if libc::fstat(file, about.as_mut_ptr()) != 0 {
             return 0;
@@ -195,23 +198,22 @@ fn identity(file: c_int) -> u64 {
 unsafe fn read(environment: Environment) {
     let mut place = environment;
     let mut kept = environment;
-    // SAFETY: the caller's contract: the list is read up to its end, and entries move towards its
-    // start.
+    // SAFETY: [contract] the list is read up to its end, and entries move towards its start.
     while !place.is_null() && !unsafe { *place }.is_null() {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] an entry is a C string.
         let entry = unsafe { CStr::from_ptr(*place) }.to_bytes();
         if entry.starts_with(b"HAK_") {
             set(entry);
         }
         if value(HELP, entry).is_none() {
-            // SAFETY: as above; `kept` is not behind `place`.
+            // SAFETY: [contract] `kept` is not behind `place`.
             unsafe { *kept = *place };
             kept = kept.wrapping_add(1);
         }
         place = place.wrapping_add(1);
     }
     if kept != place {
-        // SAFETY: before the end of the list.
+        // SAFETY: [contract] before the end of the list.
         unsafe { *kept = ptr::null() };
     }
 }
@@ -221,11 +223,11 @@ fn unknown(environment: Environment) -> impl Iterator<Item = &'static [u8]> {
     let mut place = environment;
     core::iter::from_fn(move || {
         loop {
-            // SAFETY: `read` was called with this list, and has walked it before.
+            // SAFETY: [environment 1] `read` was called with this list, and has walked it before.
             if place.is_null() || unsafe { *place }.is_null() {
                 return None;
             }
-            // SAFETY: as above.
+            // SAFETY: [environment 1] an entry is a C string.
             let entry = unsafe { CStr::from_ptr(*place) }.to_bytes();
             place = place.wrapping_add(1);
             let known = VARIABLES.iter().any(|one| value(one.name, entry).is_some());
@@ -318,7 +320,7 @@ fn stats(text: &mut LastWords) {
 
 fn verbose_end(text: &mut LastWords) {
     let bytes = Totals::take().total_bytes();
-    // SAFETY: no precondition.
+    // SAFETY: [native lib 1] no precondition.
     let process = unsafe { libc::getpid() };
     let _ = writeln!(text, "hak: process {process} ends with {bytes} bytes from the system");
 }

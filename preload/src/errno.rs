@@ -7,7 +7,7 @@ use core::ptr;
 #[cold]
 #[inline(never)]
 pub(crate) fn null_with<T>(code: c_int) -> *mut T {
-    // SAFETY: the C library's own word of the running thread.
+    // SAFETY: [native errno 1] the C library's own word of the running thread.
     unsafe { *libc::__errno_location() = code };
     ptr::null_mut()
 }

@@ -24,7 +24,7 @@ pub(crate) unsafe extern "C" fn malloc_usable_size(block: *mut c_void) -> size_t
     if block.is_null() {
         return 0;
     }
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] the block is ours and in use.
     unsafe { Hak::usable_size(block.cast()) }
 }
 
@@ -135,7 +135,7 @@ pub(crate) unsafe extern "C" fn malloc_info(options: c_int, file: *mut FILE) -> 
         ),
     );
     let bytes = text.bytes();
-    // SAFETY: the bytes outlive the call; the caller promises the stream.
+    // SAFETY: [contract, native lib 1] the bytes outlive the call, and the stream is open.
     let written = unsafe { libc::fwrite(bytes.as_ptr().cast(), 1, bytes.len(), file) };
     if written == bytes.len() { 0 } else { -1 }
 }

@@ -30,6 +30,9 @@
 //!   in the child: to the allocator, the threads that the child lacks have stopped for ever. What
 //!   they held stays held.
 //! * As everywhere, a signal handler must not allocate.
+//!
+//! Invariant: an alignment that is handed on is a power of two: [`malloc::ALIGN`] is, and what a
+//! caller says is looked at first.
 #![cfg_attr(panic = "abort", no_std)]
 #![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 
@@ -50,7 +53,7 @@ mod malloc;
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     native::StackText::line(format_args!("hak: {info}")).print();
-    // SAFETY: it may be called at any time, and does not return.
+    // SAFETY: [native lib 1] it may be called at any time, and does not return.
     unsafe { libc::abort() }
 }
 

@@ -27,7 +27,7 @@ pub(crate) extern "C" fn __libc_calloc(count: size_t, size: size_t) -> *mut c_vo
 /// As for [`malloc::realloc`].
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn __libc_realloc(block: *mut c_void, size: size_t) -> *mut c_void {
-    // SAFETY: the same contract.
+    // SAFETY: [contract] the same as behind the other name.
     unsafe { malloc::realloc(block, size) }
 }
 
@@ -37,7 +37,7 @@ pub(crate) unsafe extern "C" fn __libc_realloc(block: *mut c_void, size: size_t)
 /// As for [`malloc::free`].
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn __libc_free(block: *mut c_void) {
-    // SAFETY: the same contract.
+    // SAFETY: [contract] the same as behind the other name.
     unsafe { malloc::free(block) }
 }
 
@@ -69,6 +69,6 @@ pub(crate) unsafe extern "C" fn __posix_memalign(
     align: size_t,
     size: size_t,
 ) -> c_int {
-    // SAFETY: the same contract.
+    // SAFETY: [contract] the same as behind the other name.
     unsafe { aligned::posix_memalign(place, align, size) }
 }

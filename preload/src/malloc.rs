@@ -31,7 +31,7 @@ pub(crate) fn or_enomem(block: *mut u8) -> *mut c_void {
 /// The C standard's `malloc`.
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn malloc(size: size_t) -> *mut c_void {
-    // SAFETY: the alignment is a power of two.
+    // SAFETY: [lib 1] the alignment is a power of two.
     match unsafe { Hak::allocate_fast(size, ALIGN) } {
         Some(block) => block.cast(),
         None => malloc_slow(size),
@@ -43,7 +43,7 @@ pub(crate) extern "C" fn malloc(size: size_t) -> *mut c_void {
 #[cold]
 #[inline(never)]
 pub(crate) extern "C" fn malloc_slow(size: size_t) -> *mut c_void {
-    // SAFETY: the alignment is a power of two.
+    // SAFETY: [lib 1] the alignment is a power of two.
     or_enomem(unsafe { Hak::allocate(size, ALIGN) })
 }
 
@@ -51,7 +51,7 @@ pub(crate) extern "C" fn malloc_slow(size: size_t) -> *mut c_void {
 #[unsafe(no_mangle)]
 pub(crate) extern "C" fn calloc(count: size_t, size: size_t) -> *mut c_void {
     match count.checked_mul(size) {
-        // SAFETY: the alignment is a power of two.
+        // SAFETY: [lib 1] the alignment is a power of two.
         Some(bytes) => or_enomem(unsafe { Hak::allocate_zeroed(bytes, ALIGN) }),
         None => null_with(ENOMEM),
     }
@@ -68,11 +68,11 @@ pub(crate) unsafe extern "C" fn realloc(block: *mut c_void, size: size_t) -> *mu
         return malloc(size);
     }
     if size == 0 {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the block is ours, and the program gives it up.
         unsafe { Hak::free(block.cast()) };
         return ptr::null_mut();
     }
-    // SAFETY: the caller's contract; the alignment is a power of two.
+    // SAFETY: [contract, lib 1] the block is ours, and the program gives it up if there is another.
     or_enomem(unsafe { Hak::reallocate(block.cast(), size, ALIGN) })
 }
 
@@ -87,7 +87,7 @@ pub(crate) unsafe extern "C" fn reallocarray(
     size: size_t,
 ) -> *mut c_void {
     match count.checked_mul(size) {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract] the same as that of `realloc`.
         Some(bytes) => unsafe { realloc(block, bytes) },
         None => null_with(ENOMEM),
     }
@@ -99,7 +99,7 @@ pub(crate) unsafe extern "C" fn reallocarray(
 /// `block` is null or a block of this library, in use, that the program gives up.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn free(block: *mut c_void) {
-    // SAFETY: the caller's contract; null is ignored.
+    // SAFETY: [contract] the block is ours, and the program gives it up; null is ignored.
     unsafe { Hak::free(block.cast()) };
 }
 
@@ -109,7 +109,7 @@ pub(crate) unsafe extern "C" fn free(block: *mut c_void) {
 /// As for [`free`].
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn cfree(block: *mut c_void) {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] as in `free`.
     unsafe { Hak::free(block.cast()) };
 }
 
@@ -119,7 +119,7 @@ pub(crate) unsafe extern "C" fn cfree(block: *mut c_void) {
 /// As for [`free`].
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn free_sized(block: *mut c_void, _size: size_t) {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] as in `free`.
     unsafe { Hak::free(block.cast()) };
 }
 
@@ -133,6 +133,6 @@ pub(crate) unsafe extern "C" fn free_aligned_sized(
     _align: size_t,
     _size: size_t,
 ) {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract] as in `free`.
     unsafe { Hak::free(block.cast()) };
 }

@@ -69,7 +69,7 @@ fn named(command: &mut Command, misuses: &[&str]) {
 /// A limit of the system's for the program.
 fn limited(command: &mut Command, what: libc::__rlimit_resource_t, bytes: u64) -> &mut Command {
     let both = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-    // SAFETY: runs in the child before the program, and makes one system call.
+    // SAFETY: [native lib 1] one system call, which is allowed in the child before the program.
     unsafe {
         command.pre_exec(move || match libc::setrlimit(what, &both) {
             0 => Ok(()),
@@ -398,7 +398,7 @@ fn b7_what_the_system_would_refuse_is_refused() {
 
 #[test]
 fn c1_a_program_with_more_rights_reads_no_variable() {
-    // SAFETY: no precondition.
+    // SAFETY: [native lib 1] no precondition.
     if unsafe { libc::geteuid() } != 0 {
         return eprintln!("not tested: only root makes a program of another user's");
     }

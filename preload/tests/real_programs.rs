@@ -477,7 +477,7 @@ fn postgres_makes_a_cluster_and_serves_its_benchmark() {
     assert!(is_here(programs.join("postgres"), &["--version"]));
     let folder = tempfile::tempdir().unwrap();
     // It does not run as root.
-    // SAFETY: no precondition.
+    // SAFETY: [native lib 1] no precondition.
     let is_root = unsafe { libc::geteuid() } == 0;
     const NOBODY: u32 = 65_534;
     if is_root {
@@ -534,7 +534,7 @@ struct Served(std::process::Child);
 
 impl Served {
     fn ask(&self, signal: i32) {
-        // SAFETY: the process is our child, and was not waited for yet.
+        // SAFETY: [native lib 1] the process is our child, and was not waited for yet.
         unsafe { libc::kill(self.0.id() as i32, signal) };
     }
 }
@@ -571,7 +571,7 @@ fn same_with_and_without(
 /// Limits the address space of a program.
 fn limited_to(command: &mut Command, bytes: u64) -> &mut Command {
     let both = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-    // SAFETY: runs in the child before the program, and makes one system call.
+    // SAFETY: [native lib 1] one system call, which is allowed in the child before the program.
     unsafe {
         command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_AS, &both) {
             0 => Ok(()),

@@ -1,5 +1,11 @@
 //! What several tests need: the allocator under test, random numbers, and blocks whose content is
 //! checked.
+//!
+//! Invariants:
+//! 1. Alignments are powers of two, and the size of a layout is not zero.
+//! 2. A block is freed once, by who allocated it or was handed it. (`misuse` alone does otherwise.)
+//! 3. A [`Block`] is one of its layout, nobody else has it, and all of its bytes were written.
+//! 4. What runs in a child in front of its program makes system calls, and does not allocate.
 
 #![allow(dead_code, unreachable_pub)] // each test uses a part of it
 
@@ -54,7 +60,7 @@ pub struct Block {
     tag: u8,
 }
 
-// SAFETY: the block belongs to its `Block`, and blocks may be freed by any thread.
+// SAFETY: [common 3] the block belongs to its `Block`, and blocks may be freed by any thread.
 unsafe impl Send for Block {}
 
 impl Block {
@@ -71,12 +77,12 @@ impl Block {
     fn with(size: usize, align: usize, tag: u8, zeroed: bool) -> Option<Block> {
         let layout = Layout::from_size_align(size, align).unwrap();
         assert_ne!(size, 0);
-        // SAFETY: the size is not zero.
+        // SAFETY: [common 1] the size is not zero.
         let start =
             unsafe { if zeroed { alloc::alloc_zeroed(layout) } else { alloc::alloc(layout) } };
         let block = Block { start: NonNull::new(start)?, layout, tag };
         assert!(start.addr().is_multiple_of(align), "{start:p} for {layout:?}");
-        // SAFETY: the block is in use.
+        // SAFETY: [common 3] the block is in use.
         let usable = unsafe { Hak::usable_size(start) };
         assert!(usable >= size, "{usable} usable bytes for {layout:?}");
         if zeroed {
@@ -99,7 +105,7 @@ impl Block {
     pub fn resize(&mut self, size: usize) -> bool {
         assert_ne!(size, 0);
         let kept = size.min(self.size());
-        // SAFETY: a block of this layout, and the size is not zero.
+        // SAFETY: [common 1, common 3] a block of this layout, and the size is not zero.
         let start = unsafe { alloc::realloc(self.start.as_ptr(), self.layout, size) };
         let Some(start) = NonNull::new(start) else {
             self.check(self.size());
@@ -124,13 +130,13 @@ impl Block {
     /// Fills from `begin` to the end.
     fn fill(&self, begin: usize) {
         for offset in begin..self.size() {
-            // SAFETY: in the block, and the block is ours alone.
+            // SAFETY: [common 3] in the block, and the block is ours alone.
             unsafe { self.start.as_ptr().add(offset).write(expected(self.tag, offset)) };
         }
     }
 
     fn bytes(&self) -> &[u8] {
-        // SAFETY: the block has so many bytes, and all were initialised before this is called.
+        // SAFETY: [common 3] the block has so many bytes. Before they are filled they were zeroed.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.size()) }
     }
 }
@@ -140,7 +146,7 @@ impl Drop for Block {
         if !std::thread::panicking() {
             self.check(self.size());
         }
-        // SAFETY: a block of this layout, given up now.
+        // SAFETY: [common 2, common 3] a block of this layout, given up now.
         unsafe { alloc::dealloc(self.start.as_ptr(), self.layout) };
     }
 }
@@ -154,7 +160,7 @@ fn expected(tag: u8, offset: usize) -> u8 {
 pub fn resident_bytes() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    // SAFETY: no precondition.
+    // SAFETY: [lib 1] it has no precondition.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     pages * usize::try_from(page).unwrap()
 }
@@ -169,7 +175,7 @@ pub fn run_as_child(
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     command.env("HAK_TEST_CHILD", "1");
-    // SAFETY: what the tests pass in makes a system call and does not allocate.
+    // SAFETY: [common 4] what the tests pass in makes a system call and does not allocate.
     unsafe {
         command.pre_exec(move || {
             prepare();
