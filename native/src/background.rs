@@ -49,8 +49,8 @@ static WANTED: AtomicBool = AtomicBool::new(false);
 
 /// Starts the thread, unless it was started before; whether it runs.
 pub(crate) fn start() -> bool {
-    // Relaxed: nothing is published by it.
-    if WANTED.swap(true, Ordering::Relaxed) {
+    // Acquire: pairs with the store below: an attempt in vain has noted its signals before we do.
+    if WANTED.swap(true, Ordering::Acquire) {
         return true;
     }
     // SAFETY: [lib 1] the handler is a function without arguments that lives as long as this
@@ -58,7 +58,8 @@ pub(crate) fn start() -> bool {
     let forks = unsafe { libc::pthread_atfork(None, None, Some(start_in_child)) } == 0;
     let runs = forks && start_thread();
     if !runs {
-        WANTED.store(false, Ordering::Relaxed);
+        // Release: pairs with the exchange above.
+        WANTED.store(false, Ordering::Release);
     }
     runs
 }

@@ -420,7 +420,7 @@ fn map_reserved(start: *mut u8, bytes: usize) -> bool {
 /// Makes the contents of a range zero, and gives its memory back if the system takes it. `false` if
 /// there is none, so that there is nothing to clear by hand either. Changes `errno`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn forget(start: *mut u8, bytes: usize) -> bool {
+pub(crate) fn forget(start: *mut u8, bytes: usize) -> bool {
     // Since Linux 5.18; what the C library calls `MADV_DONTNEED_LOCKED`.
     const DONTNEED_LOCKED: c_int = 24;
     for advice in [libc::MADV_DONTNEED, DONTNEED_LOCKED] {
@@ -458,8 +458,10 @@ unsafe fn clear(start: *mut u8, bytes: usize) {
     }
 }
 
-/// See [`hak_core::Platform::reset`]. Where [`decommit`] leaves pages accessible it does just this.
+/// See [`hak_core::Platform::reset`]. Where [`decommit`] leaves pages accessible it does just this:
+/// that is so up to a unit, and nobody resets more.
 pub(crate) fn reset(start: *mut u8, bytes: usize) -> bool {
+    debug_assert!(bytes <= UNIT);
     let returned = decommit(start, bytes);
     if cfg!(any(target_os = "linux", target_os = "android")) {
         returned

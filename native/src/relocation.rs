@@ -46,7 +46,7 @@ use libc::{
     PROT_READ, PROT_WRITE, c_int,
 };
 
-use crate::memory::{MAP_RESERVED, avoid_huge_pages, commit};
+use crate::memory::{MAP_RESERVED, avoid_huge_pages, commit, forget};
 use crate::{Native, errno};
 
 const PAGE: usize = Native::GEOMETRY.page_size;
@@ -144,8 +144,8 @@ pub(crate) fn relocate(from: *mut u8, old_bytes: usize, to: *mut u8, new_bytes: 
             done += piece;
         }
         if !replace(from, old_bytes) && done < old_bytes {
-            // SAFETY: [relocation 3] the contents were moved or copied, and nobody needs them here.
-            unsafe { libc::madvise(from.cast(), old_bytes, libc::MADV_DONTNEED) };
+            // What was copied is still here, also where the system does not take it back.
+            forget(from, old_bytes);
         }
         true
     })
