@@ -96,7 +96,7 @@ pub struct UnitPicture {
     /// For a mapping of its own, also one that is kept: its committed bytes,
     pub bytes: usize,
     /// and its units.
-    pub run: u32,
+    pub units: u32,
     /// Whether it is in the table of kept mappings.
     pub kept: bool,
     /// Whether it was had from the system.
@@ -143,7 +143,7 @@ pub fn units<P: Platform>(range: Range<P>, visit: impl FnMut(UnitPicture)) {
 pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnMut(UnitPicture)) {
     let kept = core::array::from_fn::<_, RETAINED_MAX, _>(|entry| {
         let word = root::<P>().retained[entry].load(Ordering::Relaxed);
-        Mapping::of(word).map(|run| (run.first, retained::is_old(word)))
+        Mapping::of(word).map(|mapping| (mapping.first, retained::is_old(word)))
     });
     for index in 0..count {
         let superslab = range.superslab(index);
@@ -153,7 +153,7 @@ pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnM
             index,
             word,
             bytes: superslab.bytes.load(Ordering::Relaxed),
-            run: superslab.run.load(Ordering::Relaxed),
+            units: superslab.units.load(Ordering::Relaxed),
             kept: entry.is_some(),
             had: is_had(range, index),
             claimed: units::is_claimed(range, index),

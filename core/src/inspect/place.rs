@@ -136,7 +136,7 @@ words! {
     SuperSlabField {
         Word: "slot mask and use",
         StackLink: "link of available superslabs",
-        Run: "units of the mapping",
+        Units: "units of the mapping",
         Bytes: "bytes of the mapping",
         Touched: "touched slots",
         Sealed: "slots with seals",
@@ -341,7 +341,7 @@ fn superslab_word<P: Platform>(offset: usize) -> SuperSlabField {
     let words = [
         (offset_of!(SuperSlab<P>, word), SuperSlabField::Word),
         (offset_of!(SuperSlab<P>, stack_link), SuperSlabField::StackLink),
-        (offset_of!(SuperSlab<P>, run), SuperSlabField::Run),
+        (offset_of!(SuperSlab<P>, units), SuperSlabField::Units),
         (offset_of!(SuperSlab<P>, bytes), SuperSlabField::Bytes),
         (offset_of!(SuperSlab<P>, touched), SuperSlabField::Touched),
         (offset_of!(SuperSlab<P>, sealed), SuperSlabField::Sealed),

@@ -29,7 +29,7 @@ pub struct Geometry {
     /// and up to this number (at most [`RETAINED_MAX`]).
     pub retained_max: usize,
     /// A mapping of its own of at least so many bytes that cannot grow in place has its pages moved
-    /// to a longer run of units, if the system can do that; a smaller one is copied. For a few
+    /// to more units elsewhere, if the system can do that; a smaller one is copied. For a few
     /// pages, copying costs less than the calls, and what was moved may cost the process a mapping
     /// more.
     pub relocate_min: usize,

@@ -143,8 +143,8 @@ fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
     let at = &root::<P>().decay_at;
     let start = at.load(Ordering::Relaxed);
     if start == 0 {
-        while let Some(run) = retained::take_old::<P>() {
-            most = most.saturating_sub(large::release_part(range, run, most));
+        while let Some(mapping) = retained::take_old::<P>() {
+            most = most.saturating_sub(large::release_part(range, mapping, most));
             if most == 0 {
                 return Slice::Cut;
             }

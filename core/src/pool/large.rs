@@ -6,7 +6,7 @@
 //! system.
 //!
 //! One that is to grow does so in place if the units behind it are free. Otherwise, from some size
-//! on, its pages are moved to a longer run of units ([`relocate`]); if the system cannot do that
+//! on, its pages are moved to more units elsewhere ([`relocate`]); if the system cannot do that
 //! either, the block is copied like any other.
 //!
 //! Invariant: the first unit's word is LARGE exactly while the block is the program's; whoever
@@ -24,14 +24,14 @@ use crate::range::units;
 use crate::tables::superslab::Use;
 
 /// A block of at least `size` bytes at a multiple of `align`. `None` if there is no memory or no
-/// such run of units.
+/// such units in a row.
 pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) -> Option<Fresh> {
     let unit_size = P::GEOMETRY.unit_size();
     let bytes = P::GEOMETRY.round_to_pages(size.max(1))?;
     let count = bytes.div_ceil(unit_size);
     if align <= unit_size
-        && let Some(run) = retained::take::<P>(count)
-        && let Some(fresh) = reuse(range, run, bytes)
+        && let Some(mapping) = retained::take::<P>(count)
+        && let Some(fresh) = reuse(range, mapping, bytes)
     {
         return Some(fresh);
     }
@@ -46,22 +46,22 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
 
 /// Hands a kept mapping out again. `None` if it has too little memory and gets no more: then it
 /// went back, which may leave room for another one.
-fn reuse<P: Platform>(range: Range<P>, run: Mapping, bytes: usize) -> Option<Fresh> {
+fn reuse<P: Platform>(range: Range<P>, mapping: Mapping, bytes: usize) -> Option<Fresh> {
     // Relaxed: the mapping is ours.
-    let committed = range.superslab(run.first).bytes.load(Ordering::Relaxed);
-    let end = range.unit_start(run.first) + committed;
+    let committed = range.superslab(mapping.first).bytes.load(Ordering::Relaxed);
+    let end = range.unit_start(mapping.first) + committed;
     if committed < bytes && !budget::commit::<P>(end, bytes - committed) {
-        P::skipped(Fault::ReuseFailureLeak, || release(range, run));
+        P::skipped(Fault::ReuseFailureLeak, || release(range, mapping));
         return None;
     }
-    open(range, run, committed.max(bytes));
-    Some(Fresh { address: range.unit_start(run.first), is_zero: false })
+    open(range, mapping, committed.max(bytes));
+    Some(Fresh { address: range.unit_start(mapping.first), is_zero: false })
 }
 
-fn open<P: Platform>(range: Range<P>, run: Mapping, bytes: usize) {
-    let superslab = range.superslab(run.first);
+fn open<P: Platform>(range: Range<P>, mapping: Mapping, bytes: usize) {
+    let superslab = range.superslab(mapping.first);
     // Relaxed: published by the word, and by whatever hands the block to another thread.
-    superslab.run.store(run.count, Ordering::Relaxed);
+    superslab.units.store(mapping.count, Ordering::Relaxed);
     superslab.bytes.store(bytes, Ordering::Relaxed);
     superslab.update(|word| Some(word.used_as(Use::Large)));
 }
@@ -75,8 +75,8 @@ fn claim_aligned<P: Platform>(range: Range<P>, count: usize, align: usize) -> Op
 pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
     check(range, first, address);
     let superslab = range.superslab(first);
-    let run = Mapping { first, count: superslab.run.load(Ordering::Relaxed) };
-    let is_worth_it = retained::is_worth_it::<P>(run.count as usize);
+    let mapping = Mapping { first, count: superslab.units.load(Ordering::Relaxed) };
+    let is_worth_it = retained::is_worth_it::<P>(mapping.count as usize);
     let usage = if is_worth_it { Use::Retained } else { Use::Free };
     let close = || {
         let closed =
@@ -86,30 +86,30 @@ pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
         }
     };
     let ((), is_kept) =
-        P::swapped(Fault::KeptBeforeClosed, close, || is_worth_it && keep(range, run));
+        P::swapped(Fault::KeptBeforeClosed, close, || is_worth_it && keep(range, mapping));
     if is_kept {
         decay::expect::<P>();
         decay::tick(range, P::GEOMETRY.slice_slots);
         return;
     }
-    release(range, run);
+    release(range, mapping);
 }
 
 /// Keeps a mapping, and makes room for it first; whether there was a place.
-fn keep<P: Platform>(range: Range<P>, run: Mapping) -> bool {
-    while retained::is_full_for::<P>(run.count as usize) {
+fn keep<P: Platform>(range: Range<P>, mapping: Mapping) -> bool {
+    while retained::is_full_for::<P>(mapping.count as usize) {
         match retained::take_any::<P>() {
             Some(older) => release(range, older),
             None => break,
         }
     }
-    retained::keep::<P>(run)
+    retained::keep::<P>(mapping)
 }
 
 /// Gives a mapping that is ours back to the system.
-pub(crate) fn release<P: Platform>(range: Range<P>, run: Mapping) {
-    let superslab = range.superslab(run.first);
-    let (first, count) = (run.first, run.count as usize);
+pub(crate) fn release<P: Platform>(range: Range<P>, mapping: Mapping) {
+    let superslab = range.superslab(mapping.first);
+    let (first, count) = (mapping.first, mapping.count as usize);
     // Relaxed: the mapping is ours.
     let bytes = superslab.bytes.load(Ordering::Relaxed);
     superslab.update(|word| (word.usage() != Use::Free).then(|| word.used_as(Use::Free)));
@@ -126,32 +126,32 @@ pub(crate) fn release<P: Platform>(range: Range<P>, run: Mapping) {
 
 /// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most`
 /// slots: then it is kept again, as old as it was. How many slots went back.
-pub(crate) fn release_part<P: Platform>(range: Range<P>, run: Mapping, most: u32) -> u32 {
+pub(crate) fn release_part<P: Platform>(range: Range<P>, mapping: Mapping, most: u32) -> u32 {
     let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
-    let superslab = range.superslab(run.first);
+    let superslab = range.superslab(mapping.first);
     // Relaxed, here and below: the mapping is ours; `keep_old` publishes.
     let bytes = superslab.bytes.load(Ordering::Relaxed);
     if slots(bytes) <= most {
-        release(range, run);
+        release(range, mapping);
         return slots(bytes);
     }
     let left = bytes - ((most as usize) << P::GEOMETRY.slab_shift);
-    if budget::decommit::<P>(range.unit_start(run.first) + left, bytes - left) {
+    if budget::decommit::<P>(range.unit_start(mapping.first) + left, bytes - left) {
         superslab.bytes.store(left, Ordering::Relaxed);
-        if retained::keep_old::<P>(run) {
+        if retained::keep_old::<P>(mapping) {
             return most;
         }
     }
     // There is no place for it any more, or the system does not take it.
-    release(range, run);
+    release(range, mapping);
     slots(bytes)
 }
 
 /// Gives all kept mappings back to the system; whether there were any.
 pub(crate) fn release_retained<P: Platform>(range: Range<P>) -> bool {
     let mut some = false;
-    while let Some(run) = retained::take_any::<P>() {
-        release(range, run);
+    while let Some(mapping) = retained::take_any::<P>() {
+        release(range, mapping);
         some = true;
     }
     some
@@ -191,33 +191,33 @@ pub(crate) fn resize<P: Platform>(
     let superslab = range.superslab(first);
     // Relaxed: the block is the caller's, and with it these words.
     let old = superslab.bytes.load(Ordering::Relaxed);
-    let run = superslab.run.load(Ordering::Relaxed) as usize;
+    let units = superslab.units.load(Ordering::Relaxed) as usize;
     let Some(new) = P::GEOMETRY.round_to_pages(size.max(1)) else { return false };
-    let units = new.div_ceil(P::GEOMETRY.unit_size());
+    let wanted = new.div_ceil(P::GEOMETRY.unit_size());
     if new <= old {
-        return shrink(range, Mapping { first, count: run as u32 }, old, new);
+        return shrink(range, Mapping { first, count: units as u32 }, old, new);
     }
-    if units > run && !leftover::claim_at(range, first + run as u32, units - run) {
+    if wanted > units && !leftover::claim_at(range, first + units as u32, wanted - units) {
         return false;
     }
     let done = budget::commit::<P>(range.unit_start(first) + old, new - old);
     if done {
         superslab.bytes.store(new, Ordering::Relaxed);
-        superslab.run.store(units.max(run) as u32, Ordering::Relaxed);
-    } else if units > run {
+        superslab.units.store(wanted.max(units) as u32, Ordering::Relaxed);
+    } else if wanted > units {
         P::skipped(Fault::GrowthFailureLeak, || {
-            units::release(range, first + run as u32, units - run);
+            units::release(range, first + units as u32, wanted - units);
         });
     }
     done
 }
 
-/// Makes the block of `run`, of `old` bytes, one of `new` bytes where it is: what is behind them
+/// Makes the `old` bytes of `mapping`'s block `new` bytes where they are: what is behind them
 /// goes back. If the system does not take that, the block has shrunk all the same, and only its
 /// memory stays: what is behind the new size may be zero already, so that the old block is no more.
-fn shrink<P: Platform>(range: Range<P>, run: Mapping, old: usize, new: usize) -> bool {
-    let superslab = range.superslab(run.first);
-    let cut = range.unit_start(run.first) + new;
+fn shrink<P: Platform>(range: Range<P>, mapping: Mapping, old: usize, new: usize) -> bool {
+    let superslab = range.superslab(mapping.first);
+    let cut = range.unit_start(mapping.first) + new;
     if new == old {
         return true;
     }
@@ -227,9 +227,9 @@ fn shrink<P: Platform>(range: Range<P>, run: Mapping, old: usize, new: usize) ->
     // Relaxed, here and below: as in `resize`.
     superslab.bytes.store(new, Ordering::Relaxed);
     let units = new.div_ceil(P::GEOMETRY.unit_size()) as u32;
-    if units < run.count {
-        superslab.run.store(units, Ordering::Relaxed);
-        units::release(range, run.first + units, (run.count - units) as usize);
+    if units < mapping.count {
+        superslab.units.store(units, Ordering::Relaxed);
+        units::release(range, mapping.first + units, (mapping.count - units) as usize);
     }
     true
 }
@@ -251,7 +251,7 @@ pub(crate) fn relocate<P: Platform>(
     }
     let count = new.div_ceil(P::GEOMETRY.unit_size());
     let to = claim_aligned(range, count, align)?;
-    let run = superslab.run.load(Ordering::Relaxed) as usize;
+    let units = superslab.units.load(Ordering::Relaxed) as usize;
     // Closed first, as by `free`: a second thread that frees the block meanwhile learns that it has
     // none.
     let closed =
@@ -259,13 +259,13 @@ pub(crate) fn relocate<P: Platform>(
     if closed.is_none() {
         P::misuse(Misuse::DoubleFree, range.unit_start(first));
     }
-    P::added(Fault::OfferBeforeMove, || units::release(range, first, run));
+    P::added(Fault::OfferBeforeMove, || units::release(range, first, units));
     if !budget::relocate::<P>(range.unit_start(first), old, range.unit_start(to), new) {
         superslab.update(|word| Some(word.again(Use::Large)));
         P::skipped(Fault::MoveFailureLeak, || units::release(range, to, count));
         return None;
     }
     open(range, Mapping { first: to, count: count as u32 }, new);
-    P::skipped(Fault::OfferBeforeMove, || units::release(range, first, run));
+    P::skipped(Fault::OfferBeforeMove, || units::release(range, first, units));
     Some(range.unit_start(to))
 }

@@ -54,8 +54,8 @@ impl Mapping {
 
 /// Takes a kept mapping of at least `count` units out of the table, and not of many more.
 pub(crate) fn take<P: Platform>(count: usize) -> Option<Mapping> {
-    take_if::<P>(|run, _| {
-        let units = run.count as usize;
+    take_if::<P>(|mapping, _| {
+        let units = mapping.count as usize;
         units >= count && units - count <= count / 4
     })
 }
@@ -67,7 +67,7 @@ pub(crate) fn take_any<P: Platform>() -> Option<Mapping> {
 
 /// Takes a mapping out of the table that was there in the last round of decay already.
 pub(crate) fn take_old<P: Platform>() -> Option<Mapping> {
-    take_if::<P>(|_, is_old| is_old)
+    take_if::<P>(|_, word| is_old(word))
 }
 
 /// Marks what is in the table as old; whether there is something.
@@ -96,7 +96,7 @@ pub(crate) fn age<P: Platform>() -> bool {
     some
 }
 
-fn take_if<P: Platform>(fits: impl Fn(Mapping, bool) -> bool) -> Option<Mapping> {
+fn take_if<P: Platform>(fits: impl Fn(Mapping, u64) -> bool) -> Option<Mapping> {
     // Relaxed: hints; and counts.
     let bytes = &root::<P>().retained_bytes;
     if bytes.load(Ordering::Relaxed) == 0 {
@@ -104,7 +104,7 @@ fn take_if<P: Platform>(fits: impl Fn(Mapping, bool) -> bool) -> Option<Mapping>
     }
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         let word = entry.load(Ordering::Relaxed);
-        let Some(run) = Mapping::of(word).filter(|run| fits(*run, is_old(word))) else { continue };
+        let Some(mapping) = Mapping::of(word).filter(|kept| fits(*kept, word)) else { continue };
         let taken = P::replaced(
             Fault::KeptWithoutExchange,
             // Acquire: pairs with `keep`: the last holder's use of the memory is over.
@@ -116,9 +116,9 @@ fn take_if<P: Platform>(fits: impl Fn(Mapping, bool) -> bool) -> Option<Mapping>
         );
         if taken {
             P::skipped(Fault::KeptBytesNotLowered, || {
-                bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+                bytes.fetch_sub(mapping.bytes(&P::GEOMETRY), Ordering::Relaxed);
             });
-            return Some(run);
+            return Some(mapping);
         }
     }
     None
@@ -137,20 +137,20 @@ pub(crate) fn is_full_for<P: Platform>(count: usize) -> bool {
 }
 
 /// Puts a mapping into the table; `false` if there is no place.
-pub(crate) fn keep<P: Platform>(run: Mapping) -> bool {
-    put::<P>(run, run.word())
+pub(crate) fn keep<P: Platform>(mapping: Mapping) -> bool {
+    put::<P>(mapping, mapping.word())
 }
 
 /// Puts a mapping back into the table that was there in the last round of decay already; `false` if
 /// there is no place.
-pub(crate) fn keep_old<P: Platform>(run: Mapping) -> bool {
-    put::<P>(run, run.word() | OLD)
+pub(crate) fn keep_old<P: Platform>(mapping: Mapping) -> bool {
+    put::<P>(mapping, mapping.word() | OLD)
 }
 
-fn put<P: Platform>(run: Mapping, word: u64) -> bool {
+fn put<P: Platform>(mapping: Mapping, word: u64) -> bool {
     let bytes = &root::<P>().retained_bytes;
     // Relaxed: a count, raised first so that it is never below zero.
-    bytes.fetch_add(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+    bytes.fetch_add(mapping.bytes(&P::GEOMETRY), Ordering::Relaxed);
     for entry in &root::<P>().retained[..P::GEOMETRY.retained_max] {
         // Release: pairs with `take_if`: our use of the memory is over.
         if entry.load(Ordering::Relaxed) == 0
@@ -159,6 +159,6 @@ fn put<P: Platform>(run: Mapping, word: u64) -> bool {
             return true;
         }
     }
-    bytes.fetch_sub(run.bytes(&P::GEOMETRY), Ordering::Relaxed);
+    bytes.fetch_sub(mapping.bytes(&P::GEOMETRY), Ordering::Relaxed);
     false
 }

@@ -1,6 +1,6 @@
 //! The unit map: which units of the range are free, one bit each, and which ones there are.
 //!
-//! Lock-free: a run of units is claimed word by word with compare-and-swap, from the left, and
+//! Lock-free: neighbouring units are claimed word by word with compare-and-swap, from the left, and
 //! given back if a later word is lost to somebody else. Nothing is ever waited for. A unit that was
 //! not had from the system yet is not free.
 //!
@@ -18,7 +18,7 @@ use crate::range::growth;
 use crate::tables::root::root;
 
 /// Claims `count` neighbouring units, the first one's address a multiple of `align` units. If there
-/// is no such run, the range grows. `None` if it cannot. Several units are not had from the last
+/// are none, the range grows. `None` if it cannot. Several units are not had from the last
 /// part of the range ([`end_for`]).
 pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
     if count == 0 || count > range.units() {

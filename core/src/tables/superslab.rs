@@ -38,7 +38,7 @@ pub struct SuperSlab<P: Platform> {
     /// The link on the stack of available SuperSlabs.
     pub(crate) stack_link: P::AtomicU32,
     /// LARGE, RETAINED: the number of units of the mapping.
-    pub(crate) run: P::AtomicU32,
+    pub(crate) units: P::AtomicU32,
     /// LARGE, RETAINED: committed bytes of the mapping.
     pub(crate) bytes: P::AtomicUsize,
     /// SHARED: the slots whose memory was handed out since the system gave it; that of the others

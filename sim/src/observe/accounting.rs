@@ -381,12 +381,12 @@ impl<P: Platform> Audit<P> {
             Use::Free => Ok(()),
             Use::Retired => Err("RETIRED for ever".into()),
             Use::Retained if unit.kept => {
-                *inside = unit.run as usize - 1;
+                *inside = unit.units as usize - 1;
                 Ok(())
             }
             Use::Retained => Err("a freed mapping that nobody knows of".into()),
             Use::Large => {
-                *inside = unit.run as usize - 1;
+                *inside = unit.units as usize - 1;
                 let start = self.range.base() + unit.index as usize * P::GEOMETRY.unit_size();
                 match self.places.get(&start) {
                     Some(Whereabouts::Live) => Ok(()),
@@ -427,7 +427,7 @@ impl<P: Platform> Audit<P> {
                 Use::Free => unit.leftover,
             };
             if unit.kept {
-                kept += unit.run as usize * P::GEOMETRY.unit_size();
+                kept += unit.units as usize * P::GEOMETRY.unit_size();
             }
         }
         if inspect::committed::<P>() != committed {

@@ -108,7 +108,7 @@ pub fn room<P: Platform>(request: &Request) -> Option<String> {
             Use::Free => obtainable[index] |= unit.had && !unit.claimed,
             Use::Shared => obtainable[index] = is_wholly_free::<P>(unit),
             Use::Retained if unit.kept => {
-                obtainable[index..index + unit.run as usize].fill(true);
+                obtainable[index..index + unit.units as usize].fill(true);
             }
             Use::Large | Use::Retired | Use::Retained => {}
         }
