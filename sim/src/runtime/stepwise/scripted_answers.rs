@@ -1,5 +1,5 @@
-//! Director: the chooser of a search. It answers as it is told, and tells what else could have been
-//! answered.
+//! Scripted answers: the chooser of a search. It answers as it is told, and tells what else could
+//! have been answered.
 //!
 //! Who goes next is decided outside of the fibers. What is left are the questions inside of a step:
 //! which store is read, whether a system call fails, whether a weak compare-exchange fails for no
@@ -55,7 +55,7 @@ pub struct Allowance {
 
 /// The chooser.
 #[derive(Default)]
-pub(crate) struct Director {
+pub(crate) struct ScriptedAnswers {
     told: Answers,
     given: Answers,
     possible: [u8; QUESTIONS_MAX],
@@ -68,15 +68,15 @@ pub(crate) struct Director {
     pub(crate) spurious: Option<bool>,
 }
 
-impl Director {
-    pub(crate) fn new(spared: [bool; THREADS_MAX]) -> Director {
-        Director { spared, ..Director::default() }
+impl ScriptedAnswers {
+    pub(crate) fn new(spared: [bool; THREADS_MAX]) -> ScriptedAnswers {
+        ScriptedAnswers { spared, ..ScriptedAnswers::default() }
     }
 
     /// A step begins.
     pub(crate) fn tell(&mut self, told: Answers, left: Allowance, newest: bool) {
         let spared = self.spared;
-        *self = Director { told, left, newest, spared, ..Director::default() };
+        *self = ScriptedAnswers { told, left, newest, spared, ..ScriptedAnswers::default() };
     }
 
     /// The step has ended: the answers that it took, the next way, and what may still happen.
@@ -103,7 +103,7 @@ impl Director {
     }
 }
 
-impl Chooser for Director {
+impl Chooser for ScriptedAnswers {
     fn begin(&mut self, _threads: usize) {}
 
     fn choose(&mut self, _point: &ChoicePoint<'_>) -> Choice {
@@ -137,14 +137,14 @@ mod tests {
 
     #[test]
     fn every_way_is_taken_once() {
-        let mut director = Director::default();
+        let mut scripted = ScriptedAnswers::default();
         let (mut way, mut ways) = (Some(Answers::FIRST), Vec::new());
         while let Some(told) = way {
-            director.tell(told, Allowance { spurious: 1, ..Allowance::default() }, false);
-            let read = director.read_from(0, &Access::start(), 3);
-            let fails = director.spurious_failure(0, &Access::start());
+            scripted.tell(told, Allowance { spurious: 1, ..Allowance::default() }, false);
+            let read = scripted.read_from(0, &Access::start(), 3);
+            let fails = scripted.spurious_failure(0, &Access::start());
             ways.push((read, fails));
-            way = director.told().1;
+            way = scripted.told().1;
         }
         assert_eq!(ways, [(0, false), (0, true), (1, false), (2, false)]);
     }

@@ -14,7 +14,7 @@ use std::ptr::{NonNull, null_mut};
 
 use super::footprint::{Manner, SPURIOUS, Span, Touched};
 use super::order_hash::Uses;
-use super::scripted_answers::{Allowance, Answers, Director};
+use super::scripted_answers::{Allowance, Answers, ScriptedAnswers};
 use super::snapshot::{Fibers, Snapshots};
 use crate::runtime::access::{Access, Kind, THREADS_MAX, ThreadId, ThreadSet};
 use crate::runtime::control::Control;
@@ -30,7 +30,7 @@ use crate::runtime::world::{Body, End, Plan, Start, World};
 /// A run in the hands of a search.
 pub struct Stage {
     engine: NonNull<Engine>,
-    director: NonNull<Director>,
+    scripted: NonNull<ScriptedAnswers>,
     fibers: Fibers,
     snapshots: Snapshots,
     _entered: Entered,
@@ -94,15 +94,15 @@ impl World {
         for (spared, body) in spared.iter_mut().zip(bodies) {
             *spared = body.start == Start::AfterAll;
         }
-        let mut director = Director::new(spared);
-        let director = NonNull::from(&mut director);
+        let mut scripted = ScriptedAnswers::new(spared);
+        let scripted = NonNull::from(&mut scripted);
         let pointer = self.engine.as_ptr();
         // SAFETY: the world is borrowed exclusively and no simulated code runs.
         let engine = unsafe { borrow(pointer) };
-        // SAFETY: the director lives until this function returns, and nothing else uses it
+        // SAFETY: the chooser lives until this function returns, and nothing else uses it
         // meanwhile.
-        engine.begin(plan, bodies, unsafe { &mut *director.as_ptr() }, observer);
-        engine.chooser = Some(director);
+        engine.begin(plan, bodies, unsafe { &mut *scripted.as_ptr() }, observer);
+        engine.chooser = Some(scripted);
         engine.stepwise = true;
         engine.control.events = terms.events;
         engine.histories = Default::default();
@@ -130,7 +130,7 @@ impl World {
         let snapshots =
             Snapshots::new(engine, &fibers, leases, stack_pointer_word, terms.clocks_matter);
         let mut stage =
-            Stage { engine: self.engine, director, fibers, snapshots, _entered: entered };
+            Stage { engine: self.engine, scripted, fibers, snapshots, _entered: entered };
         lead(&mut stage)
     }
 }
@@ -173,7 +173,7 @@ impl Stage {
         self.snapshots.runs(thread);
         let control = &self.engine().control;
         let (left, newest) = (control.events, control.spinners().1 > 0);
-        self.director().tell(way, left, newest);
+        self.scripted().tell(way, left, newest);
         let engine = self.engine();
         engine.control.current = thread;
         let kind = engine.control.pending[thread].kind;
@@ -189,9 +189,9 @@ impl Stage {
             engine.control.end(thread);
         }
         let mut touched = engine.footprint.take();
-        let director = self.director();
-        let (answers, next, left) = director.told();
-        if let Some(writes) = director.spurious {
+        let scripted = self.scripted();
+        let (answers, next, left) = scripted.told();
+        if let Some(writes) = scripted.spurious {
             let manner = Manner::Shared;
             touched.spans.push(Span { start: SPURIOUS, end: SPURIOUS + 1, writes, manner });
         }
@@ -199,9 +199,9 @@ impl Stage {
         Stepped { touched, answers, next }
     }
 
-    fn director(&mut self) -> &mut Director {
+    fn scripted(&mut self) -> &mut ScriptedAnswers {
         // SAFETY: it lives as long as the stage, and the engine uses it only while a fiber runs.
-        unsafe { &mut *self.director.as_ptr() }
+        unsafe { &mut *self.scripted.as_ptr() }
     }
 
     /// Whether the thread's next step might go several ways; if not, it goes one.
