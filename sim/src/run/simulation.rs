@@ -6,7 +6,6 @@
 use std::io;
 
 use hak_core::inspect::{self, Place};
-use hak_core::tables::root::Root;
 use hak_replay::{Guide, OutcomeSeen, Subject};
 use hak_traces::Config;
 
@@ -19,8 +18,8 @@ use crate::run::script::{Script, ScriptStep};
 use crate::run::settings::{GeometryName, Settings};
 use crate::run::{events, guided, strategies};
 use crate::runtime::{
-    Body, CLOCK_BYTES, Chooser, End, OPERATION_KINDS_MAX, Plan, Production, Run, Sim, Start,
-    THREADS_MAX, Tiny, Violation, Wide, World, WorldConfig, WorldGeometry,
+    Body, Chooser, End, OPERATION_KINDS_MAX, Plan, Production, Run, Sim, Start, THREADS_MAX, Tiny,
+    Violation, Wide, World, WorldConfig, WorldGeometry,
 };
 use crate::scenario::SCENARIOS;
 
@@ -188,17 +187,17 @@ impl Simulator {
     ) -> io::Result<Report> {
         match settings.geometry {
             GeometryName::Tiny => {
-                let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
+                let world = prepared::<Tiny>(&mut self.tiny)?;
                 let states = &mut self.states;
                 Ok(run_in::<Tiny>(world, settings, program, extras, drive, states))
             }
             GeometryName::Wide => {
-                let world = prepared::<Wide>(&mut self.wide, 4 << 20)?;
+                let world = prepared::<Wide>(&mut self.wide)?;
                 let states = &mut self.states;
                 Ok(run_in::<Wide>(world, settings, program, extras, drive, states))
             }
             GeometryName::Production => {
-                let world = prepared::<Production>(&mut self.production, 2 << 30)?;
+                let world = prepared::<Production>(&mut self.production)?;
                 let states = &mut self.states;
                 Ok(run_in::<Production>(world, settings, program, extras, drive, states))
             }
@@ -206,18 +205,9 @@ impl Simulator {
     }
 }
 
-pub(crate) fn prepared<G: WorldGeometry>(
-    world: &mut Option<World>,
-    arena_bytes: usize,
-) -> io::Result<&mut World> {
+pub(crate) fn prepared<G: WorldGeometry>(world: &mut Option<World>) -> io::Result<&mut World> {
     if world.is_none() {
-        *world = Some(World::new(&WorldConfig {
-            page_size: G::GEOMETRY.page_size,
-            arena_bytes,
-            root_bytes: size_of::<Root<Sim<G>>>() + CLOCK_BYTES,
-            user_bytes: USER_BYTES,
-            stack_bytes: 256 << 10,
-        })?);
+        *world = Some(World::new(&WorldConfig::of_allocator::<G>(USER_BYTES))?);
     }
     Ok(world.as_mut().expect("made above"))
 }

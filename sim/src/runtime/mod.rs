@@ -65,9 +65,7 @@ pub use control::OPERATION_KINDS_MAX;
 pub use digest::Digest;
 pub use names::{GeometryName, MemoryModel};
 pub use observer::{Observer, Verdict, Wants, WorldView};
-pub use platform::{
-    CLOCK_BYTES, Production, Sim, SimAtomic, SimPlain, Tiny, Wide, Word, WorldGeometry,
-};
+pub use platform::{Production, Sim, SimAtomic, SimPlain, Tiny, Wide, Word, WorldGeometry};
 pub use stepwise::footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};
 pub use stepwise::order_hash::{AllOfUse, OrderMoment, Trail, Uses};
 pub use stepwise::scripted_answers::{Allowance, Answers};

@@ -16,12 +16,15 @@ use super::memory::WordOperation;
 use super::oracle;
 use super::system::Detail;
 use super::violation::Finding;
+use super::world::WorldConfig;
 use super::{current, plain, system};
 
 /// Sizes and thresholds of a simulated world.
 pub trait WorldGeometry: Copy + 'static {
     /// The numbers.
     const GEOMETRY: Geometry;
+    /// All memory of a world: several ranges may be reserved at once.
+    const ARENA_BYTES: usize;
 }
 
 /// The geometry in which everything is a few steps away.
@@ -35,6 +38,7 @@ pub struct Production;
 
 impl WorldGeometry for Tiny {
     const GEOMETRY: Geometry = Geometry::TINY;
+    const ARENA_BYTES: usize = 4 << 20;
 }
 
 /// The geometry with several words of units, sizes that do not divide a slab, and two heaps.
@@ -43,11 +47,26 @@ pub struct Wide;
 
 impl WorldGeometry for Wide {
     const GEOMETRY: Geometry = Geometry::WIDE;
+    const ARENA_BYTES: usize = 4 << 20;
 }
 
 impl WorldGeometry for Production {
     const GEOMETRY: Geometry =
         Geometry { units_max: 64, units_min: 64, heaps_max: 16, ..Geometry::PRODUCTION }.check();
+    const ARENA_BYTES: usize = 2 << 30;
+}
+
+impl WorldConfig {
+    /// For the allocator in this geometry, with so many bytes of the scenario's own.
+    pub const fn of_allocator<G: WorldGeometry>(user_bytes: usize) -> WorldConfig {
+        WorldConfig {
+            page_size: G::GEOMETRY.page_size,
+            arena_bytes: G::ARENA_BYTES,
+            root_bytes: size_of::<Root<Sim<G>>>() + CLOCK_BYTES,
+            user_bytes,
+            stack_bytes: 256 << 10,
+        }
+    }
 }
 
 /// The simulated platform.
@@ -256,7 +275,7 @@ impl<T: Copy + 'static> Plain<T> for SimPlain<T> {
 }
 
 /// Bytes behind the root for the virtual clock.
-pub const CLOCK_BYTES: usize = 64;
+const CLOCK_BYTES: usize = 64;
 
 impl<G: WorldGeometry> Sim<G> {
     /// The virtual clock: a shared word behind the root, which only programs move.

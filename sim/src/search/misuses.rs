@@ -356,11 +356,9 @@ fn unnoticed_case(
 pub fn unnoticed(geometry: GeometryName) -> io::Result<Option<String>> {
     let mut world = None;
     Ok(match geometry {
-        GeometryName::Tiny => unnoticed_in::<Tiny>(prepared::<Tiny>(&mut world, 4 << 20)?),
-        GeometryName::Wide => unnoticed_in::<Wide>(prepared::<Wide>(&mut world, 4 << 20)?),
-        GeometryName::Production => {
-            unnoticed_in::<Production>(prepared::<Production>(&mut world, 2 << 30)?)
-        }
+        GeometryName::Tiny => unnoticed_in::<Tiny>(prepared::<Tiny>(&mut world)?),
+        GeometryName::Wide => unnoticed_in::<Wide>(prepared::<Wide>(&mut world)?),
+        GeometryName::Production => unnoticed_in::<Production>(prepared::<Production>(&mut world)?),
     })
 }
 

@@ -676,11 +676,9 @@ fn forgotten_by_a_slice<G: WorldGeometry>(world: &mut World) -> Option<String> {
 pub fn broken(geometry: GeometryName) -> io::Result<Option<String>> {
     let mut world = None;
     Ok(match geometry {
-        GeometryName::Tiny => broken_in::<Tiny>(prepared::<Tiny>(&mut world, 4 << 20)?, 0),
-        GeometryName::Wide => broken_in::<Wide>(prepared::<Wide>(&mut world, 4 << 20)?, 0),
-        GeometryName::Production => {
-            broken_in::<Production>(prepared::<Production>(&mut world, 2 << 30)?, 1)
-        }
+        GeometryName::Tiny => broken_in::<Tiny>(prepared::<Tiny>(&mut world)?, 0),
+        GeometryName::Wide => broken_in::<Wide>(prepared::<Wide>(&mut world)?, 0),
+        GeometryName::Production => broken_in::<Production>(prepared::<Production>(&mut world)?, 1),
     })
 }
 
@@ -699,7 +697,7 @@ mod tests {
     #[test]
     fn a_stopped_thread_that_holds_decay_up_is_noticed() {
         let mut world = None;
-        let world = prepared::<Tiny>(&mut world, 4 << 20).expect("memory for a world");
+        let world = prepared::<Tiny>(&mut world).expect("memory for a world");
         let broken = held_up_by_a_stopped_thread::<Tiny>(world, Some(Fault::SliceOwnedForEver));
         assert!(broken.is_some_and(|message| message.contains("rounds of decay")));
     }

@@ -23,15 +23,15 @@ impl Simulator {
     ) -> io::Result<(Proof, LifecycleCounts)> {
         match settings.geometry {
             GeometryName::Tiny => {
-                let world = prepared::<Tiny>(&mut self.tiny, 4 << 20)?;
+                let world = prepared::<Tiny>(&mut self.tiny)?;
                 Ok(prove_in::<Tiny>(world, settings, options, progress))
             }
             GeometryName::Wide => {
-                let world = prepared::<Wide>(&mut self.wide, 4 << 20)?;
+                let world = prepared::<Wide>(&mut self.wide)?;
                 Ok(prove_in::<Wide>(world, settings, options, progress))
             }
             GeometryName::Production => {
-                let world = prepared::<Production>(&mut self.production, 2 << 30)?;
+                let world = prepared::<Production>(&mut self.production)?;
                 Ok(prove_in::<Production>(world, settings, options, progress))
             }
         }

@@ -178,7 +178,7 @@ fn random_way(stage: &mut Stage, thread: ThreadId, choices: &mut Choices) {
 #[test]
 fn every_final_state_that_a_random_walk_reaches_was_reached_by_the_search() {
     let mut world = None;
-    let world = prepared::<Tiny>(&mut world, 4 << 20).expect("memory");
+    let world = prepared::<Tiny>(&mut world).expect("memory");
     let names = ["prove-remote-free", "prove-release", "prove-reuse"];
     let both = [MemoryModel::Sc, MemoryModel::Weak];
     for (name, memory) in names.iter().flat_map(|name| both.map(|memory| (name, memory))) {

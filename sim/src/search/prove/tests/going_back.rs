@@ -81,7 +81,7 @@ fn a_state_that_was_gone_back_to_is_the_state_that_it_was() {
     // One world for both: values that are addresses are hashed as they are, and depend on the
     // arena's place.
     let mut world = None;
-    let here = prepared::<Tiny>(&mut world, 4 << 20).expect("memory");
+    let here = prepared::<Tiny>(&mut world).expect("memory");
     let memories = [MemoryModel::Sc, MemoryModel::Weak];
     for (number, scenario) in PROTOCOLS.iter().flat_map(|one| [one, one]).enumerate() {
         let memory = memories[number % 2];
