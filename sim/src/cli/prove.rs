@@ -201,19 +201,7 @@ fn text(options: &Prove, outcome: &ProofOutcome) -> String {
         grouped((proof.transitions_all as f64 / seconds) as u64),
         grouped((proof.bytes >> 10) as u64)
     );
-    let _ = writeln!(
-        text,
-        "  on all paths together: {} bound, {} filled, {} reopened, {} abandoned, {} adopted, {} \
-        emptied; {} remote frees; {} superslabs retired",
-        grouped(counts.bound),
-        grouped(counts.filled),
-        grouped(counts.reopened),
-        grouped(counts.abandoned),
-        grouped(counts.adopted),
-        grouped(counts.emptied),
-        grouped(counts.remote_frees),
-        grouped(counts.retired)
-    );
+    let _ = writeln!(text, "  on all paths together:\n{}", report::counts_text(counts));
     match &proof.verdict {
         ProofVerdict::Complete => {
             let races = if options.merge_clocks { ", races on merged paths excepted" } else { "" };
