@@ -102,18 +102,18 @@ pub(super) struct Common {
 #[derive(Args, Debug)]
 pub(super) struct EventFlags {
     /// Refuse one system call in eight.
-    #[arg(long)]
+    #[arg(long = events::FAILURES)]
     failures: bool,
     /// Let one weak compare-exchange in eight fail for no reason.
-    #[arg(long)]
+    #[arg(long = events::SPURIOUS)]
     spurious: bool,
     /// Let one thread end early, at the boundary of an operation.
-    #[arg(long)]
+    #[arg(long = events::EXIT)]
     exit: bool,
     /// Stop one thread for ever at one of its steps: the others must finish.
     ///
     /// =THREAD:STEP names the place; =each, in a search, tries every place in each schedule.
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true,
+    #[arg(long = events::KILL, value_name = "WHERE", num_args = 0..=1, require_equals = true,
         default_missing_value = "drawn", value_parser = kill)]
     kill: Option<KillWhere>,
 }
@@ -236,13 +236,13 @@ pub(super) struct Prove {
     #[arg(long, value_name = "MIB", default_value_t = 3072)]
     pub(super) memory_max: usize,
     /// Let so many system calls of a run fail at most, any of them.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long = events::FAILURES, value_name = "N", default_value_t = 0)]
     pub(super) failures: u32,
     /// Let so many weak compare-exchanges of a run fail for no reason at most, any of them.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long = events::SPURIOUS, value_name = "N", default_value_t = 0)]
     pub(super) spurious: u32,
     /// Let one thread at most stop for ever, at any of its steps: the others must still finish.
-    #[arg(long)]
+    #[arg(long = events::KILL)]
     pub(super) kill: bool,
     /// Merge states that differ only in what happened before what: fewer states, but races may be
     /// missed.

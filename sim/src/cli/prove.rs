@@ -13,7 +13,7 @@ use crate::faults;
 use crate::observe::ORACLES;
 use crate::observe::lifecycle::LifecycleCounts;
 use crate::report::{self, grouped};
-use crate::run::events::{Events, Kill};
+use crate::run::events::{self, Events, Kill};
 use crate::run::script::{ScriptStep, Way};
 use crate::run::settings::{GeometryName, Settings, StrategyName};
 use crate::run::simulation::{Guidable, Report, Simulator};
@@ -115,7 +115,7 @@ fn stopped(schedule: &[ScriptStep]) -> Events {
 }
 
 /// What may happen beside the interleaving, for people.
-fn events(options: &Prove) -> String {
+fn allowed(options: &Prove) -> String {
     let mut text = String::new();
     let mut add = |count: u32, one: &str, many: &str| match count {
         0 => {}
@@ -148,13 +148,13 @@ fn command(settings: &Settings, options: &Prove) -> String {
         let _ = write!(command, " --memory {}", settings.memory.name());
     }
     if options.failures > 0 {
-        let _ = write!(command, " --failures {}", options.failures);
+        let _ = write!(command, " --{} {}", events::FAILURES, options.failures);
     }
     if options.spurious > 0 {
-        let _ = write!(command, " --spurious {}", options.spurious);
+        let _ = write!(command, " --{} {}", events::SPURIOUS, options.spurious);
     }
     if options.kill {
-        command.push_str(" --kill");
+        let _ = write!(command, " --{}", events::KILL);
     }
     if settings.threads != settings.scenario.threads {
         let _ = write!(command, " --threads {}", settings.threads);
@@ -181,7 +181,7 @@ fn text(options: &Prove, outcome: &ProofOutcome) -> String {
         settings.threads,
         settings.geometry.name(),
         settings.memory.name(),
-        events(options)
+        allowed(options)
     );
     let seconds = elapsed.as_secs_f64().max(1e-9);
     let _ = writeln!(

@@ -80,6 +80,15 @@ impl Events {
     }
 }
 
+/// How each is written, here and as an option of the command.
+pub(crate) const FAILURES: &str = "failures";
+pub(crate) const SPURIOUS: &str = "spurious";
+pub(crate) const EXIT: &str = "exit";
+/// May have a place behind it.
+pub(crate) const KILL: &str = "kill";
+/// Draws among the four.
+const DRAWN: &str = "events";
+
 /// An event that is there or not.
 struct Flag {
     /// How it is written behind a strategy.
@@ -90,14 +99,11 @@ struct Flag {
 
 /// All of them, in the order in which they are written.
 const FLAGS: &[Flag] = &[
-    Flag { word: "events", has: |events| events.drawn, set: |events| events.drawn = true },
-    Flag { word: "failures", has: |events| events.failures, set: |events| events.failures = true },
-    Flag { word: "spurious", has: |events| events.spurious, set: |events| events.spurious = true },
-    Flag { word: "exit", has: |events| events.exit, set: |events| events.exit = true },
+    Flag { word: DRAWN, has: |events| events.drawn, set: |events| events.drawn = true },
+    Flag { word: FAILURES, has: |events| events.failures, set: |events| events.failures = true },
+    Flag { word: SPURIOUS, has: |events| events.spurious, set: |events| events.spurious = true },
+    Flag { word: EXIT, has: |events| events.exit, set: |events| events.exit = true },
 ];
-
-/// How the stop of a thread is written, which may have a place behind it.
-const KILL: &str = "kill";
 
 impl fmt::Display for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -171,8 +177,8 @@ const EXIT_IN: u64 = 8;
 const KILL_IN: u64 = 16;
 
 /// Keys of the streams from which events are drawn: none draws what another does.
-const WHICH: u64 = 0x6576_656e_7473;
-const EXIT: u64 = 0x6578_6974;
+const WHICH_KEY: u64 = 0x6576_656e_7473;
+const EXIT_KEY: u64 = 0x6578_6974;
 
 /// The events of this schedule, with nothing left to draw but where.
 pub(crate) fn resolved(settings: &Settings) -> Events {
@@ -182,7 +188,7 @@ pub(crate) fn resolved(settings: &Settings) -> Events {
     if !settings.events.drawn {
         return named;
     }
-    let word = Choices::new(settings.seed ^ WHICH, settings.schedule).word();
+    let word = Choices::new(settings.seed ^ WHICH_KEY, settings.schedule).word();
     let one_in = |count: u64, place: u32| (word >> place & 0xffff).is_multiple_of(count);
     named.with(Events {
         drawn: false,
@@ -214,7 +220,7 @@ pub(crate) fn early_exit(settings: &Settings) -> Option<(ThreadId, usize)> {
     if !resolved(settings).exit {
         return None;
     }
-    let word = Choices::new(settings.seed ^ EXIT, settings.schedule).word();
+    let word = Choices::new(settings.seed ^ EXIT_KEY, settings.schedule).word();
     let thread = word as usize % settings.threads;
     Some((thread, (word >> 32) as usize % settings.operations))
 }
@@ -259,6 +265,17 @@ mod tests {
         for text in ["", "random+", "random+tea", "random+kill:", "random+kill:1", "pos+kill:0:0"] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn each_stands_in_the_help_of_strategies() {
+        let words = [FAILURES, SPURIOUS, EXIT, KILL].map(|word| format!("+{word}"));
+        let line = format!(
+            "    /// {} behind it are the flags; +{DRAWN} draws among them.",
+            words.join(", ")
+        );
+        let help = include_str!("../cli/arguments.rs");
+        assert_eq!(help.matches(&line).count(), 2, "the help of two commands says: {line}");
     }
 
     #[test]
