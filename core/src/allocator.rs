@@ -284,6 +284,7 @@ impl<P: Platform> Allocator<P> {
         let Some(range) = Range::<P>::get() else { P::misuse(Misuse::ForeignPointer, address) };
         let (class, index) = Self::class_of_block(range, address);
         let new_class = size_class::class_for(new_size, align, P::GEOMETRY.small_max);
+        debug_assert!(align.is_power_of_two());
         let old_size = if class == 0 {
             let new_run = run::slabs_for::<P>(new_size, align);
             let (resized, old_size) = match (Self::run_or_mapping(range, index), new_class, new_run)
@@ -369,6 +370,7 @@ impl<P: Platform> Allocator<P> {
 
     /// Judges what is said to be a live block of `class` in slab `index`.
     fn check_block(range: Range<P>, index: u32, address: usize, class: u32) {
+        debug_assert!(class != 0);
         let offset = address & (P::GEOMETRY.slab_size() - 1);
         let size = size_class::size_of(class);
         // A count that may be outdated, but not for who holds a block: it was cut before it was

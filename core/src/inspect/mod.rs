@@ -141,6 +141,7 @@ pub fn units<P: Platform>(range: Range<P>, visit: impl FnMut(UnitPicture)) {
 
 /// Visits the first `count` units of the range, in order.
 pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnMut(UnitPicture)) {
+    debug_assert!(count as usize <= range.units());
     let kept = core::array::from_fn::<_, RETAINED_MAX, _>(|entry| {
         let word = root::<P>().retained[entry].load(Ordering::Relaxed);
         Mapping::of(word).map(|mapping| (mapping.first, retained::is_old(word)))
@@ -397,6 +398,7 @@ fn nodes<'a, P: Platform>(
     mut visit: impl FnMut(u32),
 ) {
     let mut next = stack.top().index();
+    debug_assert!(most < u32::MAX);
     for _ in 0..=most {
         let Some(index) = next else { return };
         visit(index);

@@ -10,6 +10,27 @@
 //! `list_capacity`.
 
 use crate::numbers::geometry::Geometry;
+use crate::numbers::size_class;
+
+// The invariant, for every class that a geometry has.
+const _: () = {
+    let geometries = [Geometry::PRODUCTION, Geometry::TINY, Geometry::WIDE];
+    let mut at = 0;
+    while at < geometries.len() {
+        let geometry = &geometries[at];
+        let mut class = 1;
+        while class <= size_class::class_of(geometry.small_max) {
+            let size = size_class::size_of(class);
+            assert!(1 <= refill_count(geometry, size));
+            assert!(refill_count(geometry, size) <= refill_most(geometry, size));
+            assert!(refill_most(geometry, size) <= list_capacity(geometry, size));
+            assert!(stay_count(geometry, size) >= 1);
+            assert!(stay_count(geometry, size) < list_capacity(geometry, size));
+            class += 1;
+        }
+        at += 1;
+    }
+};
 
 /// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting
 /// the list is quick.
@@ -37,6 +58,7 @@ pub(crate) const fn stay_count(geometry: &Geometry, block_size: usize) -> u32 {
 
 /// How many blocks of a class a thread cache holds at most.
 const fn cache_capacity(geometry: &Geometry, block_size: usize) -> u32 {
+    debug_assert!(block_size >= size_class::SIZE_MIN, "no size class has such blocks");
     let blocks = geometry.cache_bytes / block_size;
     if blocks < geometry.cache_blocks_min as usize {
         geometry.cache_blocks_min

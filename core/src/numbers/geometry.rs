@@ -3,6 +3,8 @@
 //!
 //! Not generic: plain arithmetic over a constant that the platform names.
 
+use crate::numbers::size_class;
+
 /// The numbers of one allocator.
 ///
 /// Invariants, checked at compile time by [`Geometry::check`]: slab sizes are powers of two of at
@@ -172,6 +174,7 @@ impl Geometry {
         assert!(self.slab_shift <= 16);
         assert!(self.small_max * 2 <= self.slab_size());
         assert!(self.small_max >= 16 && self.small_max.is_power_of_two());
+        assert!(self.small_max <= size_class::SIZE_MAX);
         assert!(self.units_max.is_power_of_two() && self.units_min.is_power_of_two());
         assert!(self.units_min >= 64 && self.growth_part >= 1 && self.growth_max >= 1);
         assert!(self.units_min <= self.units_max);
@@ -179,7 +182,12 @@ impl Geometry {
         assert!(self.reserve_blocks_min >= 4);
         assert!(self.cache_blocks_min >= 2 && self.cache_blocks_min <= self.cache_blocks_max);
         assert!(self.run_slabs_max >= 1 && self.run_slabs_max <= self.slabs_per_superslab);
+        assert!(self.run_probes >= 1 && self.abandoned_probes >= 1);
         assert!(self.retained_max <= RETAINED_MAX);
+        assert!(self.retained_bytes_max >= self.unit_size());
+        assert!(self.relocate_min >= self.page_size);
+        assert!(self.idle_slots_max >= 0 && self.slice_slots >= 1);
+        assert!(self.decay_interval >= 1 && self.decay_interval <= i32::MAX as u32);
         assert!(self.count_batch >= 1 && self.count_hidden_max / 2 >= self.count_batch);
         self
     }

@@ -40,12 +40,19 @@ pub(crate) const TABLE_MAX: usize = 1024;
 const SIZES: [u32; CLASSES + 1] = sizes();
 const CLASS_BY_SIXTEENTHS: [u8; TABLE_MAX / 16 + 1] = class_table();
 
+const _: () = {
+    assert!(SIZES[0] == 0 && SIZES[1] as usize == SIZE_MIN);
+    assert!(SIZES[FINE_CLASSES] as usize == FINE_MAX);
+    assert!(SIZES[CLASSES] as usize == SIZE_MAX);
+    assert!(SIZES[CLASS_BY_SIXTEENTHS[TABLE_MAX / 16] as usize] as usize == TABLE_MAX);
+};
+
 /// Bytes of a block of `class` (0 for class 0).
 ///
 /// # Panics
 /// If `class > CLASSES`.
 #[inline]
-pub fn size_of(class: u32) -> usize {
+pub const fn size_of(class: u32) -> usize {
     SIZES[class as usize] as usize
 }
 
@@ -66,6 +73,8 @@ pub const fn class_of(size: usize) -> u32 {
 /// of at most `small_max` bytes do. `align` is a power of two.
 #[inline]
 pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
+    debug_assert!(align.is_power_of_two());
+    debug_assert!(small_max <= SIZE_MAX);
     if size > small_max || align > small_max {
         return None;
     }
@@ -83,6 +92,7 @@ pub fn class_for(size: usize, align: usize, small_max: usize) -> Option<u32> {
 
 #[inline]
 const fn coarse_class(size: usize) -> usize {
+    debug_assert!(size > FINE_MAX && size <= SIZE_MAX);
     let last = size - 1;
     let doubling = (last / FINE_MAX).ilog2() as usize;
     let step = (FINE_MAX / CLASSES_PER_DOUBLING) << doubling;
@@ -104,7 +114,6 @@ const fn sizes() -> [u32; CLASSES + 1] {
         sizes[class] = ((FINE_MAX << doubling) + steps * step) as u32;
         class += 1;
     }
-    assert!(sizes[CLASSES] as usize == SIZE_MAX);
     sizes
 }
 

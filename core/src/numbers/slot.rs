@@ -158,6 +158,7 @@ impl SlotWord {
 
     /// The same slab in `state`, nobody's.
     pub const fn unowned(self, state: SlabState) -> SlotWord {
+        debug_assert!(!matches!(state, SlabState::Active), "somebody owns an ACTIVE slab");
         SlotWord::new(state, self.generation(), OwnerId::NOBODY)
     }
 

@@ -40,11 +40,13 @@ fn share<P: Platform>(heap: &Heap<P>) -> u32 {
 
 /// So many slots were taken, of which so many had been idle.
 pub(crate) fn taken<P: Platform>(slots: u32, idle: u32) {
+    debug_assert!(idle <= slots && slots <= P::GEOMETRY.slabs_per_superslab);
     add::<P>(Slots { used: slots as i32, idle: -(idle as i32) });
 }
 
 /// So many slots are about to be given back.
 pub(crate) fn given<P: Platform>(slots: u32) {
+    debug_assert!(1 <= slots && slots <= P::GEOMETRY.slabs_per_superslab);
     add::<P>(Slots { used: -(slots as i32), idle: slots as i32 });
 }
 

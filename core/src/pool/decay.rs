@@ -61,10 +61,12 @@ pub(crate) fn is_to_come<P: Platform>(time: u32, now: u32) -> bool {
 
 /// The word while a slice is under way that begins `now`: even, and never 0.
 fn under_way<P: Platform>(now: u32) -> u32 {
-    match time_after::<P>(now) & !1 {
+    let time = match time_after::<P>(now) & !1 {
         0 => 2,
         time => time,
-    }
+    };
+    debug_assert!(time != 0 && time & 1 == 0);
+    time
 }
 
 /// Something is idle now: a round has to come.
@@ -82,6 +84,7 @@ fn ask<P: Platform>(soon: bool) {
     if before == 0 || soon {
         let now = P::now();
         let time = if soon { now | 1 } else { time_after::<P>(now) };
+        debug_assert!(time & 1 == 1, "a slice that is asked for has an odd time");
         // Relaxed: it continues what the line above published. If somebody else was faster, so does
         // theirs; and the 1 that stands there until then is a time too.
         let _ = due.compare_exchange(before | 1, time, Ordering::Relaxed, Ordering::Relaxed);
@@ -91,6 +94,7 @@ fn ask<P: Platform>(soon: bool) {
 /// Makes a slice of a round if one is due, which gives back `most` slots at most; whether another
 /// one is to come.
 pub(crate) fn tick<P: Platform>(range: Range<P>, most: u32) -> bool {
+    debug_assert!(most >= 1);
     let due = &root::<P>().decay_due;
     // Relaxed: a look; the exchange checks it again.
     let time = due.load(Ordering::Relaxed);

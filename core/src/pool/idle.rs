@@ -45,6 +45,7 @@ pub(crate) fn give_back<P: Platform>(range: Range<P>, owned: Owned<P>) {
 /// Takes slots back that are ours, and of which nothing is in use. If too much memory lies idle
 /// then, some of it goes back to the system.
 pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    debug_assert!(slots != 0 && slots & !P::GEOMETRY.all_slots() == 0);
     count::given::<P>(slots.count_ones());
     let Some(new) = pool::offer(range, unit, slots) else { return };
     // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the
@@ -176,6 +177,7 @@ fn purge<P: Platform>(range: Range<P>, unit: u32) -> u32 {
 /// Gives the pages of these slots, which are ours, back to the system; the slots whose memory is
 /// fresh then.
 fn reset<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> u32 {
+    debug_assert!(slots & !P::GEOMETRY.all_slots() == 0);
     let mut fresh = 0;
     let mut left = slots;
     while left != 0 {
@@ -196,6 +198,7 @@ fn reset<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> u32 {
 
 /// The memory of these slots, which are ours, is fresh again.
 fn forget<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    debug_assert!(slots & !P::GEOMETRY.all_slots() == 0);
     // Relaxed, here and below: the slots are ours; published by the slot mask or by the unit map.
     let superslab = range.superslab(unit);
     if superslab.sealed.load(Ordering::Relaxed) & slots != 0 {

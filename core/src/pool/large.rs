@@ -26,6 +26,7 @@ use crate::tables::superslab::Use;
 /// A block of at least `size` bytes at a multiple of `align`. `None` if there is no memory or no
 /// such units in a row.
 pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) -> Option<Fresh> {
+    debug_assert!(align.is_power_of_two());
     let unit_size = P::GEOMETRY.unit_size();
     let bytes = P::GEOMETRY.round_to_pages(size.max(1))?;
     let count = bytes.div_ceil(unit_size);
@@ -59,6 +60,8 @@ fn reuse<P: Platform>(range: Range<P>, mapping: Mapping, bytes: usize) -> Option
 }
 
 fn open<P: Platform>(range: Range<P>, mapping: Mapping, bytes: usize) {
+    debug_assert!(bytes != 0 && bytes.is_multiple_of(P::GEOMETRY.page_size));
+    debug_assert!(bytes.div_ceil(P::GEOMETRY.unit_size()) <= mapping.count as usize);
     let superslab = range.superslab(mapping.first);
     // Relaxed: published by the word, and by whatever hands the block to another thread.
     superslab.units.store(mapping.count, Ordering::Relaxed);
@@ -127,6 +130,7 @@ pub(crate) fn release<P: Platform>(range: Range<P>, mapping: Mapping) {
 /// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most`
 /// slots: then it is kept again, as old as it was. How many slots went back.
 pub(crate) fn release_part<P: Platform>(range: Range<P>, mapping: Mapping, most: u32) -> u32 {
+    debug_assert!(most >= 1, "part of a mapping goes back");
     let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
     let superslab = range.superslab(mapping.first);
     // Relaxed, here and below: the mapping is ours; `keep_old` publishes.
@@ -216,6 +220,7 @@ pub(crate) fn resize<P: Platform>(
 /// goes back. If the system does not take that, the block has shrunk all the same, and only its
 /// memory stays: what is behind the new size may be zero already, so that the old block is no more.
 fn shrink<P: Platform>(range: Range<P>, mapping: Mapping, old: usize, new: usize) -> bool {
+    debug_assert!(0 < new && new <= old);
     let superslab = range.superslab(mapping.first);
     let cut = range.unit_start(mapping.first) + new;
     if new == old {

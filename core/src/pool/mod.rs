@@ -26,6 +26,7 @@ pub(crate) mod run;
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::geometry::SLABS_MAX;
 use crate::numbers::slot::OwnerId;
 use crate::range::Range;
 use crate::range::budget;
@@ -96,6 +97,7 @@ fn take_slot<P: Platform>(range: Range<P>, unit: u32) -> Option<u32> {
 
 /// A mask of `count` slots from `first` on.
 pub(crate) const fn slots(first: u32, count: u32) -> u32 {
+    debug_assert!(count >= 1 && first + count <= SLABS_MAX);
     (u32::MAX >> (32 - count)) << first
 }
 
@@ -109,6 +111,8 @@ pub(crate) fn take_run<P: Platform>(
     hint: Option<u32>,
 ) -> Option<u32> {
     let slabs = P::GEOMETRY.slabs_per_superslab;
+    debug_assert!(1 <= count && count <= slabs);
+    debug_assert!(step.is_power_of_two() && step <= slabs);
     if let Some(unit) = hint
         && let Some(slot) = take_run_in(range, unit, count, step)
     {
@@ -148,6 +152,7 @@ fn take_run_in<P: Platform>(range: Range<P>, unit: u32, count: u32, step: u32) -
 
 /// A bit for each multiple of `step` from which on `count` slots are free.
 const fn runs(free: u32, count: u32, step: u32) -> u32 {
+    debug_assert!(count >= 1 && step >= 1);
     let mut starts = free;
     let mut length = 1;
     while length < count {
@@ -166,6 +171,7 @@ const fn runs(free: u32, count: u32, step: u32) -> u32 {
 
 /// Takes just these slots of `unit`, if all of them are free.
 pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+    debug_assert!(slots != 0 && slots & !P::GEOMETRY.all_slots() == 0);
     let superslab = range.superslab(unit);
     let are_free =
         |word: SuperSlabWord| word.usage() == Use::Shared && word.free_slots() & slots == slots;
@@ -183,6 +189,7 @@ pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) ->
 
 /// Says that the memory of these slots, which are ours, is handed out; whether it is still zero.
 pub(crate) fn touch<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+    debug_assert!(slots != 0 && slots & !P::GEOMETRY.all_slots() == 0);
     // Relaxed, here and below: the bits of our slots are ours; the slot mask publishes them.
     let touched = &range.superslab(unit).touched;
     let seen = touched.load(Ordering::Relaxed);
@@ -238,6 +245,7 @@ fn unlist<P: Platform>(range: Range<P>, unit: u32) {
 
 /// Stage 3. These slots of the new SuperSlab are the caller's; the number of its first one.
 fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
+    debug_assert!(taken != 0 && taken & !P::GEOMETRY.all_slots() == 0);
     let unit = leftover::claim(range, 1, 1)?;
     let open = || share(range, unit, P::GEOMETRY.all_slots() & !taken);
     P::added(Fault::OpenBeforeReady, open);
@@ -251,6 +259,7 @@ fn take_new<P: Platform>(range: Range<P>, taken: u32) -> Option<u32> {
 
 /// Opens a unit that we hold, and that has memory, to the pool, with these free slots.
 pub(crate) fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
+    debug_assert!(slots & !P::GEOMETRY.all_slots() == 0);
     let superslab = range.superslab(unit);
     let change =
         superslab.update(|word| Some(word.used_as(Use::Shared).with_slots(slots).listed()));
@@ -261,6 +270,7 @@ pub(crate) fn share<P: Platform>(range: Range<P>, unit: u32, slots: u32) {
 
 /// Sets the bits of slots that are ours; the word after that.
 pub(crate) fn offer<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> Option<SuperSlabWord> {
+    debug_assert!(slots & !P::GEOMETRY.all_slots() == 0);
     let superslab = range.superslab(unit);
     let list = |word: SuperSlabWord| Some(word.with_slots(word.free_slots() | slots).listed());
     let (old, new) = P::replaced(

@@ -45,6 +45,7 @@ impl Fresh {
 
 /// Slabs of a run for `size` bytes at a multiple of `align`; `None` if a run cannot be that.
 pub(crate) fn slabs_for<P: Platform>(size: usize, align: usize) -> Option<u32> {
+    debug_assert!(align.is_power_of_two());
     let fits = size <= P::GEOMETRY.run_max() && align <= P::GEOMETRY.unit_size();
     fits.then(|| size.max(1).div_ceil(P::GEOMETRY.slab_size()) as u32)
 }
@@ -56,6 +57,7 @@ pub(crate) fn allocate<P: Platform>(
     count: u32,
     align: usize,
 ) -> Option<Fresh> {
+    debug_assert!(1 <= count && count <= P::GEOMETRY.run_slabs_max);
     let slabs = P::GEOMETRY.slabs_per_superslab;
     let step = align.div_ceil(P::GEOMETRY.slab_size()).max(1) as u32;
     let hint = heap.and_then(|heap| heap.run_unit.get().checked_sub(1));
@@ -108,6 +110,7 @@ pub(crate) fn resize<P: Platform>(range: Range<P>, index: u32, address: usize, c
     let old = check(range, index, address);
     let slabs = P::GEOMETRY.slabs_per_superslab;
     let (unit, slot) = (index / slabs, index % slabs);
+    debug_assert!(1 <= count && count <= P::GEOMETRY.run_slabs_max);
     if count == old {
         return true;
     }

@@ -53,6 +53,8 @@ fn uncount<P: Platform>(bytes: usize) {
 /// Gives a range memory; `false` if the system refuses, or if that would exceed the limit.
 #[track_caller]
 pub(crate) fn commit<P: Platform>(start: usize, bytes: usize) -> bool {
+    debug_assert!(start.is_multiple_of(P::GEOMETRY.page_size));
+    debug_assert!(bytes.is_multiple_of(P::GEOMETRY.page_size));
     if !count::<P>(bytes) {
         return false;
     }
@@ -72,6 +74,8 @@ pub(crate) fn relocate<P: Platform>(
     to: usize,
     new_bytes: usize,
 ) -> bool {
+    debug_assert!(old_bytes < new_bytes && new_bytes.is_multiple_of(P::GEOMETRY.page_size));
+    debug_assert!(to >= from + old_bytes || from >= to + new_bytes, "the two lie apart");
     let more = P::wrong(Fault::MoveUncounted, new_bytes - old_bytes, 0);
     if !count::<P>(more) {
         return false;
@@ -87,6 +91,8 @@ pub(crate) fn relocate<P: Platform>(
 /// Takes the memory of a range away; `false` if the system refuses.
 #[track_caller]
 pub(crate) fn decommit<P: Platform>(start: usize, bytes: usize) -> bool {
+    debug_assert!(start.is_multiple_of(P::GEOMETRY.page_size));
+    debug_assert!(bytes.is_multiple_of(P::GEOMETRY.page_size));
     let done = P::decommit(with_exposed_provenance_mut(start), bytes);
     if P::wrong(Fault::DecommitUncounted, done, false) {
         uncount::<P>(bytes);

@@ -51,6 +51,7 @@ impl<P: Platform> Range<P> {
 /// thread's piece, which is free.
 #[cold]
 pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> bool {
+    debug_assert!(count >= 1 && align.is_power_of_two());
     if let Some(piece) = take_piece::<P>() {
         return finish(range, piece) == Extension::Done;
     }
@@ -83,11 +84,13 @@ pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> 
 fn step<P: Platform>(range: Range<P>, from: usize) -> usize {
     let most = range.units() / P::GEOMETRY.growth_part;
     let most = most.clamp(1, P::GEOMETRY.growth_max);
+    debug_assert!(from <= range.units());
     from.clamp(most.div_ceil(4), most)
 }
 
 fn extend<P: Platform>(range: Range<P>, from: usize, count: usize) -> Extension {
     let to = from + count;
+    debug_assert!(from < to && to <= range.units());
     P::added(Fault::PublishBeforeReady, || advance::<P>(from, to));
     let ready =
         range.tables(from, to).iter().all(|&(start, bytes)| P::ensure(pointer(start), bytes));
@@ -114,6 +117,7 @@ const HAS_TABLE: u64 = 1 << 63;
 
 impl Piece {
     fn word(self) -> u64 {
+        debug_assert!(self.count >= 1 && self.count >> 32 == 0 && self.from >> 31 == 0);
         (self.from as u64) << 32 | self.count as u64 | if self.has_table { HAS_TABLE } else { 0 }
     }
 
@@ -130,6 +134,7 @@ impl Piece {
 /// Steps 3 to 5.
 fn finish<P: Platform>(range: Range<P>, mut piece: Piece) -> Extension {
     let to = piece.from + piece.count;
+    debug_assert!(piece.from < to && to <= range.units());
     let (start, bytes) = range.slab_pages(piece.from, to);
     if !piece.has_table {
         match P::extend(pointer(start), bytes) {
@@ -170,6 +175,7 @@ fn take_piece<P: Platform>() -> Option<Piece> {
 /// memory. If not, others moved it, and whoever grows the range next finds what is behind it taken,
 /// and moves it on.
 fn advance<P: Platform>(from: usize, to: usize) {
+    debug_assert!(from < to, "the extent only grows");
     // Release: pairs with `extent`: the tables have memory.
     let _ = root::<P>().extent.compare_exchange(from, to, Ordering::Release, Ordering::Relaxed);
 }

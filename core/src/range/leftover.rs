@@ -21,6 +21,7 @@ pub(crate) fn claim_at<P: Platform>(range: Range<P>, first: u32, count: usize) -
 /// Takes memory away from our units that an earlier use could not give back; if the system refuses
 /// again, the units are given back.
 fn take<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
+    debug_assert!(first as usize + count <= range.units());
     for unit in first..first + count as u32 {
         let leftover = &range.superslab(unit).leftover;
         // Relaxed, here and below: the unit's bit is ours; the unit map publishes.
@@ -39,6 +40,7 @@ fn take<P: Platform>(range: Range<P>, first: u32, count: usize) -> bool {
 /// The system refused to take memory back: the units' next claimer tries again.
 pub(crate) fn remember<P: Platform>(range: Range<P>, first: u32, bytes: usize) {
     let unit_size = P::GEOMETRY.unit_size();
+    debug_assert!(bytes.is_multiple_of(P::GEOMETRY.page_size));
     for unit in 0..bytes.div_ceil(unit_size) {
         let rest = (bytes - unit * unit_size).min(unit_size);
         // Relaxed: the units are ours until their bits are cleared.

@@ -61,6 +61,8 @@ impl<P: Platform> Range<P> {
         assert!(P::GEOMETRY.unit_size() > SHIFT_MASK);
         assert!(P::GEOMETRY.unit_size() >= align_of::<Slab<P>>());
         assert!(P::GEOMETRY.units_max.is_power_of_two());
+        assert!(P::GEOMETRY.units_max.ilog2() as usize <= SHIFT_MASK);
+        assert!(size_of::<SuperSlab<P>>() == 64);
         assert!(P::GEOMETRY.slab_size() / size_class::SIZE_MIN <= remote_list::COUNT_MAX);
         P::GEOMETRY
     };
@@ -86,12 +88,14 @@ impl<P: Platform> Range<P> {
 
     /// The word of the range, which a heap keeps a copy of.
     pub(crate) fn word(self) -> usize {
+        debug_assert!(self.base & SHIFT_MASK == 0 && self.units_shift as usize <= SHIFT_MASK);
         self.base | self.units_shift as usize
     }
 
     /// The range, from the copy of a heap that has a thread.
     pub(crate) fn of(heap: &Heap<P>) -> Range<P> {
         let word = heap.range_word.get();
+        debug_assert!(word != 0, "a heap that has a thread knows the range");
         let units_shift = (word & SHIFT_MASK) as u32;
         Range { base: word & !SHIFT_MASK, units_shift, platform: PhantomData }
     }
@@ -200,6 +204,7 @@ impl<P: Platform> Range<P> {
     /// The part of the slab table that describes the units `from..to`: where it begins, and its
     /// bytes.
     pub(crate) fn slab_pages(&self, from: usize, to: usize) -> (usize, usize) {
+        debug_assert!(from <= to && to <= self.units());
         let unit = size_of::<Slab<P>>() * P::GEOMETRY.slabs_per_superslab as usize;
         const {
             assert!(
@@ -213,6 +218,7 @@ impl<P: Platform> Range<P> {
     /// The parts of the other tables that describe the units `from..to`, in whole pages: where each
     /// begins, and its bytes.
     pub(crate) fn tables(&self, from: usize, to: usize) -> [(usize, usize); 3] {
+        debug_assert!(from <= to && to <= self.units());
         let slabs = P::GEOMETRY.slabs_per_superslab as usize;
         let part = |table, bytes: usize, from: usize, to: usize| {
             self.pages(table + from * bytes, table + to * bytes)
@@ -226,12 +232,14 @@ impl<P: Platform> Range<P> {
 
     /// The part of the table that holds the heaps `from..to`, in whole pages.
     pub(crate) fn heap_pages(&self, from: u32, to: u32) -> (usize, usize) {
+        debug_assert!(from < to && to as usize <= self.heaps());
         let place = |index: u32| self.heap_table() + index as usize * size_of::<Heap<P>>();
         self.pages(place(from), place(to))
     }
 
     /// The pages in which there are bytes of `from..to`: where they begin, and their bytes.
     fn pages(&self, from: usize, to: usize) -> (usize, usize) {
+        debug_assert!(from <= to && to <= self.base);
         let page = P::GEOMETRY.page_size;
         let start = from & !(page - 1);
         (start, to.next_multiple_of(page) - start)
@@ -287,6 +295,7 @@ impl<P: Platform> Range<P> {
 
     /// The first byte of the memory of slab `index`.
     pub(crate) fn slab_start(&self, index: u32) -> usize {
+        debug_assert!((index as usize) < self.units() * P::GEOMETRY.slabs_per_superslab as usize);
         self.base + ((index as usize) << P::GEOMETRY.slab_shift)
     }
 
@@ -304,6 +313,7 @@ impl<P: Platform> Range<P> {
 
     /// The first byte of unit `index`.
     pub(crate) fn unit_start(&self, index: u32) -> usize {
+        debug_assert!((index as usize) < self.units());
         self.base + ((index as usize) << P::GEOMETRY.unit_shift())
     }
 
@@ -337,6 +347,7 @@ impl<P: Platform> Range<P> {
     /// As [`Range::slab_index_of`], if the caller knows that so many bytes are there at least;
     /// `None` also for what lies behind them.
     pub(crate) fn slab_index_within(&self, address: usize, bytes: usize) -> Option<u32> {
+        debug_assert!(bytes <= self.bytes());
         let offset = address.wrapping_sub(self.base);
         (offset < bytes).then_some((offset >> P::GEOMETRY.slab_shift) as u32)
     }

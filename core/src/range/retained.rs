@@ -37,6 +37,7 @@ pub(crate) const fn is_old(word: u64) -> bool {
 
 impl Mapping {
     const fn word(self) -> u64 {
+        debug_assert!(self.count >= 1 && (self.count as u64) < OLD);
         (self.first as u64 + 1) << 32 | self.count as u64
     }
 
@@ -54,6 +55,7 @@ impl Mapping {
 
 /// Takes a kept mapping of at least `count` units out of the table, and not of many more.
 pub(crate) fn take<P: Platform>(count: usize) -> Option<Mapping> {
+    debug_assert!(count >= 1);
     take_if::<P>(|mapping, _| {
         let units = mapping.count as usize;
         units >= count && units - count <= count / 4

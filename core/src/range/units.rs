@@ -21,6 +21,7 @@ use crate::tables::root::root;
 /// are none, the range grows. `None` if it cannot. Several units are not had from the last
 /// part of the range ([`end_for`]).
 pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
+    debug_assert!(align.is_power_of_two());
     if count == 0 || count > range.units() {
         return None;
     }
@@ -48,6 +49,7 @@ fn search<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u3
 
 /// The first unit from `from` on whose address is a multiple of `align` units.
 pub(crate) fn next_place<P: Platform>(range: Range<P>, from: usize, align: usize) -> usize {
+    debug_assert!(align.is_power_of_two());
     let before = (range.base() >> P::GEOMETRY.unit_shift()) & (align - 1);
     (from + before).next_multiple_of(align) - before
 }
@@ -59,6 +61,7 @@ fn claim_in<P: Platform>(
     from: usize,
     to: usize,
 ) -> Option<u32> {
+    debug_assert!(count >= 1 && to <= range.units());
     let mut first = next_place(range, from, align);
     while first + count <= to {
         match claim_run(range, first, count) {
@@ -85,6 +88,7 @@ pub(crate) fn claim_at<P: Platform>(range: Range<P>, first: u32, count: usize) -
 /// The units of a word of the map that somebody has, of those below the extent: of the others there
 /// may be bits already.
 pub(crate) fn claimed<P: Platform>(range: Range<P>, word: usize, extent: usize) -> u64 {
+    debug_assert!(word * 64 < extent && extent <= range.units());
     let there = if extent - word * 64 < 64 { (1 << (extent % 64)) - 1 } else { u64::MAX };
     // Relaxed: a hint, and for messages.
     match there & !range.free_word(word).load(Ordering::Relaxed) {
@@ -102,6 +106,7 @@ pub(crate) fn is_claimed<P: Platform>(range: Range<P>, unit: u32) -> bool {
 /// Claims the units `first..first + count`, or none of them: then a unit that was taken, the last
 /// one of a row.
 fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result<(), usize> {
+    debug_assert!(count >= 1 && first + count <= range.units());
     let mut unit = first;
     while unit < first + count {
         let (word, mask) = part(unit, first + count);
@@ -130,6 +135,7 @@ fn claim_run<P: Platform>(range: Range<P>, first: usize, count: usize) -> Result
 /// Gives the units `first..first + count` back.
 pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
     let end = first as usize + count;
+    debug_assert!(end <= range.units());
     let mut unit = first as usize;
     while unit < end {
         let (word, mask) = part(unit, end);
@@ -156,6 +162,7 @@ pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
 /// Adds units that were just had from the system, and are free.
 pub(crate) fn add<P: Platform>(range: Range<P>, first: u32, count: usize) {
     let end = first as usize + count;
+    debug_assert!((first as usize) < end && end <= range.units());
     let mut unit = first as usize;
     while unit < end {
         let (word, mask) = part(unit, end);
@@ -209,6 +216,7 @@ pub(crate) fn visit_claimed<P: Platform, T>(
 
 /// The word of the map that holds `unit`, and the bits of `unit..end` in it.
 const fn part(unit: usize, end: usize) -> (usize, u64) {
+    debug_assert!(unit < end);
     let word = unit / 64;
     let low = unit % 64;
     let high = if end - word * 64 < 64 { end - word * 64 } else { 64 };
@@ -218,6 +226,7 @@ const fn part(unit: usize, end: usize) -> (usize, u64) {
 
 /// The last unit of the row of taken units that begins with the first one taken in `mask`.
 const fn last_of_row(word: usize, seen: u64, mask: u64) -> usize {
+    debug_assert!(seen & mask != 0);
     let first = (seen & mask).trailing_zeros();
     let row = (seen >> first).trailing_ones();
     word * 64 + (first + row) as usize - 1

@@ -69,6 +69,7 @@ pub(crate) fn adopt<P: Platform>(
     me: OwnerId,
     most: u32,
 ) -> Option<Owned<P>> {
+    debug_assert!(class != 0 && most >= 1);
     let directory = of_class::<P>(class);
     if directory.count.load(Ordering::Relaxed) == 0 {
         return None;

@@ -73,6 +73,7 @@ impl<P: Platform> Owned<P> {
         class: u32,
         has_seals: bool,
     ) -> Owned<P> {
+        debug_assert!(class != 0);
         let slab = range.slab(index);
         let word = slab.slot_hint().owned_by(owner);
         // Relaxed: the slot's bit is ours; the words below are published by whatever hands a block
@@ -179,6 +180,7 @@ fn claim<P: Platform>(
     seen: SlotWord,
     me: OwnerId,
 ) -> Option<Owned<P>> {
+    debug_assert!(seen.is_claimable());
     let owned = Owned { index, slab, listed: seen.is(SlabState::Abandoned) };
     let new = seen.owned_by(me).0;
     let is_claimed = P::replaced(

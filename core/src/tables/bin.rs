@@ -89,11 +89,14 @@ impl<P: Platform> Bin<P> {
 
 /// See [`Bin::is_start`].
 pub(crate) const fn reciprocal(block_size: usize) -> u32 {
+    debug_assert!(block_size >= size_class::SIZE_MIN && block_size <= size_class::SIZE_MAX);
     (1u64 << 32).div_ceil(block_size as u64) as u32
 }
 
 /// One more than the product of [`Bin::is_start`] for the last block of a slab.
 const fn start_bound(block_size: usize, slab_size: usize) -> u32 {
+    debug_assert!(slab_size <= 1 << 16, "see `Bin::is_start`");
+    debug_assert!(block_size * 2 <= slab_size);
     let last = (slab_size / block_size - 1) * block_size;
     (last as u32).wrapping_mul(reciprocal(block_size)) + 1
 }
@@ -102,6 +105,7 @@ impl<P: Platform> Bin<P> {
     /// Puts `room` right after [`Bin::push_cached`] took no block, and makes room for the first
     /// block of this class.
     pub(crate) fn open(&self, class: u32) {
+        debug_assert!(class != 0, "bin 0 takes nothing");
         if self.room.get() == u32::MAX {
             self.room.set(0);
         }
@@ -130,6 +134,7 @@ impl<P: Platform> Bin<P> {
         if block == 0 {
             return None;
         }
+        debug_assert!(block.is_multiple_of(size_class::SIZE_MIN));
         // SAFETY: [contract, bin 2] blocks in a thread cache are the thread's alone.
         let next = unsafe { block::unseal::<P>(block, self.secret.get())? };
         self.cache.set(next);
@@ -154,6 +159,7 @@ impl<P: Platform> Bin<P> {
     /// As [`Bin::push_cached`].
     #[inline(always)]
     pub(crate) unsafe fn push_judged(&self, block: usize) -> bool {
+        debug_assert!(block.is_multiple_of(size_class::SIZE_MIN));
         // Written first and judged then: one instruction counts. `open` puts it right again.
         let (left, full) = self.room.get().overflowing_sub(1);
         self.room.set(left);

@@ -33,6 +33,8 @@
 use core::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 
 use crate::boundary::platform::{Misuse, Plain, Platform};
+use crate::numbers::size_class::SIZE_MIN;
+use crate::tables::remote_list::ADDRESS_BITS;
 
 /// The highest byte of every seal. In UTF-8 it is no byte at all, and in numbers, addresses and
 /// instructions it is a rare highest byte.
@@ -43,6 +45,11 @@ const TAG_SHIFT: u32 = usize::BITS - 8;
 /// Where a seal's highest byte lies in a block.
 const TAG_AT: usize =
     size_of::<usize>() + if cfg!(target_endian = "little") { size_of::<usize>() - 1 } else { 0 };
+
+const _: () = {
+    assert!(TAG_AT < SIZE_MIN, "the smallest block holds a link and a seal");
+    assert!(ADDRESS_BITS < TAG_SHIFT, "invariant 3");
+};
 
 /// The secret as it is in seals: the tag, and the platform's bits.
 pub(crate) fn secret<P: Platform>() -> usize {
@@ -78,6 +85,8 @@ fn seal_of(address: usize, next: usize, secret: usize) -> usize {
 /// `address` is a block that was cut or is freed, and the caller alone holds it.
 #[inline(always)]
 pub(crate) unsafe fn set_next<P: Platform>(address: usize, next: usize, secret: usize) {
+    debug_assert!((address | next) >> ADDRESS_BITS == 0, "invariant 3");
+    debug_assert!(secret >> TAG_SHIFT == TAG as usize);
     // SAFETY: [contract] the caller alone holds the block.
     let words = unsafe { words::<P>(address) };
     words.link.set(next);
@@ -100,6 +109,7 @@ pub(crate) unsafe fn set_next_unsealed<P: Platform>(address: usize, next: usize)
 /// `address` is a free block, and the caller alone holds it.
 #[inline(always)]
 pub(crate) unsafe fn unseal<P: Platform>(address: usize, secret: usize) -> Option<usize> {
+    debug_assert!(secret >> TAG_SHIFT == TAG as usize);
     // SAFETY: [contract] the caller alone holds the block.
     let words = unsafe { words::<P>(address) };
     let next = words.link.get();
@@ -159,6 +169,7 @@ pub(crate) unsafe fn is_sealed<P: Platform>(address: usize) -> bool {
 /// # Safety
 /// The blocks were cut, none of them is out, and the caller alone holds their memory.
 pub(crate) unsafe fn scrub<P: Platform>(start: usize, size: usize, count: u32) {
+    debug_assert!(count == 0 || size >= SIZE_MIN);
     if size <= SCRUB_WHOLE_MAX {
         // SAFETY: [contract] the caller alone holds the memory.
         return unsafe { P::zero(with_exposed_provenance_mut(start), size * count as usize) };

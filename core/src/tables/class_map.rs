@@ -10,6 +10,7 @@
 use core::ptr::with_exposed_provenance;
 
 use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::size_class::CLASSES;
 use crate::tables::bin::BIN_SIZE;
 
 /// The class of one slab, times [`BIN_SIZE`].
@@ -37,11 +38,14 @@ impl<P: Platform> ClassWord<P> {
 
     /// The size class; 0 for "no slab".
     pub(crate) fn class(&self) -> u32 {
-        (self.bin_offset() / BIN_SIZE) as u32
+        let offset = self.bin_offset();
+        debug_assert!(offset.is_multiple_of(BIN_SIZE) && offset <= CLASSES * BIN_SIZE);
+        (offset / BIN_SIZE) as u32
     }
 
     /// Sets the class. For whoever owns the slab, while no block is out.
     pub(crate) fn set(&self, class: u32) {
+        debug_assert!(class as usize <= CLASSES);
         // Relaxed: published by whatever hands a block or the slab on.
         self.0.store(class * BIN_SIZE as u32, Ordering::Relaxed);
     }

@@ -31,7 +31,9 @@ impl Slots {
 
     /// As the root's word holds it.
     pub(crate) fn word(self) -> u64 {
-        ((self.used as u64) << 32).wrapping_add(self.idle as u64)
+        let word = ((self.used as u64) << 32).wrapping_add(self.idle as u64);
+        debug_assert!(Slots::from_word(word) == self);
+        word
     }
 }
 

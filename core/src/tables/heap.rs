@@ -99,12 +99,14 @@ impl<P: Platform> Heap<P> {
 
     /// Remembers that blocks of `class` are asked for.
     pub(crate) fn note_used(&self, class: u32) {
+        debug_assert!(class != 0 && class as usize <= CLASSES);
         let word = &self.used[class as usize / 64];
         word.set(word.get() | 1 << (class % 64));
     }
 
     /// Whether blocks of `class` were asked for since [`Heap::forget_used`].
     pub(crate) fn was_used(&self, class: u32) -> bool {
+        debug_assert!(class != 0 && class as usize <= CLASSES);
         self.used[class as usize / 64].get() >> (class % 64) & 1 == 1
     }
 
@@ -133,6 +135,7 @@ impl<P: Platform> Heap<P> {
     pub(crate) fn in_reserve(&self, class: u32) -> u32 {
         let size = size_class::size_of(class);
         let some = list_capacity(&P::GEOMETRY, size) - stay_count(&P::GEOMETRY, size);
+        debug_assert!(some >= 1, "a reserve that there is has blocks");
         if self.reserve(class).get() == 0 { 0 } else { some }
     }
 
@@ -160,6 +163,7 @@ pub(crate) fn existing<P: Platform>() -> Option<&'static Heap<P>> {
 
 #[inline(always)]
 pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
+    debug_assert!(!heap.is_null() && heap.is_aligned());
     // SAFETY: [platform 1, platform 3, thread 1, heap 1, heap 4] a heap of the table, with memory
     // for ever and valid when zeroed, whose plain words only its thread touches; or nobody's, which
     // is only read.

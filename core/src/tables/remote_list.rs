@@ -19,6 +19,7 @@
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::size_class;
 use crate::tables::block::{self, Chain, List};
 
 /// The list: its head, see the module; 0 while it is empty.
@@ -36,6 +37,8 @@ pub(crate) const COUNT_MAX: usize = usize::MAX >> ADDRESS_BITS;
 /// What a head says; `None` for an empty list.
 fn list(head: usize) -> Option<List> {
     let first = head & ((1 << ADDRESS_BITS) - 1);
+    debug_assert!((head == 0) == (first == 0), "a list that has blocks has a first one");
+    debug_assert!(first.is_multiple_of(size_class::SIZE_MIN));
     (head != 0).then_some(List { first, count: (head >> ADDRESS_BITS) as u32 })
 }
 
@@ -45,6 +48,8 @@ impl<P: Platform> RemoteList<P> {
     /// # Safety
     /// The chain's blocks are in this slab, and the caller alone holds them.
     pub(crate) unsafe fn push(&self, chain: Chain) {
+        debug_assert!(chain.count >= 1 && chain.first != 0 && chain.last != 0);
+        debug_assert!(chain.first >> ADDRESS_BITS == 0);
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let (first, count) = list(head).map_or((0, 0), |list| (list.first, list.count));
@@ -56,6 +61,7 @@ impl<P: Platform> RemoteList<P> {
                     || block::set_next_unsealed::<P>(chain.last, first),
                 );
             }
+            debug_assert!((count + chain.count) as usize <= COUNT_MAX);
             let new = ((count + chain.count) as usize) << ADDRESS_BITS | chain.first;
             // Release: the links are seen by `take`. SeqCst: ordered before the pusher's look at
             // the slot word, as the releaser's change of the slot word is ordered before

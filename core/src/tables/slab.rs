@@ -24,6 +24,7 @@
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
+use crate::numbers::size_class;
 use crate::numbers::slot::SlotWord;
 use crate::tables::block::{self, Chain, List};
 use crate::tables::remote_list::RemoteList;
@@ -70,6 +71,8 @@ impl Seals {
     }
 
     fn to_word(self) -> u64 {
+        debug_assert!(self.size as usize >= size_class::SIZE_MIN || self.count == 0);
+        debug_assert!(self.size as usize <= size_class::SIZE_MAX);
         u64::from(self.size) << 32 | u64::from(self.count)
     }
 }
@@ -86,6 +89,8 @@ impl<P: Platform> Slab<P> {
     /// Prepares the slab, whose first byte is `start`, for blocks of `size` bytes. `has_seals`: its
     /// memory may have seals of an earlier use. For the owner, while no block is out.
     pub(crate) fn bind(&self, start: usize, size: usize, has_seals: bool) {
+        debug_assert!(start.is_multiple_of(P::GEOMETRY.slab_size()));
+        debug_assert!(size >= size_class::SIZE_MIN && size <= P::GEOMETRY.small_max);
         // Relaxed, here and below: the slot is ours; the slot mask publishes.
         let old = Seals::from_word(self.seals.load(Ordering::Relaxed));
         let is_same = has_seals && old.size == size as u32;
@@ -121,6 +126,7 @@ impl<P: Platform> Slab<P> {
     /// Clears the seals of an earlier use; `start` is the slab's first byte. For whoever holds the
     /// slot, while no block is out.
     pub(crate) fn scrub(&self, start: usize) {
+        debug_assert!(start.is_multiple_of(P::GEOMETRY.slab_size()));
         let Seals { size, count } = Seals::from_word(self.seals.load(Ordering::Relaxed));
         P::skipped(Fault::SealsLeftBehind, || {
             // SAFETY: [slab 4, pool 1] these blocks were cut; the memory is the caller's, who holds
@@ -142,6 +148,8 @@ impl<P: Platform> Slab<P> {
     /// Takes free blocks: all of the freelist if that is `most` at most, else `count` of it, or of
     /// blocks freshly cut; `start` is the slab's first byte.
     pub(crate) fn pop(&self, start: usize, count: u32, most: u32) -> Option<List> {
+        debug_assert!(start.is_multiple_of(P::GEOMETRY.slab_size()));
+        debug_assert!(1 <= count && count <= most);
         if self.freelist.get() != 0 {
             Some(self.pop_free(count, most))
         } else {
@@ -174,6 +182,7 @@ impl<P: Platform> Slab<P> {
         let size = self.block_size.get() as usize;
         let first = start + carved as usize * size;
         let last = first + (taken as usize - 1) * size;
+        debug_assert!(last - start < P::GEOMETRY.slab_size(), "the last block begins in the slab");
         let secret = block::secret::<P>();
         let mut block = first;
         loop {
@@ -201,6 +210,7 @@ impl<P: Platform> Slab<P> {
     /// # Safety
     /// The caller owns the slab and holds the chain's blocks, which are this slab's.
     pub(crate) unsafe fn push(&self, chain: Chain) {
+        debug_assert!(chain.count >= 1 && chain.first != 0 && chain.last != 0);
         // SAFETY: [contract] the caller holds the blocks, and owns the freelist.
         unsafe { block::set_next::<P>(chain.last, self.freelist.get(), block::secret::<P>()) };
         self.freelist.set(chain.first);
@@ -233,6 +243,7 @@ impl<P: Platform> Slab<P> {
 
 /// Cuts a freelist behind its first `count` blocks; the first block of the rest.
 fn cut<P: Platform>(first: usize, count: u32) -> usize {
+    debug_assert!(first != 0 && count >= 1);
     let mut last = first;
     // SAFETY: [slab 1, slab 2] blocks on the freelist belong to the slab's owner, who is the
     // caller; there are more than these.

@@ -29,6 +29,7 @@
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::geometry::SLABS_MAX;
 
 /// The descriptor of a unit. Zeroed memory is a FREE unit.
 #[repr(C, align(64))]
@@ -106,6 +107,13 @@ const OLD: u64 = 1 << 4;
 const GENERATION_SHIFT: u32 = 8;
 const GENERATION_MASK: u64 = 0xff_ffff;
 
+// The parts of the word lie beside each other, and the slot mask is as long as can be.
+const _: () = {
+    assert!(Use::Retained as u64 <= USE_MASK && USE_MASK < LISTED && LISTED < OLD);
+    assert!(OLD < 1 << GENERATION_SHIFT && GENERATION_MASK << GENERATION_SHIFT < 1 << 32);
+    assert!(SLABS_MAX == u32::BITS);
+};
+
 impl SuperSlabWord {
     /// What the unit is used for.
     pub const fn usage(self) -> Use {
@@ -148,6 +156,7 @@ impl SuperSlabWord {
     }
 
     pub(crate) const fn old(self) -> SuperSlabWord {
+        debug_assert!(matches!(self.usage(), Use::Shared), "a kept mapping has a mark of its own");
         SuperSlabWord(self.0 | OLD)
     }
 

@@ -33,6 +33,7 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
     let (bin, reserve) = (heap.bin(class), heap.reserve(class));
     let size = size_class::size_of(class);
     let stay = stay_count(&P::GEOMETRY, size);
+    debug_assert!(stay >= 1, "a block stays behind which the list is cut");
     let mut last = bin.cache.get();
     // SAFETY: [contract, bin 2, capacity 1] the cache's blocks are ours, and more than these.
     let rest = unsafe {
@@ -89,6 +90,7 @@ pub(crate) unsafe fn push_beside_reserve<P: Platform>(
 /// # Safety
 /// `heap` is the running thread's.
 pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Option<usize> {
+    debug_assert!(class != 0, "bin 0 has no blocks");
     let (bin, reserve) = (heap.bin(class), heap.reserve(class));
     if reserve.get() == 0 || bin.cache.get() != 0 {
         return None;
@@ -124,6 +126,7 @@ pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
 /// # Safety
 /// `heap` is the running thread's, which alone holds the blocks; they are of `class`.
 unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
+    debug_assert!(class != 0 && block != 0);
     let range = Range::of(heap);
     let bin = heap.bin(class);
     let begins = |block| bin.is_start(block);
@@ -209,6 +212,7 @@ fn settle<P: Platform>(range: Range<P>, heap: &Heap<P>, owned: Owned<P>) {
 /// # Safety
 /// `block` is a block of `class`, and the caller alone holds it.
 pub(crate) unsafe fn free_without_heap<P: Platform>(range: Range<P>, block: usize, class: u32) {
+    debug_assert!(class != 0);
     let size = size_class::size_of(class);
     let index = home::<P>(range, 0, block, |block| {
         (block & (P::GEOMETRY.slab_size() - 1)).is_multiple_of(size)
@@ -242,6 +246,7 @@ pub(crate) fn give_up_class<P: Platform>(
     class: u32,
     most: u32,
 ) -> u32 {
+    debug_assert!(most >= 1);
     let bin = heap.bin(class);
     let mut slabs = 0;
     while slabs < most {

@@ -22,6 +22,7 @@ use crate::thread::cache;
 
 /// A block of `class`.
 pub(crate) fn allocate<P: Platform>(range: Range<P>, class: u32) -> Option<usize> {
+    debug_assert!(class != 0);
     let adopt = |most| abandoned::adopt(range, class, OwnerId::GUEST, most);
     while let Some(owned) = adopt(P::GEOMETRY.abandoned_probes)
         .or_else(|| pool::acquire(range, class, OwnerId::GUEST))

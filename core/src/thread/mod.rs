@@ -99,6 +99,7 @@ fn give_memory<P: Platform>(range: Range<P>, index: u32) -> bool {
         return true;
     }
     let end = (index + HEAPS_AT_ONCE).min(range.heaps() as u32);
+    debug_assert!(index < end);
     let (start, bytes) = range.heap_pages(index, end);
     P::ensure(core::ptr::with_exposed_provenance_mut(start), bytes)
 }

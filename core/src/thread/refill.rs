@@ -51,6 +51,7 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
 /// Hands out the first block of a list and puts the rest into the empty thread cache.
 fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
     let capacity = list_capacity(&P::GEOMETRY, size_class::size_of(class));
+    debug_assert!(list.count >= 1 && list.count <= capacity);
     bin.open(class);
     // SAFETY: [block 1] the blocks were popped by this thread and are its alone.
     let Some(rest) = (unsafe { block::unseal::<P>(list.first, bin.secret.get()) }) else {
@@ -92,6 +93,7 @@ fn from_own<P: Platform>(
 fn sticky<P: Platform>(range: Range<P>, heap: &Heap<P>, class: u32) -> Option<Owned<P>> {
     let last = heap.last(class).get().checked_sub(1)?;
     let first = last & !(P::GEOMETRY.slabs_per_superslab - 1);
+    debug_assert!(last - first < P::GEOMETRY.slabs_per_superslab);
     for index in first..first + P::GEOMETRY.slabs_per_superslab {
         let slab = range.slab(index);
         P::added(Fault::UnownedDrain, || slab.drain());

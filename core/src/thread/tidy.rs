@@ -64,6 +64,7 @@ fn tidy<P: Platform>(heap: &Heap<P>) {
     let last = size_class::class_of(P::GEOMETRY.small_max);
     let mut left = SLABS;
     let first = heap.tidy_at.get();
+    debug_assert!(first >= 1, "class 0 has nothing to tidy");
     for class in first..first + CLASSES_AT_ONCE {
         if class > last {
             heap.tidy_at.set(0);
@@ -81,6 +82,7 @@ fn tidy<P: Platform>(heap: &Heap<P>) {
 
 /// Tidies one class, and gives up `most` slabs at most; how many it were.
 fn tidy_class<P: Platform>(heap: &Heap<P>, class: u32, most: u32) -> u32 {
+    debug_assert!(most >= 1);
     let range = Range::of(heap);
     let bin = heap.bin(class);
     let first = bin.cache.get();
