@@ -35,12 +35,12 @@ use crate::report::plain;
 use arguments::{Arguments, Command};
 
 /// The commit that this program was built from, where that is known.
-pub const COMMIT: &str = env!("HAK_COMMIT");
+pub(crate) const COMMIT: &str = env!("HAK_COMMIT");
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Nothing wrong.
     Passed = 0,
     /// A violation was found.
@@ -56,7 +56,7 @@ pub enum Exit {
 /// Bad usage or input, or a system that refuses: one clear sentence. The exit code is
 /// [`Exit::Usage`].
 #[derive(Debug)]
-pub struct Refusal(pub String);
+pub(crate) struct Refusal(pub(crate) String);
 
 impl<E: std::error::Error> From<E> for Refusal {
     fn from(error: E) -> Refusal {

@@ -15,7 +15,7 @@ use hak_core::{Fault, Needs};
 use crate::runtime::{GeometryName, MemoryModel};
 
 /// The geometry that shows a fault.
-pub fn geometry(plant: Option<Fault>) -> GeometryName {
+pub(crate) fn geometry(plant: Option<Fault>) -> GeometryName {
     match needs(plant) {
         Needs::WideMap => GeometryName::Wide,
         Needs::Nothing | Needs::WeakMemory | Needs::StoppedThread => GeometryName::Tiny,
@@ -24,7 +24,7 @@ pub fn geometry(plant: Option<Fault>) -> GeometryName {
 
 /// Whether a fault shows only if a thread stops for ever: then one does, in every schedule of a
 /// search that was not asked for events.
-pub fn needs_stop(plant: Option<Fault>) -> bool {
+pub(crate) fn needs_stop(plant: Option<Fault>) -> bool {
     match needs(plant) {
         Needs::StoppedThread => true,
         Needs::Nothing | Needs::WeakMemory | Needs::WideMap => false,
@@ -32,7 +32,7 @@ pub fn needs_stop(plant: Option<Fault>) -> bool {
 }
 
 /// The memory model that shows a fault, or a run without one, unless another was asked for.
-pub fn memory(plant: Option<Fault>) -> MemoryModel {
+pub(crate) fn memory(plant: Option<Fault>) -> MemoryModel {
     match needs(plant) {
         Needs::WeakMemory => MemoryModel::Weak,
         Needs::Nothing | Needs::StoppedThread | Needs::WideMap => MemoryModel::Sc,

@@ -31,7 +31,7 @@ use hak_core::{Allocator, Platform};
 
 /// What does not add up.
 #[derive(Debug)]
-pub struct Discrepancy {
+pub(crate) struct Discrepancy {
     /// One sentence.
     pub message: String,
     /// The slab that it is about, if it is about one: its SuperSlab and its number there.
@@ -55,7 +55,10 @@ impl From<&str> for Discrepancy {
 ///
 /// # Errors
 /// One sentence on the first thing that is wrong.
-pub fn audit<P: Platform>(live: &[(usize, usize)], all_freed: bool) -> Result<(), Discrepancy> {
+pub(crate) fn audit<P: Platform>(
+    live: &[(usize, usize)],
+    all_freed: bool,
+) -> Result<(), Discrepancy> {
     let Some(range) = Range::<P>::get() else {
         return if live.is_empty() { Ok(()) } else { Err("live blocks without a range".into()) };
     };

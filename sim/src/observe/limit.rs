@@ -14,7 +14,7 @@ use crate::runtime::{
 };
 
 /// The oracle, for one run.
-pub struct Limit<G: WorldGeometry> {
+pub(crate) struct Limit<G: WorldGeometry> {
     /// Where the count lies, and the limit: offsets.
     words: Option<(usize, usize)>,
     /// The limit that each thread read last.

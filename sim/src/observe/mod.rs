@@ -2,26 +2,26 @@
 //!
 //! | File | What it is |
 //! |---|---|
-//! | [`ownership`], [`lifecycle`], [`limit`] | oracles at each step; `descriptors` is what they share |
-//! | [`accounting`], [`room`], [`secret`] | oracles at rest, and when a block is or is not handed out |
+//! | `ownership`, [`lifecycle`], `limit` | oracles at each step; `descriptors` is what they share |
+//! | `accounting`, `room`, `secret` | oracles at rest, and when a block is or is not handed out |
 //! | [`event_log`] | each step, for those who tell it |
 //! | `states`, `hyperloglog` | how many different states were seen, about |
-//! | [`picture`] | the state as text |
+//! | `picture` | the state as text |
 //!
 //! Here are the oracles that know what a slab is; those that know memory only belong to the
 //! runtime. None of them knows of planted faults, and none asks the core what it believes: they
 //! look at the words themselves, as they lie in memory.
 
-pub mod accounting;
+pub(crate) mod accounting;
 mod descriptors;
 pub mod event_log;
 pub(crate) mod hyperloglog;
 pub mod lifecycle;
-pub mod limit;
-pub mod ownership;
-pub mod picture;
-pub mod room;
-pub mod secret;
+pub(crate) mod limit;
+pub(crate) mod ownership;
+pub(crate) mod picture;
+pub(crate) mod room;
+pub(crate) mod secret;
 pub(crate) mod states;
 
 use crate::observe::event_log::EventLog;
@@ -33,7 +33,7 @@ pub use crate::runtime::oracle::ALL as ORACLES;
 use crate::runtime::{Observer, WorldGeometry};
 
 /// The observers of one run of the allocator.
-pub struct RunObservers<G: WorldGeometry> {
+pub(crate) struct RunObservers<G: WorldGeometry> {
     /// Keeps each step, if they are to be kept.
     pub events: Option<EventLog<G>>,
     /// Counts states, if they are to be counted.
@@ -48,7 +48,7 @@ pub struct RunObservers<G: WorldGeometry> {
 
 impl<G: WorldGeometry> RunObservers<G> {
     /// The oracles alone.
-    pub fn oracles() -> RunObservers<G> {
+    pub(crate) fn oracles() -> RunObservers<G> {
         RunObservers {
             events: None,
             states: None,
@@ -59,7 +59,7 @@ impl<G: WorldGeometry> RunObservers<G> {
     }
 
     /// All of them. Who only keeps what it sees stands in front of who ends the run.
-    pub fn list(&mut self) -> impl Observer {
+    pub(crate) fn list(&mut self) -> impl Observer {
         let states = self.states.as_deref_mut();
         (self.events.as_mut(), states, &mut self.ownership, &mut self.lifecycle, &mut self.limit)
     }

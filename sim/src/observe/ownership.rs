@@ -10,7 +10,7 @@ use crate::runtime::{
 };
 
 /// The oracle, for one run.
-pub struct Ownership<G: WorldGeometry> {
+pub(crate) struct Ownership<G: WorldGeometry> {
     tables: Tables<G>,
     changes: LastChanges,
 }

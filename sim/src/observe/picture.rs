@@ -23,7 +23,7 @@ use hak_core::tables::superslab::Use;
 use crate::runtime::{Sim, WorldGeometry};
 
 /// Draws everything that is in use. To be called while the world is inspected.
-pub fn draw<G: WorldGeometry>() -> String {
+pub(crate) fn draw<G: WorldGeometry>() -> String {
     let Some(range) = Range::<Sim<G>>::get() else { return "no range yet\n".to_owned() };
     let slabs = G::GEOMETRY.slabs_per_superslab;
     let mut text = String::new();

@@ -22,11 +22,11 @@ use hak_core::tables::superslab::Use;
 
 /// So many more free units in a row than are needed, and none of the others' requests can be in the
 /// way.
-pub const MARGIN: usize = 16;
+pub(crate) const MARGIN: usize = 16;
 
 /// What is known of an allocation that came back without a block.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     /// Bytes.
     pub size: usize,
     /// A power of two.
@@ -43,7 +43,7 @@ pub struct Request {
 }
 
 /// Why null is wrong, in half a sentence; `None` if it is earned.
-pub fn room<P: Platform>(request: &Request) -> Option<String> {
+pub(crate) fn room<P: Platform>(request: &Request) -> Option<String> {
     let Some(range) = Range::<P>::get() else {
         let excused = request.refused_once || request.disturbed;
         return (!excused).then(|| "the system refused nothing".to_owned());

@@ -15,7 +15,7 @@ const LOOKED_AT: usize = 4096;
 ///
 /// # Errors
 /// Where one is.
-pub fn check<P: Platform>(block: usize, bytes: usize) -> Result<(), String> {
+pub(crate) fn check<P: Platform>(block: usize, bytes: usize) -> Result<(), String> {
     // Blocks that lie elsewhere are for other oracles.
     let inside = Range::<P>::get().is_some_and(|range| {
         range.slab_index_of(block).is_some() && range.slab_index_of(block + bytes - 1).is_some()

@@ -9,7 +9,7 @@ use crate::program::Operation;
 use crate::runtime::Written;
 
 /// What a thread of a program acts upon.
-pub trait ProgramSide {
+pub(crate) trait ProgramSide {
     /// The block in a register, which stays there.
     fn held(&mut self, register: usize) -> usize;
     /// The block in a register, which is empty then.
@@ -45,7 +45,7 @@ pub trait ProgramSide {
 }
 
 /// Does one operation.
-pub fn run_operation(side: &mut impl ProgramSide, operation: &Operation) {
+pub(crate) fn run_operation(side: &mut impl ProgramSide, operation: &Operation) {
     match *operation {
         Operation::Allocate { register, size, align_shift, zeroed, written } => {
             free_held(side, register.into());
@@ -95,7 +95,7 @@ pub fn run_operation(side: &mut impl ProgramSide, operation: &Operation) {
 }
 
 /// Frees the block in a register, if there is one.
-pub fn free_held(side: &mut impl ProgramSide, register: usize) {
+pub(crate) fn free_held(side: &mut impl ProgramSide, register: usize) {
     let old = side.take_held(register);
     if old != 0 {
         side.free(old);
@@ -103,7 +103,7 @@ pub fn free_held(side: &mut impl ProgramSide, register: usize) {
 }
 
 /// Puts a block, or nothing, into a mailbox, and frees what was there.
-pub fn deliver(side: &mut impl ProgramSide, mailbox: usize, block: usize) {
+pub(crate) fn deliver(side: &mut impl ProgramSide, mailbox: usize, block: usize) {
     let old = side.exchange(mailbox, block);
     if old != 0 {
         side.free(old);

@@ -8,8 +8,8 @@
 //! user area:   mailbox 0 .. MAILBOXES-1 (shared, atomic) | registers of thread 0 | registers of thread 1 | ...
 //! ```
 
-pub mod interpreter;
-pub mod notation;
+pub(crate) mod interpreter;
+pub(crate) mod notation;
 
 use std::{cell::Cell, fmt, marker::PhantomData};
 

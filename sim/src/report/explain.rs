@@ -35,7 +35,7 @@ const WIDTH: usize = 100;
 const STEPS_MAX: usize = 48;
 
 /// Draws the events of a failing run.
-pub fn draw(report: &Report) -> String {
+pub(crate) fn draw(report: &Report) -> String {
     let Some(violation) = report.violation() else { return String::new() };
     let threads = threads_in(report);
     let focus = focus(report);

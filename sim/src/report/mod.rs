@@ -1,7 +1,7 @@
 //! What a run says of itself: as text for people, as JSON for programs.
 
 pub mod columns;
-pub mod explain;
+pub(crate) mod explain;
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ use crate::search::shrink::Shrunk;
 use hak_core::numbers::slot::SlabState;
 
 /// The width that all text keeps to.
-pub const WIDTH: usize = 100;
+pub(crate) const WIDTH: usize = 100;
 
 /// The report for people.
 pub fn text(report: &Report) -> String {
@@ -49,7 +49,7 @@ pub fn text(report: &Report) -> String {
 }
 
 /// How often each step of the lifecycle was seen, in two lines, without the last line feed.
-pub fn counts_text(counts: &LifecycleCounts) -> String {
+pub(crate) fn counts_text(counts: &LifecycleCounts) -> String {
     let slabs = format!(
         "slabs: {} bound, {} filled, {} reopened, {} abandoned, {} adopted, {} emptied",
         grouped(counts.bound),
@@ -70,7 +70,7 @@ pub fn counts_text(counts: &LifecycleCounts) -> String {
 }
 
 /// The most steps of an operation, by kind.
-pub fn longest_text(longest: &[u32; OPERATION_KINDS_MAX]) -> String {
+pub(crate) fn longest_text(longest: &[u32; OPERATION_KINDS_MAX]) -> String {
     let kinds = KINDS.iter().zip(longest).filter(|(_, steps)| **steps > 0);
     let parts: Vec<_> =
         kinds.map(|(kind, steps)| format!("{kind} {}", grouped((*steps).into()))).collect();
@@ -78,7 +78,7 @@ pub fn longest_text(longest: &[u32; OPERATION_KINDS_MAX]) -> String {
 }
 
 /// The same for programs.
-pub fn longest_value(longest: &[u32; OPERATION_KINDS_MAX]) -> Value {
+pub(crate) fn longest_value(longest: &[u32; OPERATION_KINDS_MAX]) -> Value {
     KINDS
         .iter()
         .zip(longest)
@@ -88,7 +88,7 @@ pub fn longest_value(longest: &[u32; OPERATION_KINDS_MAX]) -> Value {
 }
 
 /// What happened beside the interleaving; `None` if nothing did.
-pub fn incidents_text(incidents: &Incidents) -> Option<String> {
+pub(crate) fn incidents_text(incidents: &Incidents) -> Option<String> {
     let Incidents { refused, spurious, ended_early, stopped } = *incidents;
     let parts: Vec<String> = [
         (refused, "system call refused", "system calls refused"),
@@ -104,7 +104,7 @@ pub fn incidents_text(incidents: &Incidents) -> Option<String> {
 }
 
 /// The same for programs.
-pub fn incidents_value(incidents: &Incidents) -> Value {
+pub(crate) fn incidents_value(incidents: &Incidents) -> Value {
     json!({
         "system_calls_refused": incidents.refused,
         "spurious_failures": incidents.spurious,
@@ -114,7 +114,7 @@ pub fn incidents_value(incidents: &Incidents) -> Value {
 }
 
 /// What was run, in one line, and in a second one what was planted.
-pub fn headline(report: &Report) -> String {
+pub(crate) fn headline(report: &Report) -> String {
     let settings = &report.settings;
     let line = format!(
         "scenario {}, seed {}, schedule {}, strategy {}, {} geometry, {} memory",
@@ -133,7 +133,7 @@ pub fn headline(report: &Report) -> String {
 }
 
 /// The violation: which oracle, who, where, against whom, and how to see it again.
-pub fn violation_text(report: &Report, violation: &Violation) -> String {
+pub(crate) fn violation_text(report: &Report, violation: &Violation) -> String {
     let sentence = format!("VIOLATION {}: {}", violation.oracle, violation.message);
     let mut text = folded(&sentence, 0, 2) + "\n";
     let (place, other_place) = report.places.clone().unwrap_or_default();
@@ -161,7 +161,7 @@ pub fn violation_text(report: &Report, violation: &Violation) -> String {
 }
 
 /// The state of all slabs at the end, indented.
-pub fn picture_text(report: &Report, indent: usize) -> String {
+pub(crate) fn picture_text(report: &Report, indent: usize) -> String {
     let mut text = String::new();
     for line in report.picture.lines() {
         let words = line.trim_start();
@@ -172,7 +172,7 @@ pub fn picture_text(report: &Report, indent: usize) -> String {
 }
 
 /// The smallest failing run that was found, explained.
-pub fn shrunk_text(shrunk: &Shrunk) -> String {
+pub(crate) fn shrunk_text(shrunk: &Shrunk) -> String {
     let text = format!(
         "shrunk from {} to {} operations and from {} to {} context switches, in {} runs:\n",
         shrunk.operations.0,
@@ -205,7 +205,7 @@ pub fn explanation(report: &Report) -> String {
 }
 
 /// The same for programs.
-pub fn shrunk_value(shrunk: &Shrunk) -> Value {
+pub(crate) fn shrunk_value(shrunk: &Shrunk) -> Value {
     json!({
         "program": shrunk.report.program.to_notation(),
         "operations": shrunk.operations.1,
@@ -217,7 +217,7 @@ pub fn shrunk_value(shrunk: &Shrunk) -> Value {
 }
 
 /// How to see the run again.
-pub fn reproduce_text(report: &Report, commit: &str) -> String {
+pub(crate) fn reproduce_text(report: &Report, commit: &str) -> String {
     format!("reproduce it (commit {commit}) with:\n  {}\n", report.settings.command())
 }
 
@@ -228,7 +228,7 @@ fn operation_text(report: &Report, violation: &Violation) -> String {
 
 /// The operation of that number, counted from one; `None` for the end of a thread, and for the
 /// thread that tidies up.
-pub fn operation(report: &Report, thread: usize, number: u32) -> Option<Operation> {
+pub(crate) fn operation(report: &Report, thread: usize, number: u32) -> Option<Operation> {
     let operations = report.program.threads.get(thread)?;
     operations.get((number as usize).checked_sub(1)?).copied()
 }
@@ -269,7 +269,7 @@ pub fn transition_text(transition: &Transition, slabs_per_superslab: u32) -> Str
 }
 
 /// The report for programs.
-pub fn value(report: &Report, commit: &str) -> Value {
+pub(crate) fn value(report: &Report, commit: &str) -> Value {
     let settings = &report.settings;
     let counts = &report.counts;
     json!({
@@ -347,18 +347,18 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// A number and what it counts.
-pub fn counted(number: u64, one: &str, many: &str) -> String {
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// The words of a text in lines of at most [`WIDTH`] columns. The first line begins at column
 /// `begin`, the others are indented by `indent`. A word that is longer than a line stays whole.
-pub fn folded(text: &str, begin: usize, indent: usize) -> String {
+pub(crate) fn folded(text: &str, begin: usize, indent: usize) -> String {
     folded_within(text, begin, indent, WIDTH)
 }
 
 /// The words of a text in lines of at most `width` columns; all but the first are indented by two.
-pub fn folded_to(text: &str, width: usize) -> String {
+pub(crate) fn folded_to(text: &str, width: usize) -> String {
     folded_within(text, 0, 2, width)
 }
 
@@ -383,7 +383,7 @@ fn folded_within(text: &str, begin: usize, indent: usize, most: usize) -> String
 }
 
 /// A text that somebody else wrote, as in a trace, without what would move a terminal's cursor.
-pub fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 

@@ -19,9 +19,9 @@ use super::access::ThreadId;
 use super::buffer::{Buffer, Zeroable};
 
 /// The largest block that is filled whole.
-pub const FILLED_WHOLE_MAX: usize = 1024;
+pub(super) const FILLED_WHOLE_MAX: usize = 1024;
 /// How many bytes at each end of a larger block are filled.
-pub const FILLED_END: usize = 256;
+pub(super) const FILLED_END: usize = 256;
 const BLOCKS_MAX: usize = 1 << 24;
 
 /// A block that the program holds.

@@ -18,7 +18,7 @@ use super::world::Start;
 pub(crate) const SPIN_ROUNDS_MAX: u32 = 256;
 
 /// So many kinds of operations a program may tell apart.
-pub const OPERATION_KINDS_MAX: usize = 16;
+pub(crate) const OPERATION_KINDS_MAX: usize = 16;
 
 /// The scheduler's state.
 #[derive(Clone, Copy)]

@@ -59,18 +59,20 @@ mod weakening;
 mod world;
 
 pub use access::{Access, Kind, Ordering, THREADS_MAX, ThreadId, ThreadSet};
-pub use blocks::{Block, FILLED_END, FILLED_WHOLE_MAX, Pattern, Written};
+pub use blocks::{Block, Pattern, Written};
 pub use chooser::{Choice, ChoicePoint, Chooser};
-pub use control::OPERATION_KINDS_MAX;
 pub use digest::Digest;
 pub use names::{GeometryName, MemoryModel};
 pub use observer::{Observer, Verdict, Wants, WorldView};
 pub use platform::{Production, Sim, SimAtomic, SimPlain, Tiny, Wide, Word, WorldGeometry};
-pub use stepwise::footprint::{ADDRESS_SPACE, Manner, SEQUENTIAL, SPECIAL, Span, Touched};
-pub use stepwise::order_hash::{AllOfUse, OrderMoment, Trail, Uses};
-pub use stepwise::scripted_answers::{Allowance, Answers};
-pub use stepwise::stage::{Stage, StepEnd, Stepped, Terms};
+pub use stepwise::scripted_answers::Allowance;
 pub use violation::{Finding, OtherAccess, Violation};
-pub use weak::STORES_MAX;
 pub use weakening::Weakening;
 pub use world::{Body, End, Plan, Run, Start, World, WorldConfig};
+
+pub(crate) use control::OPERATION_KINDS_MAX;
+pub(crate) use stepwise::footprint::{Manner, SEQUENTIAL, SPECIAL, Span, Touched};
+pub(crate) use stepwise::order_hash::{OrderMoment, Trail, Uses};
+pub(crate) use stepwise::scripted_answers::Answers;
+pub(crate) use stepwise::stage::{Stage, StepEnd, Stepped, Terms};
+pub(crate) use weak::STORES_MAX;

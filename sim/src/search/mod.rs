@@ -5,15 +5,15 @@
 //! |---|---|
 //! | [`explore`] | schedules drawn from a seed |
 //! | [`prove`] | all schedules of a small program |
-//! | [`shrink`] | the smallest run that fails in the same way |
-//! | [`mutants`] | orderings made weaker and checks dropped |
+//! | `shrink` | the smallest run that fails in the same way |
+//! | `mutants` | orderings made weaker and checks dropped |
 //! | [`misuses`], [`promises`] | wrong calls, and what is promised beside being right |
 //! | [`pinned`] | what runs come to when operations go one after the other |
 
 pub mod explore;
 pub mod misuses;
-pub mod mutants;
+pub(crate) mod mutants;
 pub mod pinned;
 pub mod promises;
 pub mod prove;
-pub mod shrink;
+pub(crate) mod shrink;

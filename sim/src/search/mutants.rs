@@ -18,7 +18,7 @@ use crate::search::explore::{Search, SearchLimit, explore};
 
 /// What is changed in the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderingChange {
+pub(crate) enum OrderingChange {
     /// An ordering that was stronger.
     Order {
         /// What the operation does.
@@ -33,7 +33,7 @@ pub enum OrderingChange {
 }
 
 /// What became of a mutant.
-pub struct MutantVerdict {
+pub(crate) struct MutantVerdict {
     /// The mutant.
     pub change: OrderingChange,
     /// The schedule and the oracle that killed it.
@@ -41,7 +41,7 @@ pub struct MutantVerdict {
 }
 
 /// The planted faults that drop a check, a comparison or an exchange's condition.
-pub fn checks() -> impl Iterator<Item = Fault> {
+pub(crate) fn checks() -> impl Iterator<Item = Fault> {
     Fault::ALL.iter().copied().filter(|fault| fault.row().takes == Takes::Check)
 }
 
@@ -49,13 +49,15 @@ pub fn checks() -> impl Iterator<Item = Fault> {
 const SURVEY: u64 = 600;
 
 /// Where an operation is: file, line, column.
-pub type SourcePlace = (&'static str, u32, u32);
+pub(crate) type SourcePlace = (&'static str, u32, u32);
 
 /// Every non-relaxed ordering of the core that is met, with what its operation does.
 ///
 /// # Errors
 /// The system has no memory for the simulated world.
-pub fn survey(simulator: &mut Simulator) -> io::Result<BTreeMap<SourcePlace, (Kind, Ordering)>> {
+pub(crate) fn survey(
+    simulator: &mut Simulator,
+) -> io::Result<BTreeMap<SourcePlace, (Kind, Ordering)>> {
     let mut sites = BTreeMap::new();
     for schedule in 0..SURVEY {
         let scenario = &SCENARIOS[(schedule % SCENARIOS.len() as u64) as usize];
@@ -79,7 +81,7 @@ pub fn survey(simulator: &mut Simulator) -> io::Result<BTreeMap<SourcePlace, (Ki
 ///
 /// # Errors
 /// The system has no memory for the simulated world.
-pub fn mutants(simulator: &mut Simulator) -> io::Result<Vec<OrderingChange>> {
+pub(crate) fn mutants(simulator: &mut Simulator) -> io::Result<Vec<OrderingChange>> {
     let mut changes = Vec::new();
     for ((file, line, column), (kind, from)) in survey(simulator)? {
         for &order in weaker(kind, from) {
@@ -107,7 +109,7 @@ fn weaker(kind: Kind, from: Ordering) -> &'static [Ordering] {
 ///
 /// # Errors
 /// The system has no memory for the simulated world.
-pub fn judge(
+pub(crate) fn judge(
     change: OrderingChange,
     seed: u64,
     schedules: u64,
@@ -137,7 +139,7 @@ pub fn judge(
 }
 
 /// A mutant, in one line.
-pub fn name(change: &OrderingChange) -> String {
+pub(crate) fn name(change: &OrderingChange) -> String {
     match change {
         OrderingChange::Order { kind, from, weakening } => format!(
             "{}:{}: {} {from:?} → {:?}",

@@ -36,8 +36,8 @@ use std::time::Duration;
 use crate::scenario::Scenario;
 
 pub use stand_in::{Flaw, STAND_INS};
-pub use supervisor::{Ended, watch};
-pub use totals::StressTotals;
+pub(crate) use supervisor::{Ended, watch};
+pub(crate) use totals::StressTotals;
 
 /// Threads of a program, at most.
 pub const THREADS_MAX: usize = 64;

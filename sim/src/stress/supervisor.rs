@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// How a stress ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// Nothing wrong.
     Passed(StressTotals),
     /// A rule was broken, in this round.
@@ -30,7 +30,7 @@ pub enum Ended {
 ///
 /// # Errors
 /// The process cannot be started.
-pub fn watch(mut command: Command, time: Duration) -> io::Result<Ended> {
+pub(crate) fn watch(mut command: Command, time: Duration) -> io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let stdout = child.stdout.take().expect("standard output is a pipe");

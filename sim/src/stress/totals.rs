@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// Counts over all rounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StressTotals {
+pub(crate) struct StressTotals {
     /// Programs that ran.
     pub rounds: u64,
     /// Operations of the programs, each for each lane.
@@ -44,12 +44,12 @@ impl StressTotals {
     }
 
     /// Operations per second.
-    pub fn operations_per_second(&self) -> u64 {
+    pub(crate) fn operations_per_second(&self) -> u64 {
         (self.operations as f64 / (self.elapsed.max(1) as f64 / 1e6)) as u64
     }
 
     /// For programs.
-    pub fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         json!({
             "rounds": self.rounds,
             "operations": self.operations,

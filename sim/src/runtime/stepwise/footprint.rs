@@ -65,7 +65,7 @@ pub struct Span {
 }
 
 /// The number of the granule that stands for the address space.
-pub const ADDRESS_SPACE: u32 = u32::MAX - 1;
+pub(crate) const ADDRESS_SPACE: u32 = u32::MAX - 1;
 
 /// The number of the granule that stands for the order of sequentially consistent operations.
 const SEQUENTIAL_ORDER: u32 = u32::MAX - 2;
@@ -74,10 +74,10 @@ pub(crate) const SPURIOUS: u32 = u32::MAX - 3;
 /// The number of the granule that stands for fences.
 pub(crate) const FENCES: u32 = u32::MAX - 4;
 /// The least number of a granule that stands for something else than memory.
-pub const SPECIAL: u32 = FENCES;
+pub(crate) const SPECIAL: u32 = FENCES;
 /// Added to the number of a granule: that of the one that stands for sequentially consistent
 /// operations there. An arena has fewer granules.
-pub const SEQUENTIAL: u32 = 1 << 30;
+pub(crate) const SEQUENTIAL: u32 = 1 << 30;
 
 /// What one step has touched.
 #[derive(Clone, Debug, Default)]

@@ -89,20 +89,6 @@ pub trait Uses {
     fn touchers(&self, start: u32, count: u32) -> ThreadSet;
 }
 
-/// Everything is of use to everybody.
-#[derive(Clone, Copy, Debug)]
-pub struct AllOfUse;
-
-impl Uses for AllOfUse {
-    fn matters(&self, _moment: &OrderMoment) -> bool {
-        true
-    }
-
-    fn touchers(&self, _start: u32, _count: u32) -> ThreadSet {
-        ThreadSet(u8::MAX)
-    }
-}
-
 /// A word with a history.
 #[derive(Clone, Copy)]
 pub(crate) struct OrderWord {

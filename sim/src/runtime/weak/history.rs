@@ -17,7 +17,7 @@ use super::super::clock::VectorClock;
 use super::view::ReadBound;
 
 /// How many stores of a word are remembered.
-pub const STORES_MAX: usize = 8;
+pub(crate) const STORES_MAX: usize = 8;
 
 /// One store.
 #[derive(Clone, Copy, Debug)]

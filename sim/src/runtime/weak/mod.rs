@@ -64,7 +64,7 @@ use super::buffer::Buffer;
 use super::names::MemoryModel;
 use super::shadow::RECORDS_MAX;
 use history::History;
-pub use history::STORES_MAX;
+pub(crate) use history::STORES_MAX;
 pub(crate) use view::{Fences, FencesImage};
 
 /// The histories of a page's words, by the numbers of their records.

@@ -33,7 +33,7 @@ use crate::run::simulation::{Extras, Report, Simulator};
 use crate::runtime::strategy::Choices;
 
 /// What shrinking made of a trace.
-pub struct Shrunk {
+pub(crate) struct Shrunk {
     /// The small failing run, recorded.
     pub trace: Trace,
     /// What happened in it.
@@ -59,7 +59,7 @@ const SAMPLES: u64 = 5_000;
 /// # Errors
 /// The system has no memory for the simulated world, or the trace names what this version does not
 /// have.
-pub fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shrunk>> {
+pub(crate) fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Option<Shrunk>> {
     let Outcome::Violation { oracle, .. } = &trace.outcome else { return Ok(None) };
     let settings = Settings::from_config(&trace.config).map_err(io::Error::other)?;
     // The program first: in it, a thread that ends early does so.

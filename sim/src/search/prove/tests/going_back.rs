@@ -5,7 +5,8 @@ use crate::run::settings::{MemoryModel, Settings};
 use crate::run::simulation::{prepared, with_bodies};
 use crate::runtime::strategy::Choices;
 use crate::runtime::{
-    AllOfUse, Allowance, Answers, Body, Plan, Stage, StepEnd, Terms, ThreadId, Tiny, World,
+    Allowance, Answers, Body, OrderMoment, Plan, Stage, StepEnd, Terms, ThreadId, ThreadSet, Tiny,
+    Uses, World,
 };
 use crate::scenario::protocols::PROTOCOLS;
 
@@ -17,6 +18,19 @@ type Seen = (Vec<(ThreadId, Answers)>, u128, u64);
 /// System calls fail, and compare-exchanges for no reason.
 const TERMS: Terms =
     Terms { clocks_matter: true, events: Allowance { failures: 2, spurious: 2, stops: 0 } };
+
+/// Everything is of use to everybody.
+struct AllOfUse;
+
+impl Uses for AllOfUse {
+    fn matters(&self, _moment: &OrderMoment) -> bool {
+        true
+    }
+
+    fn touchers(&self, _start: u32, _count: u32) -> ThreadSet {
+        ThreadSet(u8::MAX)
+    }
+}
 
 /// The state behind these steps, made anew.
 fn afresh(world: &mut World, plan: &Plan, bodies: &[Body<'_>], path: &Path) -> (u128, u64) {
