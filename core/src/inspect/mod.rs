@@ -282,7 +282,7 @@ pub fn slab<P: Platform>(
 ) -> Result<SlabPicture, BrokenList> {
     let slab = range.slab(index);
     let class = range.class(index);
-    let bound = class != 0;
+    let bound = class != 0 && has_memory(range, index);
     let capacity = if bound { slab.capacity.get() } else { 0 };
     let mut walk = |first, home| walk::<P>(range, first, capacity, home, visit);
     let free = if bound { walk(slab.freelist.get(), Home::Freelist(index))? } else { 0 };
@@ -460,6 +460,12 @@ pub fn class<P: Platform>(range: Range<P>, index: u32) -> u32 {
     range.class(index)
 }
 
+/// Whether the memory of a slab can be looked at.
+fn has_memory<P: Platform>(range: Range<P>, index: u32) -> bool {
+    let unit = index / P::GEOMETRY.slabs_per_superslab;
+    range.superslab(unit).load().usage() == Use::Shared
+}
+
 fn walk<P: Platform>(
     range: Range<P>,
     first: usize,
@@ -470,13 +476,14 @@ fn walk<P: Platform>(
     let mut count = 0;
     let mut address = first;
     while address != 0 {
-        if count == most || range.slab_index_of(address).is_none() || !address.is_multiple_of(8) {
+        let slab = range.slab_index_of(address).filter(|&index| has_memory(range, index));
+        if count == most || slab.is_none() || !address.is_multiple_of(size_class::SIZE_MIN) {
             return Err(BrokenList { home, address });
         }
         visit(address, home);
         count += 1;
-        // SAFETY: [inspect 1] the address lies in the range, and in a committed slab unless the
-        // list is broken across SuperSlabs.
+        // SAFETY: [inspect 1, superslab 1, size_class 2] the memory of the slab is committed, both
+        // words of the block lie in it, and nobody writes to them.
         match unsafe { block::peek_next::<P>(address, block::secret::<P>()) } {
             Some(next) => address = next,
             None => return Err(BrokenList { home, address }),

@@ -22,7 +22,7 @@
 //! `old` says that no slot was taken or given back since the last round of `decay`.
 //!
 //! Invariants:
-//! 1. Only SHARED SuperSlabs have a slot mask other than 0.
+//! 1. Only SHARED SuperSlabs have a slot mask other than 0; all of their memory is committed.
 //! 2. `listed` is set while the node is on the stack of available SuperSlabs (or in the hand of
 //!    whoever just popped it); whoever sets the bit pushes the node. A node outlives the
 //!    SuperSlab's use: a stale one is found by the use and the mask, and dropped.
