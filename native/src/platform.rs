@@ -33,7 +33,10 @@ unsafe impl Sync for StaticRoot {}
 
 pub(crate) static ROOT: StaticRoot = StaticRoot(UnsafeCell::new(MaybeUninit::zeroed()));
 
-impl Platform for Native {
+// SAFETY: [platform 1, atomics 1, atomics 2, thread 1, memory 1, memory 3, memory 5] the words are
+// `repr(transparent)` over numbers; the root is one static, and the word of each thread its own.
+// What the system reserves it gives to nobody else, and fresh pages read as zero.
+unsafe impl Platform for Native {
     type AtomicU32 = SharedWord<AtomicU32>;
     type AtomicU64 = SharedWord<AtomicU64>;
     type AtomicUsize = SharedWord<AtomicUsize>;

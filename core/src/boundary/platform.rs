@@ -14,8 +14,8 @@
 //! on both platforms, and links may lie inside free blocks.
 //!
 //! Invariants, which each platform keeps:
-//! 1. The words are `repr(transparent)` over the bare word, and valid whatever its bytes are. So a
-//!    structure of words is valid in zeroed memory.
+//! 1. The words are `repr(transparent)` over the bare word, which is a number: the core asks for
+//!    words of nothing else. So any bytes are valid, and a structure of words is in zeroed memory.
 //! 2. The root is one, zeroed at first, never moved, and there for ever.
 //! 3. [`Platform::thread_heap`] is what the core set last on the running thread, and at first
 //!    [`Heap::nobody`]; no other thread gets it there.
@@ -143,7 +143,11 @@ pub enum Extension {
 }
 
 /// The world that drives the core. See the module's documentation.
-pub trait Platform: Copy + 'static {
+///
+/// # Safety
+/// The core reaches all of its memory through this: an implementation keeps the invariants in the
+/// head of this file, and what is said of each function below.
+pub unsafe trait Platform: Copy + 'static {
     /// A shared word of 32 bits.
     type AtomicU32: Atomic<u32>;
     /// A shared word of 64 bits.
