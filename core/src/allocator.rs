@@ -193,7 +193,8 @@ impl<P: Platform> Allocator<P> {
     #[inline(always)]
     pub unsafe fn free_fast(block: *mut u8) -> bool {
         let pointer = P::thread_heap();
-        let heap = heap::as_ref(pointer);
+        // SAFETY: [platform 3] it is the running thread's.
+        let heap = unsafe { heap::as_ref(pointer) };
         let address = block.expose_provenance();
         let offset = address.wrapping_sub(heap.base.get());
         if offset < heap.bytes.get() {
@@ -217,7 +218,8 @@ impl<P: Platform> Allocator<P> {
     /// # Safety
     /// As [`Allocator::free`]; the fast path was tried right before.
     unsafe fn free_beside_reserve(address: usize) -> bool {
-        let heap = heap::as_ref(P::thread_heap());
+        // SAFETY: [platform 3] it is the running thread's.
+        let heap = unsafe { heap::as_ref(P::thread_heap()) };
         let offset = address.wrapping_sub(heap.base.get());
         if offset >= heap.bytes.get() {
             return false;

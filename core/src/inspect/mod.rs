@@ -228,19 +228,24 @@ pub fn cached_in<P: Platform>(heap: &Heap<P>, class: u32) -> u32 {
 pub fn slots<P: Platform>() -> Slots {
     let all = count::in_root::<P>();
     Range::<P>::get().map_or(all, |range| {
-        let counts =
-            (0..heaps_used::<P>()).map(|index| heap::as_ref(range.heap(index)).counts.peek());
+        let counts = (0..heaps_used::<P>()).map(|index| used_heap(range, index).counts.peek());
         counts.fold(all, |sum, counts| sum + counts)
     })
 }
 
-/// What a thread's heap has of a class: blocks in its cache, and whether it owns a slab. To be
-/// called for the running thread's heap.
-pub fn held_in<P: Platform>(heap: *mut Heap<P>, class: u32) -> (u32, bool) {
-    if heap_owner(heap).is_none() {
-        return (0, false);
-    }
-    let heap = heap::as_ref(heap);
+/// Heap `index`, which is below [`heaps_used`].
+fn used_heap<P: Platform>(range: Range<P>, index: u32) -> &'static Heap<P> {
+    // SAFETY: [thread 1, inspect 1] it has memory, and nobody writes to what is looked at.
+    unsafe { heap::as_ref(range.heap(index)) }
+}
+
+/// What a thread's heap has of a class: blocks in its cache, and whether it owns a slab.
+///
+/// # Safety
+/// As [`heap_owner`].
+pub unsafe fn held_in<P: Platform>(heap: *mut Heap<P>, class: u32) -> (u32, bool) {
+    // SAFETY: [contract] nobody writes to it.
+    let Some(heap) = (unsafe { with_thread(heap) }) else { return (0, false) };
     (heap.cached(class), heap.bin(class).slabs.get() != 0)
 }
 
@@ -250,25 +255,43 @@ pub fn cached_here<P: Platform>(class: u32) -> u32 {
 }
 
 /// The number of this heap, and what it has counted and not added to the common count; `None` if it
-/// has no thread. To be called for the running thread's heap, or at rest.
-pub fn counted<P: Platform>(heap: *mut Heap<P>) -> Option<(u32, Slots)> {
-    let owner = OwnerId(heap_owner(heap)?);
-    Some((owner.heap()?, heap::as_ref(heap).counts.peek()))
+/// has no thread.
+///
+/// # Safety
+/// As [`heap_owner`].
+pub unsafe fn counted<P: Platform>(heap: *mut Heap<P>) -> Option<(u32, Slots)> {
+    // SAFETY: [contract] nobody writes to it.
+    let heap = unsafe { with_thread(heap) }?;
+    Some((heap.owner().heap()?, heap.counts.peek()))
 }
 
 /// The owner identity of a heap; `None` if it has no thread.
-pub fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
+///
+/// # Safety
+/// The heap is null, or was a thread's at some time ([`Platform::thread_heap`]). It is the running
+/// thread's, or nobody writes to it meanwhile.
+pub unsafe fn heap_owner<P: Platform>(heap: *mut Heap<P>) -> Option<u32> {
+    // SAFETY: [contract] nobody writes to it.
+    unsafe { with_thread(heap) }.map(|heap| heap.id.get())
+}
+
+/// A heap, if it has a thread.
+///
+/// # Safety
+/// As [`heap_owner`].
+unsafe fn with_thread<P: Platform>(heap: *mut Heap<P>) -> Option<&'static Heap<P>> {
     if heap.is_null() || heap == Heap::nobody() || heap == Heap::ended() {
         return None;
     }
-    Some(heap::as_ref(heap).id.get()).filter(|id| *id != 0)
+    // SAFETY: [contract] nobody writes to it.
+    Some(unsafe { heap::as_ref(heap) }).filter(|heap| heap.id.get() != 0)
 }
 
 /// Whether a thread has this owner identity now.
 pub fn is_owner<P: Platform>(range: Range<P>, owner: OwnerId) -> bool {
-    owner.heap().is_some_and(|index| {
-        index < heaps_used::<P>() && heap_owner::<P>(range.heap(index)) == Some(owner.0)
-    })
+    owner
+        .heap()
+        .is_some_and(|index| index < heaps_used::<P>() && used_heap(range, index).owner() == owner)
 }
 
 /// The picture of slab `index`; its blocks are shown to `visit`.
@@ -317,7 +340,7 @@ pub fn caches<P: Platform>(
     visit: &mut dyn FnMut(usize, Home),
 ) -> Result<(), BrokenList> {
     for index in 0..heaps_used::<P>() {
-        let heap = heap::as_ref(range.heap(index));
+        let heap = used_heap(range, index);
         if heap.id.get() == 0 {
             continue;
         }
@@ -336,15 +359,17 @@ pub fn caches<P: Platform>(
     Ok(())
 }
 
-/// Looks whether the lists of this heap's thread cache are as long as their rooms say. To be called
-/// for the running thread's heap, or at rest.
+/// Looks whether the lists of this heap's thread cache are as long as their rooms say.
 ///
 /// # Errors
 /// One of them is not.
-pub fn cache<P: Platform>(heap: *mut Heap<P>) -> Result<(), BrokenList> {
-    let Some(owner) = heap_owner(heap) else { return Ok(()) };
-    let heap = heap::as_ref(heap);
-    let home = Home::Cache(OwnerId(owner).heap().unwrap_or(0));
+///
+/// # Safety
+/// As [`heap_owner`].
+pub unsafe fn cache<P: Platform>(heap: *mut Heap<P>) -> Result<(), BrokenList> {
+    // SAFETY: [contract] nobody writes to it.
+    let Some(heap) = (unsafe { with_thread(heap) }) else { return Ok(()) };
+    let home = Home::Cache(heap.owner().heap().unwrap_or(0));
     for class in 1..=classes::<P>() {
         let (first, reserve) = (heap.bin(class).cache.get(), heap.reserve(class).get());
         let in_reserve = heap.in_reserve(class);
@@ -363,7 +388,7 @@ pub fn cache<P: Platform>(heap: *mut Heap<P>) -> Result<(), BrokenList> {
 /// count.
 pub fn stranded_counts<P: Platform>(range: Range<P>) -> Option<u32> {
     (0..heaps_used::<P>()).find(|&index| {
-        let heap = heap::as_ref(range.heap(index));
+        let heap = used_heap(range, index);
         heap.id.get() == 0 && heap.counts.peek() != Slots::default()
     })
 }

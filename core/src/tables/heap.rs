@@ -158,14 +158,18 @@ impl<P: Platform> Heap<P> {
 /// The running thread's heap, if it has one.
 pub(crate) fn existing<P: Platform>() -> Option<&'static Heap<P>> {
     let heap = P::thread_heap();
-    (heap != Heap::nobody() && heap != Heap::ended()).then(|| as_ref(heap))
+    // SAFETY: [platform 3] it is what the core set for this thread.
+    (heap != Heap::nobody() && heap != Heap::ended()).then(|| unsafe { as_ref(heap) })
 }
 
+/// # Safety
+/// It is the running thread's heap, or the caller has it alone by its number, or only looks at it
+/// while nobody writes to what it looks at.
 #[inline(always)]
-pub(crate) fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
+pub(crate) unsafe fn as_ref<P: Platform>(heap: *mut Heap<P>) -> &'static Heap<P> {
     debug_assert!(!heap.is_null() && heap.is_aligned());
-    // SAFETY: [platform 1, platform 3, thread 1, heap 1, heap 4] a heap of the table, with memory
-    // for ever and valid when zeroed, whose plain words only its thread touches; or nobody's, which
-    // is only read.
+    // SAFETY: [contract, platform 1, thread 1, heap 1, heap 4] a heap of the table, with memory for
+    // ever and valid when zeroed, whose plain words only its thread touches; or one that threads
+    // without a heap have, which is only read.
     unsafe { &*heap }
 }

@@ -30,7 +30,8 @@ pub(crate) fn heap<P: Platform>() -> Option<&'static Heap<P>> {
     if heap == Heap::nobody() {
         return adopt_heap();
     }
-    (heap != Heap::ended()).then(|| heap::as_ref(heap))
+    // SAFETY: [platform 3] it is what the core set for this thread.
+    (heap != Heap::ended()).then(|| unsafe { heap::as_ref(heap) })
 }
 
 #[cold]
@@ -38,7 +39,8 @@ fn adopt_heap<P: Platform>() -> Option<&'static Heap<P>> {
     let range = Range::<P>::get_or_reserve()?;
     let index = free_heap(range)?;
     let pointer = range.heap(index);
-    let heap = heap::as_ref(pointer);
+    // SAFETY: [thread 1] who got the number has the heap alone.
+    let heap = unsafe { heap::as_ref(pointer) };
     let step = P::wrong(Fault::IdentityReused, 1, 0);
     let generation = heap.generation.get().wrapping_add(step);
     heap.generation.set(generation);

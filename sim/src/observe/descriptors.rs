@@ -113,7 +113,8 @@ impl<G: WorldGeometry> Tables<G> {
 /// The owner identity of a thread; the guests' if it has none.
 pub(super) fn identity<G: WorldGeometry>(thread: ThreadId, view: &WorldView<'_>) -> OwnerId {
     let heap = std::ptr::with_exposed_provenance_mut(view.thread_heap(thread));
-    inspect::heap_owner::<Sim<G>>(heap).map_or(OwnerId::GUEST, OwnerId)
+    // SAFETY: [core platform 3] it is what the core set for this thread, all of which stand still.
+    unsafe { inspect::heap_owner::<Sim<G>>(heap) }.map_or(OwnerId::GUEST, OwnerId)
 }
 
 /// For each slab, who changed its slot word last.

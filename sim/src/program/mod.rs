@@ -265,7 +265,9 @@ fn check_pause(operation: &Operation, steps: u32) {
 /// from others.
 fn check_share<G: WorldGeometry>() {
     let heap = <Sim<G> as hak_core::Platform>::thread_heap();
-    let Some((heap, counted)) = user::peek(|| inspect::counted(heap)) else { return };
+    // SAFETY: [core platform 3, core heap 1] it is the running thread's heap.
+    let counted = user::peek(|| unsafe { inspect::counted(heap) });
+    let Some((heap, counted)) = counted else { return };
     let most = G::GEOMETRY.count_share(heap);
     if counted.used.unsigned_abs().max(counted.idle.unsigned_abs()) > most {
         user::fail(
@@ -278,7 +280,8 @@ fn check_share<G: WorldGeometry>() {
 /// The lists of the running thread's cache are as long as the allocator believes.
 fn check_cache<G: WorldGeometry>() {
     let heap = <Sim<G> as hak_core::Platform>::thread_heap();
-    if let Err(broken) = user::look(|_| inspect::cache(heap)) {
+    // SAFETY: [core platform 3, core heap 1] it is the running thread's heap.
+    if let Err(broken) = user::look(|_| unsafe { inspect::cache(heap) }) {
         user::fail(
             oracle::ACCOUNTING,
             format!("the thread cache is not as long as its room says: {broken:?}"),
@@ -361,7 +364,8 @@ fn tidy<G: WorldGeometry>() {
     }
     let heap = <Sim<G> as hak_core::Platform>::thread_heap();
     for class in 1..=classes {
-        let (blocks, slabs) = user::look(|_| inspect::held_in(heap, class));
+        // SAFETY: [core platform 3, core heap 1] it is the running thread's heap.
+        let (blocks, slabs) = user::look(|_| unsafe { inspect::held_in(heap, class) });
         if blocks != 0 || slabs {
             let which = if slabs { "slabs and" } else { "no slab and" };
             let message = format!(
