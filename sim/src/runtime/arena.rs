@@ -7,6 +7,19 @@
 //!
 //! Worlds that exist at the same time lie in different slots of 16 GiB each; everything that is
 //! said, stored or hashed is an offset, so that the slot does not show.
+//!
+//! Invariants:
+//! 1. From `new` to `drop` the `bytes` bytes at `base` are a private mapping that can be read and
+//!    written, at a place where nothing else was (`map`), and the arena's alone; `drop` alone gives
+//!    it back, and neither number ever changes.
+//! 2. What is touched here lies inside: each method has looked at that with `contains` itself.
+//! 3. A reference into the arena that lives on behind a method of this file is to something that
+//!    has interior mutability: a word of the platform or a structure of such words, or a `Cell`.
+//!    None is needed for [`Arena`]'s own accesses, which go through raw pointers, or end before
+//!    the method does, and call nothing meanwhile.
+//! 4. One OS thread alone touches an arena: that of its world, which is not `Send` (see `world`);
+//!    simulated words refuse places that are not in the arena of the current world (see
+//!    `platform`).
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,13 +51,13 @@ impl Arena {
                 continue;
             }
             let base = BASE + ((slot as usize) << SLOT_SHIFT);
-            match map(std::ptr::without_provenance_mut(base), bytes, libc::MAP_FIXED_NOREPLACE) {
+            match map(Some(base), bytes) {
                 Ok(start) if start.as_ptr().expose_provenance() == base => {
                     return Ok(Arena { base, bytes, slot });
                 }
                 Ok(start) => {
-                    // SAFETY: an old system ignored the flag and mapped elsewhere; nobody knows
-                    // that mapping.
+                    // SAFETY: [buffer 4] an old system has mapped so many bytes elsewhere; nobody
+                    // knows them.
                     unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
                     free_slot(slot);
                 }
@@ -83,8 +96,7 @@ impl Arena {
             return self.read_word::<8>(offset);
         }
         let place = self.pointer(offset);
-        // SAFETY: the range lies in the mapping, which is always readable; any bytes are a valid
-        // integer.
+        // SAFETY: [arena 1, arena 2, arena 4] the range lies inside; any bytes are an integer.
         unsafe {
             match bytes {
                 1 => u64::from(place.read_volatile()),
@@ -101,7 +113,7 @@ impl Arena {
         const { assert!(BYTES == 4 || BYTES == 8) };
         assert!(self.contains(offset, BYTES));
         let place = self.pointer(offset);
-        // SAFETY: as in `read`.
+        // SAFETY: [arena 1, arena 2, arena 4] as in `read`.
         unsafe {
             match BYTES {
                 4 => u64::from(place.cast::<u32>().read_unaligned()),
@@ -115,8 +127,8 @@ impl Arena {
     pub(crate) fn write(&self, offset: usize, bytes: usize, value: u64) {
         assert!(self.contains(offset, bytes));
         let place = self.pointer(offset);
-        // SAFETY: the range lies in the mapping, which is always writable, and every typed
-        // reference into it is to a cell with interior mutability.
+        // SAFETY: [arena 1, arena 2, arena 3, arena 4] the range lies inside, and no reference says
+        // that it does not change.
         unsafe {
             match bytes {
                 4 => place.cast::<u32>().write_unaligned(value as u32),
@@ -130,15 +142,15 @@ impl Arena {
     #[inline]
     pub(crate) fn zero(&self, offset: usize, bytes: usize) {
         assert!(self.contains(offset, bytes));
-        // SAFETY: as in `write`.
+        // SAFETY: [arena 1, arena 2, arena 3, arena 4] as in `write`.
         unsafe { self.pointer(offset).write_bytes(0, bytes) };
     }
 
     /// Whether every byte of a range inside the arena is zero.
     pub(crate) fn is_zero(&self, offset: usize, bytes: usize) -> bool {
         assert!(self.contains(offset, bytes));
-        // SAFETY: the range lies in the mapping, which is always readable, and nothing writes there
-        // meanwhile.
+        // SAFETY: [arena 1, arena 2, arena 3, arena 4] the range lies inside, and nothing is called
+        // before the method ends, so that nothing writes.
         let range = unsafe { std::slice::from_raw_parts(self.pointer(offset), bytes) };
         range.chunks(64).all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0)
     }
@@ -148,14 +160,29 @@ impl Arena {
     pub(crate) fn copy(&self, from: usize, to: usize, bytes: usize) {
         assert!(self.contains(from, bytes) && self.contains(to, bytes));
         assert!(from.abs_diff(to) >= bytes);
-        // SAFETY: as in `write`; the ranges are apart.
+        // SAFETY: [arena 1, arena 2, arena 3, arena 4] as in `write`; the ranges are apart.
         unsafe { self.pointer(from).copy_to_nonoverlapping(self.pointer(to), bytes) };
+    }
+
+    /// A copy of a range inside the arena.
+    pub(crate) fn image(&self, offset: usize, bytes: usize) -> Box<[u8]> {
+        assert!(self.contains(offset, bytes));
+        // SAFETY: [arena 1, arena 2, arena 3, arena 4] as in `is_zero`.
+        unsafe { std::slice::from_raw_parts(self.pointer(offset), bytes) }.into()
+    }
+
+    /// Puts a copy of a range inside the arena back.
+    pub(crate) fn put_back(&self, offset: usize, image: &[u8]) {
+        assert!(self.contains(offset, image.len()));
+        // SAFETY: [arena 1, arena 2, arena 3, arena 4] as in `write`; an image lies elsewhere,
+        // since no reference to plain bytes leads into the arena.
+        unsafe { self.pointer(offset).copy_from_nonoverlapping(image.as_ptr(), image.len()) };
     }
 
     /// Makes the whole arena zero, giving the memory back.
     pub(crate) fn clear(&mut self) {
-        // SAFETY: the range is a private anonymous mapping that this arena owns; afterwards it
-        // reads as zero.
+        // SAFETY: [arena 1, arena 3] a private mapping, which reads as zero afterwards; the arena
+        // is borrowed exclusively.
         let result =
             unsafe { libc::madvise(self.pointer(0).cast(), self.bytes, libc::MADV_DONTNEED) };
         assert_eq!(result, 0, "private anonymous memory can be given back");
@@ -179,8 +206,8 @@ impl Arena {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `new` with this size; whoever still holds a pointer into
-        // it may not use it.
+        // SAFETY: [arena 1, arena 4] `new` mapped so many bytes. Words that somebody still holds a
+        // reference to look for their world first, which is none or another one.
         unsafe { libc::munmap(self.pointer(0).cast(), self.bytes) };
         free_slot(self.slot);
     }

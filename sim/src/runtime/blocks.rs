@@ -40,7 +40,7 @@ pub struct Block {
     pub sum: u64,
 }
 
-// SAFETY: integers.
+// SAFETY: [buffer 3] integers.
 unsafe impl Zeroable for Block {}
 
 /// How much of a block the program writes when it gets it.

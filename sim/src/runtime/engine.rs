@@ -10,6 +10,30 @@
 //! take the engine as a raw pointer and hold no reference across the suspension; the others are
 //! methods. After a violation the fiber is suspended for ever and later abandoned without
 //! unwinding.
+//!
+//! Invariants:
+//! 1. One OS thread has an engine: that of its world, which is not `Send`. On it, at any moment,
+//!    one alone uses the engine: a fiber of the world, from one suspension to the next, or, while
+//!    all of them are suspended, who has the world or its stage borrowed.
+//! 2. Nobody has a `&mut Engine` across a suspension: what may suspend gets the engine as a raw
+//!    pointer and has no reference of [`borrow`] that it uses behind the suspension; methods of the
+//!    engine never suspend. So the next who borrows it is alone.
+//! 3. The chooser and the observer are called with the engine borrowed, in [`current::outside`].
+//!    They get a view of it at most, and what they call finds `LIVE` null: so it neither suspends,
+//!    nor calls out again, nor borrows the engine. Of the engine itself it reads only what
+//!    invariant 4 is about; to shared memory it goes through the arena's raw accesses.
+//! 4. `arena` (the numbers; what lies there is memory), `root_bytes`, `user_offset` and
+//!    `user_bytes` never change once the engine is made; `plant` and `weakening` change only where
+//!    a run begins, when nothing of it is current yet. They may be read through the pointer at any
+//!    time.
+//! 5. The pointers to chooser and observer are those that the last [`Engine::begin`] got. They are
+//!    used by simulated code, `World::run` and the stage only: all inside of the call of
+//!    `World::run` or `World::stage` that handed them over, and has the two borrowed until it
+//!    returns. Nobody else uses them meanwhile, and by 3 no call of one is inside another.
+//! 6. `control.current` is the thread whose fiber runs: who resumes a fiber has set it, and
+//!    whoever sets it in a fiber suspends right after. `yielders` has the yielder of each thread
+//!    that has begun, which lies at the root of its fiber's stack and is entered before anything
+//!    can suspend.
 
 use std::any::Any;
 use std::panic::Location;
@@ -67,11 +91,11 @@ pub(crate) struct Engine {
 /// Borrows the engine between two suspensions.
 ///
 /// # Safety
-/// The world of `engine` runs on this OS thread, the reference is dropped before the fiber is
-/// suspended, and no other reference to the engine is alive.
+/// The engine is alive, its world is this OS thread's, the reference is not used behind the next
+/// suspension of the fiber, and no other reference to the engine is in use until then.
 #[inline]
 pub(crate) unsafe fn borrow<'a>(engine: *mut Engine) -> &'a mut Engine {
-    // SAFETY: by the contract above.
+    // SAFETY: [contract]
     unsafe { &mut *engine }
 }
 
@@ -89,9 +113,9 @@ pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
     if engine.is_null() {
         return atomic_raw(address, BYTES, operation);
     }
-    // SAFETY: reading one field, which never changes.
+    // SAFETY: [current 2, engine 4] a number that never changes.
     let offset = address.wrapping_sub(unsafe { (*engine).arena.base });
-    // SAFETY: reading one field, which does not change during a run.
+    // SAFETY: [current 2, engine 4] the run has begun.
     let order = match unsafe { (*engine).weakening } {
         Some(weakening) if weakening.applies(site) => weakening.order,
         _ => operation.order,
@@ -104,7 +128,7 @@ pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
     turn(engine, access());
     // Made again: a copy of what was just written in small pieces would wait for them.
     let access = access();
-    // SAFETY: between two suspensions, in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code, which does not suspend here.
     match unsafe { borrow(engine) }.operate::<KIND, BYTES>(&access, &operation) {
         Ok(outcome) => outcome,
         Err(trouble) => halt(engine, &access, trouble),
@@ -113,8 +137,8 @@ pub(crate) fn atomic<const KIND: u8, const BYTES: usize>(
 
 #[cold]
 fn atomic_raw(address: usize, bytes: usize, operation: WordOperation) -> WordOutcome {
-    // SAFETY: raw accesses happen while no other reference to the engine is used: the engine calls
-    // out only between two uses of its own.
+    // SAFETY: [current 1, engine 4] what is read are numbers that never change, also where the
+    // engine is borrowed by who called out.
     let arena = unsafe { &(*current::world()).arena };
     let offset = arena.offset_of(address);
     assert!(arena.contains(offset, bytes), "a simulated word lies outside of the arena");
@@ -134,7 +158,7 @@ pub(crate) fn mark(kind: Kind, order: Ordering, site: &'static Location<'static>
     }
     let access = Access { order, ..Access::plain(kind, 0, 0, site) };
     turn(engine, access);
-    // SAFETY: between two suspensions, in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code, which does not suspend here.
     let result = unsafe { borrow(engine) }.pass(&access);
     if let Err(trouble) = result {
         halt(engine, &access, trouble);
@@ -158,7 +182,7 @@ impl From<Box<Finding>> for Trouble {
 /// Waits until the thread is to do this access; counts the step.
 #[inline]
 pub(crate) fn turn(engine: *mut Engine, access: Access) {
-    // SAFETY: between two suspensions.
+    // SAFETY: [engine 1, engine 2] called by simulated code; not used behind these lines.
     let here = unsafe { borrow(engine) };
     let me = here.control.current;
     here.control.pending[me] = access;
@@ -168,11 +192,11 @@ pub(crate) fn turn(engine: *mut Engine, access: Access) {
 /// Waits until the thread is to do its pending access; counts the step.
 #[inline(never)]
 fn await_turn(engine: *mut Engine, me: ThreadId) {
-    // SAFETY: between two suspensions; the reference ends before `suspend`.
+    // SAFETY: [engine 1, engine 2] called by simulated code; not used behind a `suspend`.
     let here = unsafe { borrow(engine) };
     if here.stepwise {
         suspend(engine, me);
-        // SAFETY: the thread was resumed.
+        // SAFETY: [engine 1, engine 2] the fiber was resumed, and returns.
         return unsafe { borrow(engine) }.control.count_step();
     }
     here.control.stop_if_due(me);
@@ -182,15 +206,15 @@ fn await_turn(engine: *mut Engine, me: ThreadId) {
         here.control.switches += 1;
         suspend(engine, me);
     }
-    // SAFETY: the thread was resumed, or never suspended.
+    // SAFETY: [engine 1, engine 2] the fiber was resumed, or never suspended, and returns.
     unsafe { borrow(engine) }.control.count_step();
 }
 
 /// Lets the main loop resume the current thread.
 #[inline]
 fn suspend(engine: *mut Engine, me: ThreadId) {
-    // SAFETY: the yielder lies at the root of this thread's stack, was entered there when the
-    // thread began, and is used by the fiber that runs on that stack.
+    // SAFETY: [engine 6] `me` is the thread whose fiber runs, and its yielder is used on the stack
+    // that it lies on. The pointer is copied: no reference to the engine is alive.
     unsafe {
         let yielder = (*engine).yielders[me];
         (*yielder).suspend(());
@@ -207,7 +231,7 @@ pub(crate) fn abandon(engine: *mut Engine, me: ThreadId) -> ! {
 /// Ends the run at an access.
 #[cold]
 pub(crate) fn halt(engine: *mut Engine, access: &Access, trouble: Trouble) -> ! {
-    // SAFETY: the reference ends before the fiber is suspended.
+    // SAFETY: [engine 1, engine 2] called by simulated code; not used by `abandon`.
     let here = unsafe { borrow(engine) };
     let me = here.control.current;
     here.finish(me, access, trouble);
@@ -260,7 +284,7 @@ impl Engine {
             steps: &self.control.steps,
         };
         let chooser = self.chooser.expect("a run has a chooser");
-        // SAFETY: the chooser is borrowed for the whole run and used nowhere else.
+        // SAFETY: [engine 3, engine 5] the one call of it.
         match current::outside(|| unsafe { (*chooser.as_ptr()).choose(&point) }) {
             Choice::Run(thread) => {
                 if !candidates.contains(thread) {
@@ -310,7 +334,7 @@ impl Engine {
     ) -> bool {
         let me = self.control.current;
         let chooser = self.chooser.expect("a run has a chooser");
-        // SAFETY: the chooser is borrowed for the whole run and used nowhere else.
+        // SAFETY: [engine 3, engine 5] the one call of it.
         current::outside(|| question(unsafe { &mut *chooser.as_ptr() }, me, access))
     }
 
@@ -340,7 +364,7 @@ impl Engine {
         call: impl FnOnce(&mut dyn Observer, ThreadId, &WorldView<'_>) -> Verdict,
     ) -> Result<(), Trouble> {
         let view = WorldView { engine: self };
-        // SAFETY: the observer is borrowed for the whole run and used nowhere else.
+        // SAFETY: [engine 3, engine 5] the one call of it; the view is shared, as `self` is.
         let observer = unsafe { &mut *observer.as_ptr() };
         match current::outside(|| call(observer, self.control.current, &view)) {
             Verdict::Go => Ok(()),

@@ -47,7 +47,7 @@ pub(crate) struct Page {
     touch: u32,
 }
 
-// SAFETY: integers, a flag and a kind, whose zero is `Kind::Start`.
+// SAFETY: [buffer 3] integers, a flag and a kind.
 unsafe impl Zeroable for Page {}
 
 const _: () = assert!(size_of::<Page>() == 64);

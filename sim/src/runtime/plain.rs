@@ -1,6 +1,13 @@
 //! Plain accesses: words of one owner, and ranges.
 //!
 //! They are checked and shown to the observer, but are no choice points.
+//!
+//! Invariants:
+//! 1. Where [`word`] or [`range`] returns, all bytes lie in the arena of the current world: in
+//!    simulated code an oracle ends the run otherwise, with raw accesses [`word`] panics.
+//!    ([`range`] says nothing about raw ones.)
+//! 2. Where [`Engine::plain`] returns no trouble, all bytes of the access lie in the arena, and
+//!    each page that they touch is committed.
 
 use std::panic::Location;
 
@@ -22,9 +29,10 @@ pub(crate) fn word(
 ) -> Option<u64> {
     let engine = current::live();
     if engine.is_null() {
+        raw(address, bytes);
         return None;
     }
-    // SAFETY: in simulated code of this engine's world, and nothing here suspends but `halt`.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(address);
     let access = Access::plain(kind, offset, bytes, site);
@@ -32,6 +40,18 @@ pub(crate) fn word(
         Ok(watched) => watched,
         Err(trouble) => halt(engine, &access, trouble),
     }
+}
+
+/// A raw access to a plain word, which the caller then does.
+///
+/// # Panics
+/// The word is none of the current world.
+#[inline]
+pub(crate) fn raw(address: usize, bytes: usize) {
+    // SAFETY: [current 1, engine 4] what is read are numbers that never change.
+    let arena = unsafe { &(*current::world()).arena };
+    let offset = arena.offset_of(address);
+    assert!(arena.contains(offset, bytes), "a plain word lies outside of the arena");
 }
 
 /// Shows a plain write to the observer, after it was done.
@@ -43,7 +63,10 @@ pub(crate) fn word_written(
     site: &'static Location<'static>,
 ) {
     let engine = current::live();
-    // SAFETY: as in `word`.
+    if engine.is_null() {
+        return;
+    }
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(address);
     let access = Access::plain(Kind::PlainSet, offset, bytes, site);
@@ -59,7 +82,7 @@ pub(crate) fn range(kind: Kind, address: usize, bytes: usize, site: &'static Loc
     if engine.is_null() || bytes == 0 {
         return;
     }
-    // SAFETY: as in `word`.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(address);
     let access = Access::plain(kind, offset, bytes, site);

@@ -1,4 +1,18 @@
 //! The simulated platform: [`Platform`] against the current world.
+//!
+//! Invariants:
+//! 1. Nothing makes a word but zeroed memory of an arena, since the fields are private and there is
+//!    no constructor. Whoever makes a reference to one vouches for the place, and that any bytes
+//!    are a value of its type.
+//! 2. Each operation of a word first looks for the current world of its OS thread, and there for
+//!    the word: where that is not in the arena, an oracle ends the run, or the operation panics.
+//!    Shared words are touched through the arena alone, plain ones in place, behind the checks of
+//!    `plain`. So nothing is touched that is not mapped, and nothing by two threads of the system.
+//! 3. The root area begins at the arena's base, which is a multiple of 16 GiB, is committed for the
+//!    whole run, and has room for the root and the clock behind it: [`Platform::root`] looks.
+//! 4. [`Platform::zero`] and [`Platform::copy`] touch what the contract that they have from the
+//!    trait speaks of, and in simulated code only behind an oracle that ends the run if a byte of
+//!    it does not lie in the arena, is not committed, or is in a race.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
@@ -130,8 +144,7 @@ impl Word for usize {
 #[repr(transparent)]
 pub struct SimAtomic<T>(UnsafeCell<T>);
 
-// SAFETY: the word is touched only by simulated code and inspections, all on the one OS thread of
-// its world; a word outside of an arena is refused.
+// SAFETY: [platform 2, arena 4] on another thread than its world's a word is refused.
 unsafe impl<T: Word> Sync for SimAtomic<T> {}
 
 impl<T: Word> SimAtomic<T> {
@@ -241,8 +254,9 @@ impl<T: Word> Atomic<T> for SimAtomic<T> {
 
 impl Gauge for SimPlain<u32> {
     fn peek(&self) -> u32 {
-        // SAFETY: the reference is to a live word, and everything happens on one OS thread. Not
-        // checked: this is for statistics, which are of no single moment.
+        // No access of the thread: this is for statistics, which are of no single moment.
+        plain::raw(self.0.get().addr(), size_of::<u32>());
+        // SAFETY: [platform 2, plain 1, arena 4] the word lies in the arena of the current world.
         unsafe { self.0.get().read() }
     }
 }
@@ -256,8 +270,8 @@ impl<T: Copy + 'static> Plain<T> for SimPlain<T> {
     fn get(&self) -> T {
         let address = self.0.get().expose_provenance();
         plain::word(Kind::PlainGet, address, size_of::<T>(), Location::caller());
-        // SAFETY: the reference is to a live word, and everything happens on one OS thread; what
-        // simulated threads do at the same time was checked just now.
+        // SAFETY: [platform 1, platform 2, plain 1, arena 4] the word lies in the arena of the
+        // current world.
         unsafe { self.0.get().read() }
     }
 
@@ -266,7 +280,7 @@ impl<T: Copy + 'static> Plain<T> for SimPlain<T> {
         let site = Location::caller();
         let address = self.0.get().expose_provenance();
         let old = plain::word(Kind::PlainSet, address, size_of::<T>(), site);
-        // SAFETY: as in `get`.
+        // SAFETY: [platform 2, plain 1, arena 3, arena 4] as in `get`.
         unsafe { self.0.get().write(value) };
         if let Some(old) = old {
             plain::word_written(address, size_of::<T>(), old, site);
@@ -282,8 +296,7 @@ impl<G: WorldGeometry> Sim<G> {
     #[track_caller]
     fn clock() -> &'static SimAtomic<u32> {
         let end = Self::root().as_ptr().expose_provenance() + size_of::<Root<Self>>();
-        // SAFETY: the root area is committed for the whole run and has room for the word behind the
-        // root.
+        // SAFETY: [platform 3] `root` has looked for the room; any bytes are a number.
         unsafe { &*std::ptr::with_exposed_provenance(end) }
     }
 
@@ -310,7 +323,7 @@ unsafe impl<G: WorldGeometry> Platform for Sim<G> {
 
     fn root() -> NonNull<Root<Self>> {
         let engine = current::world();
-        // SAFETY: the engine is alive while it is current; fields that never change are read.
+        // SAFETY: [current 1, engine 4] what is read are numbers that never change.
         let (base, bytes) = unsafe { ((*engine).arena.base, (*engine).root_bytes) };
         assert!(
             bytes >= size_of::<Root<Self>>() + CLOCK_BYTES,
@@ -324,7 +337,7 @@ unsafe impl<G: WorldGeometry> Platform for Sim<G> {
         if engine.is_null() {
             return Heap::nobody();
         }
-        // SAFETY: in simulated code of this engine's world.
+        // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
         let here = unsafe { borrow(engine) };
         let me = here.control.current;
         let address = here.control.heaps[me];
@@ -341,7 +354,7 @@ unsafe impl<G: WorldGeometry> Platform for Sim<G> {
     fn set_thread_heap(heap: *mut Heap<Self>) {
         let engine = current::live();
         assert!(!engine.is_null(), "a thread's heap is set outside of simulated code");
-        // SAFETY: in simulated code of this engine's world.
+        // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
         let control = unsafe { &mut borrow(engine).control };
         let nobody = heap == Heap::nobody();
         let some = !nobody && heap != Heap::ended();
@@ -403,7 +416,7 @@ unsafe impl<G: WorldGeometry> Platform for Sim<G> {
 
     unsafe fn zero(start: *mut u8, bytes: usize) {
         plain::range(Kind::Zero, start.expose_provenance(), bytes, Location::caller());
-        // SAFETY: by the caller's contract, checked just now.
+        // SAFETY: [contract, platform 4] checked just now, if simulated code does it.
         unsafe { start.write_bytes(0, bytes) };
     }
 
@@ -411,7 +424,7 @@ unsafe impl<G: WorldGeometry> Platform for Sim<G> {
         let site = Location::caller();
         plain::range(Kind::CopyFrom, from.expose_provenance(), bytes, site);
         plain::range(Kind::CopyTo, to.expose_provenance(), bytes, site);
-        // SAFETY: by the caller's contract, checked just now.
+        // SAFETY: [contract, platform 4] checked just now, if simulated code does it.
         unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) };
     }
 
@@ -424,8 +437,7 @@ unsafe impl<G: WorldGeometry> Platform for Sim<G> {
     }
 
     fn planted(fault: Fault) -> bool {
-        // SAFETY: the engine is alive while it is current; a field that does not change during a
-        // run is read.
+        // SAFETY: [current 1, engine 4] a word that does not change while a world is current.
         unsafe { (*current::world()).plant == Some(fault) }
     }
 
@@ -434,7 +446,7 @@ unsafe impl<G: WorldGeometry> Platform for Sim<G> {
         let engine = current::live();
         assert!(!engine.is_null(), "misuse outside of simulated code: {}", what.name());
         let site = Location::caller();
-        // SAFETY: reading one field, which never changes.
+        // SAFETY: [current 2, engine 4] a number that never changes.
         let offset = address.wrapping_sub(unsafe { (*engine).arena.base });
         let access = Access::plain(Kind::Misuse, offset, 0, site);
         let message = format!("the allocator says {} at {offset:#x}", what.name());

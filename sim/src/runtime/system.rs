@@ -37,12 +37,12 @@ pub(crate) fn call(
 ) -> Option<usize> {
     let engine = current::live();
     assert!(!engine.is_null(), "{} outside of simulated code", kind.name());
-    // SAFETY: reading one field, which never changes.
+    // SAFETY: [current 2, engine 4] a number that never changes.
     let base = unsafe { (*engine).arena.base };
     let offset = if kind == Kind::Reserve { 0 } else { address.wrapping_sub(base) };
     let access = Access::plain(kind, offset, bytes, site);
     turn(engine, access);
-    // SAFETY: between two suspensions, in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     match unsafe { borrow(engine) }.system(&access, detail) {
         Ok(result) => result.map(|offset| base + offset),
         Err(trouble) => halt(engine, &access, trouble),

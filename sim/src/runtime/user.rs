@@ -3,6 +3,20 @@
 //! Called inside bodies. Blocks go through [`received`] when the allocator hands them out and
 //! through [`returning`] before they go back; words that the scenario's threads share lie in the
 //! user area ([`atomic_word`], [`plain_word`]).
+//!
+//! Invariants:
+//! 1. A [`UserWord`] is one of the three types that the functions below make it of: of each, any 8
+//!    bytes are a value, and all have interior mutability. Its place lies in the user area of the
+//!    world that is current when it is asked for; a reference that is kept until that world is gone
+//!    does no harm, since words look for their place in the current world before they touch it
+//!    (`platform`, invariant 2).
+//! 2. [`private_word`] gives an address of 8 bytes in the user area, which is committed for the
+//!    whole run and mapped for as long as the world lives.
+//! 3. What is read and written here of a block is what [`Engine::plain`] has just let pass.
+//! 4. [`returning`], [`returning_for`] and [`lending`] return for a block only that was received
+//!    and not returned since, and that is lent to nobody else: its mark says so, or the run ends.
+//!    Returning takes the mark away: of two who return a block, one gets no further. Scenarios call
+//!    [`received`] and its likes for what an allocator has handed out, and right then.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -21,7 +35,7 @@ use super::violation::Finding;
 /// The running thread begins its next operation.
 pub fn operation() {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let control = unsafe { &mut borrow(engine).control };
     control.operations[control.current] += 1;
 }
@@ -30,7 +44,7 @@ pub fn operation() {
 /// it took.
 pub fn operation_ends(kind: usize) -> u32 {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let control = unsafe { &mut borrow(engine).control };
     let me = control.current;
     let steps = control.steps[me] - control.operation_at[me];
@@ -41,21 +55,24 @@ pub fn operation_ends(kind: usize) -> u32 {
 
 /// Whether a thread has stopped for ever.
 pub fn has_one_stopped() -> bool {
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     unsafe { &borrow(simulated()).control }.stopped
 }
 
 /// How many system calls of all threads were refused so far.
 pub fn refused_by_all() -> u32 {
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     unsafe { &borrow(simulated()).control }.refused.iter().sum()
 }
 
 /// How many bytes of this range are committed. To be called while the world is looked at: see
-/// [`look`].
+/// [`look`] and [`World::inspect`](super::World::inspect).
+///
+/// # Panics
+/// It is not.
 pub fn committed_bytes(start: usize, bytes: usize) -> usize {
-    // SAFETY: the engine is alive while it is current, and nothing runs while somebody looks.
-    let here = unsafe { borrow(current::world()) };
+    // SAFETY: [current 4] nobody else has the engine borrowed, and this only reads.
+    let here = unsafe { &*current::looked_at() };
     let first = here.arena.offset_of(start) >> here.pages.shift;
     let committed = |index: &usize| here.pages.is_committed(index << here.pages.shift);
     (first..first + (bytes >> here.pages.shift)).filter(committed).count() << here.pages.shift
@@ -66,7 +83,7 @@ pub fn committed_bytes(start: usize, bytes: usize) -> usize {
 /// may then forget what led here; see `runtime::history`.
 pub fn at_rest() {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let me = here.control.current;
     here.histories.rest(me, here.control.operations[me]);
@@ -77,14 +94,14 @@ pub fn at_rest() {
 /// front of each.
 pub fn at_rest_with(number: u32) {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     here.histories.rest(here.control.current, number);
 }
 
 /// The running thread.
 pub fn thread() -> usize {
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     unsafe { borrow(simulated()) }.control.current
 }
 
@@ -113,13 +130,13 @@ pub struct Since {
 
 /// The program sets a limit.
 pub fn limits() {
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     unsafe { &mut borrow(simulated()).control }.limited = true;
 }
 
 /// This moment.
 pub fn moment() -> Moment {
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let control = unsafe { &borrow(simulated()).control };
     let me = control.current;
     Moment {
@@ -131,7 +148,7 @@ pub fn moment() -> Moment {
 
 /// What happened since then.
 pub fn since(begin: &Moment) -> Since {
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(simulated()) };
     let control = &here.control;
     let me = control.current;
@@ -199,7 +216,7 @@ pub fn returning(block: *mut u8) -> Pattern {
 #[track_caller]
 pub fn returning_for(block: *mut u8, kept: usize) -> Pattern {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(block.addr());
     let mut access = Access::plain(Kind::Check, offset, 0, Location::caller());
@@ -214,7 +231,7 @@ pub fn returning_for(block: *mut u8, kept: usize) -> Pattern {
 #[track_caller]
 pub fn lending(block: *mut u8) {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(block.addr());
     let access = Access::plain(Kind::Check, offset, 0, Location::caller());
@@ -233,7 +250,7 @@ pub fn lending(block: *mut u8) {
 #[track_caller]
 pub fn measured(block: *mut u8, usable: usize) {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let offset = here.arena.offset_of(block.addr());
     let access = Access::plain(Kind::Check, offset, 0, Location::caller());
@@ -252,7 +269,7 @@ pub fn measured(block: *mut u8, usable: usize) {
 #[track_caller]
 pub fn copies(from: *mut u8, from_at: usize, to: *mut u8, to_at: usize, bytes: usize) {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let site = Location::caller();
     let (from, to) = (here.arena.offset_of(from.addr()), here.arena.offset_of(to.addr()));
@@ -266,7 +283,7 @@ pub fn copies(from: *mut u8, from_at: usize, to: *mut u8, to_at: usize, bytes: u
 #[track_caller]
 pub fn swaps(one: *mut u8, other: *mut u8) {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let site = Location::caller();
     let (one, other) = (here.arena.offset_of(one.addr()), here.arena.offset_of(other.addr()));
@@ -278,7 +295,7 @@ pub fn swaps(one: *mut u8, other: *mut u8) {
 
 /// How many blocks the program holds.
 pub fn live_blocks() -> u32 {
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(simulated()) };
     here.footprint.note_all();
     here.histories.value(here.control.current, u64::from(here.blocks.count));
@@ -295,7 +312,7 @@ pub fn fail(oracle: &'static str, message: String) -> ! {
 #[track_caller]
 pub fn fail_in(oracle: &'static str, message: String, slab: Option<(u32, u32)>) -> ! {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let offset = unsafe { borrow(engine) }.user_offset;
     let access = Access::plain(Kind::Check, offset, 0, Location::caller());
     let mut finding = Finding::new(oracle, message);
@@ -307,12 +324,12 @@ pub fn fail_in(oracle: &'static str, message: String, slab: Option<(u32, u32)>) 
 /// every block that the program holds. It may allocate, since it runs to its end at once.
 pub fn look<R>(look: impl FnOnce(&[(usize, usize)]) -> R) -> R {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world; the reference ends before `look` runs.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used by `look`.
     let here = unsafe { borrow(engine) };
     here.footprint.note_all();
     let base = here.arena.base;
     let held: Vec<_> = here.blocks.live().map(|block| (base + block.offset, block.bytes)).collect();
-    current::outside(|| look(&held))
+    current::looking(|| look(&held))
 }
 
 /// Looks raw, without being scheduled or checked, at memory that nobody but the running thread may
@@ -356,13 +373,12 @@ impl<T> Deref for UserWord<T> {
     fn deref(&self) -> &T {
         const { assert!(size_of::<T>() == 8) };
         let engine = current::world();
-        // SAFETY: the engine is alive while it is current; fields that never change are read.
+        // SAFETY: [current 1, engine 4] what is read are numbers that never change.
         let (offset, bytes, arena) =
             unsafe { ((*engine).user_offset, (*engine).user_bytes, &(*engine).arena) };
         assert!(self.index < bytes / 8, "the user area is too small");
-        // SAFETY: the word lies in the user area, which is mapped as long as the world lives; the
-        // types made by the three functions above are valid for any bytes and have interior
-        // mutability.
+        // SAFETY: [user 1, world 1, arena 1, arena 3] eight bytes of the user area, at a
+        // multiple of eight.
         unsafe { &*arena.pointer(offset + self.index * 8).cast::<T>() }
     }
 }
@@ -373,7 +389,7 @@ impl<T> Deref for UserWord<T> {
 /// shared word: a search takes note of it then.
 pub fn private_word(index: usize) -> usize {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     assert!(index < here.user_bytes / 8, "the user area is too small");
     let offset = here.user_offset + index * 8;
@@ -406,7 +422,7 @@ fn receive(
     site: &'static Location<'static>,
 ) {
     let engine = simulated();
-    // SAFETY: in simulated code of this engine's world.
+    // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.
     let here = unsafe { borrow(engine) };
     let access = Access::plain(Kind::Fill, here.arena.offset_of(block.addr()), bytes, site);
     if let Err(trouble) = here.hand_out(&access, align, contents, written) {
@@ -536,7 +552,7 @@ impl Engine {
             let here = self.read_part(access, &part)?;
             let memory = self.arena.pointer(here.offset);
             for place in 0..part.len() {
-                // SAFETY: `plain` has checked that the range lies in the arena.
+                // SAFETY: [user 3, plain 2] a byte of the part that was just let pass.
                 let byte = unsafe { memory.add(place).read() };
                 sum = (sum ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
             }
@@ -611,7 +627,7 @@ impl Engine {
         let bytes = bytes.min(from_head - from_at).min(to_head - to_at);
         self.plain(&Access::plain(Kind::Check, from + from_at, bytes, site))?;
         self.plain(&Access::plain(Kind::Fill, to + to_at, bytes, site))?;
-        // SAFETY: `plain` has checked that both ranges lie in the arena; they may overlap.
+        // SAFETY: [user 3, plain 2, arena 3] both ranges were just let pass; they may overlap.
         unsafe {
             std::ptr::copy(
                 self.arena.pointer(from + from_at),
@@ -639,8 +655,11 @@ impl Engine {
         let bytes = first_head.min(second_head);
         self.plain(&Access::plain(Kind::Fill, one, bytes, site))?;
         self.plain(&Access::plain(Kind::Fill, other, bytes, site))?;
-        // SAFETY: `plain` has checked that both ranges lie in the arena; two live blocks do not
-        // overlap.
+        if one.abs_diff(other) < bytes {
+            // One of them was lent to the allocator when it handed out the other.
+            return Err(self.overlap(other, bytes, first).into());
+        }
+        // SAFETY: [user 3, plain 2, arena 3] both ranges were just let pass, and are apart.
         unsafe {
             std::ptr::swap_nonoverlapping(
                 self.arena.pointer(one),
@@ -738,7 +757,7 @@ impl Engine {
         self.plain(&here)?;
         let memory = self.arena.pointer(here.offset);
         for place in part.clone() {
-            // SAFETY: `plain` has checked that the range lies in the arena.
+            // SAFETY: [user 3, plain 2, arena 3] a byte of the part that was just let pass.
             unsafe { memory.add(place - part.start).write(pattern.byte(place)) };
         }
         Ok(())
@@ -771,7 +790,7 @@ impl Engine {
         self.compare(access, part, expected)
     }
 
-    /// Compares a part of a block, whose read has been checked.
+    /// Compares a part of a block, the read of which has just been let pass.
     fn compare(
         &self,
         access: &Access,
@@ -780,7 +799,7 @@ impl Engine {
     ) -> Result<(), Trouble> {
         let memory = self.arena.pointer(access.offset);
         for place in part {
-            // SAFETY: `plain` has checked that the range lies in the arena.
+            // SAFETY: [user 3, plain 2] both callers have just let the part pass.
             let found = unsafe { memory.add(place).read() };
             if found != expected(place) {
                 let what = format!(

@@ -2,6 +2,19 @@
 //!
 //! A world belongs to one OS thread at a time and is used again for many runs; every run begins
 //! with zeroed memory and nothing known, and depends only on its plan, its bodies and its chooser.
+//!
+//! Invariants:
+//! 1. A world has an engine of its own, from `new` to `drop`, and is neither `Send` nor `Sync`. Its
+//!    root and user areas lie in its arena.
+//! 2. Simulated code runs inside of [`World::run`] and `Stage::step` only, which have the world
+//!    borrowed exclusively: in all other methods no fiber runs, and nobody but the caller can come
+//!    to the engine.
+//! 3. What a run borrows (bodies, chooser, observer) is used as if it lived for ever, but only by
+//!    fibers, by [`World::run`] itself and by the stage; the fibers are gone, all reset or ended,
+//!    when [`World::run`] or [`World::stage`] returns or unwinds.
+//! 4. Bodies own nothing, while they call into the simulation, whose drop code anybody's safety
+//!    rests on, and lend nothing of their stacks to anybody who lives on: see [`Body`]. **Nothing
+//!    checks this.**
 
 use std::io;
 use std::marker::PhantomData;
@@ -76,7 +89,8 @@ pub enum Start {
 /// What a simulated thread does.
 ///
 /// After a violation a body is abandoned without unwinding: it must own nothing whose drop code
-/// matters while it calls into the simulation.
+/// matters while it calls into the simulation, and lend nothing that lies on its stack to anybody
+/// who lives on, such as a thread of the system.
 #[derive(Clone, Copy)]
 pub struct Body<'a> {
     /// When it begins.
@@ -185,13 +199,18 @@ impl World {
         if !page_size.is_power_of_two() || !(8..=1 << 20).contains(&page_size) {
             return Err(io::Error::other("a page is a power of two of 8 bytes to 1 MiB"));
         }
-        let arena_bytes = config.arena_bytes.next_multiple_of(page_size.max(4096));
-        let user_offset = config.root_bytes.next_multiple_of(page_size);
-        let user_bytes = config.user_bytes.next_multiple_of(page_size);
-        let fixed = (user_offset + user_bytes) / page_size;
-        if user_offset + user_bytes > arena_bytes {
+        let rounded = |bytes: usize, to: usize| {
+            let whole = bytes.checked_next_multiple_of(to);
+            whole.ok_or_else(|| io::Error::other("no address space is that large"))
+        };
+        let arena_bytes = rounded(config.arena_bytes, page_size.max(4096))?;
+        let user_offset = rounded(config.root_bytes, page_size)?;
+        let user_bytes = rounded(config.user_bytes, page_size)?;
+        let fixed_bytes = user_offset.checked_add(user_bytes).filter(|&end| end <= arena_bytes);
+        let Some(fixed_bytes) = fixed_bytes else {
             return Err(io::Error::other("the root and user areas do not fit into the arena"));
-        }
+        };
+        let fixed = fixed_bytes / page_size;
         let engine = Engine {
             control: Control::begin(0, std::iter::empty()),
             clocks: [ThreadClocks::default(); THREADS_MAX],
@@ -234,17 +253,14 @@ impl World {
         assert!(bodies.len() <= THREADS_MAX, "a world has at most {THREADS_MAX} threads");
         self.stacks.provide(bodies.len()).expect("stacks can be mapped");
         let engine = self.engine.as_ptr();
-        // SAFETY: the world is borrowed exclusively and no simulated code runs.
+        // SAFETY: [world 1, world 2] the world is borrowed exclusively, and no fiber was made yet.
         unsafe { borrow(engine) }.begin(plan, bodies, chooser, observer);
-        let entered = current::enter(engine);
-        let mut fibers: [Option<Fiber>; THREADS_MAX] = [const { None }; THREADS_MAX];
+        let entered = current::enter(engine, false);
+        let mut fibers = RunFibers([const { None }; THREADS_MAX]);
         self.schedule(bodies, &mut fibers);
-        for fiber in fibers.iter_mut().flatten() {
-            // SAFETY: nothing on an abandoned stack needs dropping: see `Body`.
-            unsafe { fiber.force_reset() };
-        }
+        drop(fibers);
         drop(entered);
-        // SAFETY: as above; all fibers are gone.
+        // SAFETY: [world 1, world 2] the world is borrowed exclusively, and all fibers are gone.
         let engine = unsafe { borrow(engine) };
         engine.chooser = None;
         engine.observer = None;
@@ -255,12 +271,12 @@ impl World {
     }
 
     /// Resumes whoever is current until the run has ended.
-    fn schedule(&mut self, bodies: &[Body<'_>], fibers: &mut [Option<Fiber>; THREADS_MAX]) {
+    fn schedule(&mut self, bodies: &[Body<'_>], fibers: &mut RunFibers) {
         let engine = self.engine.as_ptr();
         let mut from_end = true;
         loop {
             if from_end {
-                // SAFETY: no fiber runs, and the reference ends before one is resumed.
+                // SAFETY: [world 1, world 2] no fiber runs; not used behind this block.
                 let here = unsafe { borrow(engine) };
                 if here.control.all_ended() {
                     here.end = Some(End::Finished);
@@ -270,20 +286,18 @@ impl World {
                 here.control.switches += u64::from(here.control.step != 0);
                 here.control.current = next;
             }
-            // SAFETY: reading one word while no fiber runs.
+            // SAFETY: [world 1, world 2] no fiber runs; a number is copied.
             let thread = unsafe { (*engine).control.current };
-            let fiber = fibers[thread].get_or_insert_with(|| {
+            let fiber = fibers.0[thread].get_or_insert_with(|| {
                 let body: *const (dyn Fn() + '_) = bodies[thread].run;
-                // SAFETY: only the lifetime changes; the fiber is gone before `run` returns, and
-                // with it every use.
+                // SAFETY: [world 3] only the lifetime changes.
                 let body: *const dyn Fn() = unsafe { std::mem::transmute(body) };
-                // SAFETY: engine and stack belong to this world, and the world was entered.
+                // SAFETY: [world 3, fiber 1, fiber 2, engine 6] engine and stack are this world's,
+                // which `run` has entered; `RunFibers` resets what has not ended.
                 unsafe { fiber::make(engine, thread, self.stacks.lease(thread), body) }
             });
-            current::set_live(engine);
-            let ended = fiber.resume(()).as_return().is_some();
-            current::set_live(std::ptr::null_mut());
-            // SAFETY: no fiber runs, and the reference ends before one is resumed.
+            let ended = current::resuming(engine, || fiber.resume(()).as_return().is_some());
+            // SAFETY: [world 1, world 2] no fiber runs; not used behind this turn of the loop.
             let here = unsafe { borrow(engine) };
             if here.end.is_some() || here.panic.is_some() {
                 return;
@@ -298,13 +312,12 @@ impl World {
     /// Calls `action` with this world current and raw accesses: simulated words are read without
     /// being scheduled or checked. For looking at the memory that a run left.
     pub fn inspect<R>(&mut self, action: impl FnOnce() -> R) -> R {
-        let _entered = current::enter(self.engine.as_ptr());
+        let _entered = current::enter(self.engine.as_ptr(), true);
         action()
     }
 
     fn engine(&self) -> &Engine {
-        // SAFETY: no simulated code runs, since the world is borrowed and `run` borrows it
-        // exclusively.
+        // SAFETY: [world 1, world 2] the world is borrowed, so no fiber runs.
         unsafe { self.engine.as_ref() }
     }
 
@@ -349,8 +362,20 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // SAFETY: the engine was leaked by `new` and no simulated code runs.
+        // SAFETY: [world 1, world 2] `new` has leaked it, and no fiber runs.
         drop(unsafe { Box::from_raw(self.engine.as_ptr()) });
+    }
+}
+
+/// The fibers of a run, which are gone when it ends, whether by a panic or not.
+struct RunFibers([Option<Fiber>; THREADS_MAX]);
+
+impl Drop for RunFibers {
+    fn drop(&mut self) {
+        for fiber in self.0.iter_mut().flatten() {
+            // SAFETY: [fiber 3, world 4] it is suspended or has ended, and is not resumed again.
+            unsafe { fiber.force_reset() };
+        }
     }
 }
 
@@ -382,12 +407,11 @@ impl Engine {
         self.footprint.turn(false);
         self.wants = observer.wants();
         chooser.begin(bodies.len());
-        // SAFETY: only the lifetime changes; `run` forgets the pointer before it returns, and
-        // borrows what it is to.
+        // SAFETY: [world 3] only the lifetime changes.
         let chooser = unsafe {
             std::mem::transmute::<NonNull<dyn Chooser + '_>, NonNull<dyn Chooser>>(chooser.into())
         };
-        // SAFETY: as above.
+        // SAFETY: [world 3] only the lifetime changes.
         let observer = unsafe {
             std::mem::transmute::<NonNull<dyn Observer + '_>, NonNull<dyn Observer>>(
                 observer.into(),

@@ -62,7 +62,7 @@ pub(crate) struct Cell {
     read_kind: Kind,
 }
 
-// SAFETY: integers and kinds, whose zero is `Kind::Start`.
+// SAFETY: [buffer 3] integers and kinds.
 unsafe impl Zeroable for Cell {}
 
 const _: () = assert!(size_of::<Cell>() == 32);

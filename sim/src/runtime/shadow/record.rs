@@ -28,7 +28,7 @@ pub(crate) struct Record {
 
 const _: () = assert!(size_of::<Record>() == 256);
 
-// SAFETY: integers and kinds, whose zero is `Kind::Start`.
+// SAFETY: [buffer 3] integers and kinds.
 unsafe impl Zeroable for Record {}
 
 impl Record {

@@ -25,7 +25,7 @@ pub(super) struct WholePage {
     in_pieces: bool,
 }
 
-// SAFETY: a cell and a flag.
+// SAFETY: [buffer 3] a cell and a flag.
 unsafe impl Zeroable for WholePage {}
 
 impl Shadow {

@@ -19,8 +19,20 @@
 //! rewind   what was used since the last mark: its image is put back from the mirror
 //! unmark   the images of the level move back to the mirror; their pages count as used: a rewind follows
 //! ```
+//!
+//! Invariants:
+//! 1. No fiber runs while anything here does: the stage calls it (see `stage`, invariant 2).
+//! 2. A suspended fiber needs of its stack what lies between its stack pointer and the stack's base
+//!    and nothing else: it was suspended in a call that saved its registers there, so nothing below
+//!    the stack pointer is in use. A fiber that has ended needs nothing.
+//! 3. An image of a stack and of its handle are of one moment, at which the fiber was suspended or
+//!    had ended, and are put back together, onto the same stack. With the arena and all that the
+//!    engine knows as they were, the fiber cannot tell that it had been resumed since: what a body
+//!    keeps elsewhere there is none of, by the contract of `World::stage`.
+//! 4. What ran since an image was taken needs not be dropped when it is put back (see `fiber`,
+//!    invariant 3), and of a handle the stack pointer alone changes: no word of it is owned.
 
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::rc::Rc;
 
 use super::history::Histories;
@@ -51,7 +63,7 @@ struct PageImage {
 struct StackImage {
     handle: [usize; FIBER_WORDS],
     /// From the stack pointer up to the base; empty for a fiber that has ended.
-    bytes: Box<[u8]>,
+    bytes: Box<[MaybeUninit<u8>]>,
 }
 
 /// What is kept whole.
@@ -250,16 +262,13 @@ impl Snapshots {
     fn page(&self, engine: &Engine, index: usize) -> PageImage {
         let shift = engine.pages.shift;
         let page = *engine.pages.raw(index);
-        let start = engine.arena.pointer(index << shift);
-        // SAFETY: the page lies in the arena, which is mapped and readable; nobody writes while its
-        // bytes are copied.
-        let bytes = unsafe { std::slice::from_raw_parts(start, 1 << shift) };
         let used = engine.pages.is_set_up(&page) && page.has_shadow();
         let shadow = used.then(|| engine.shadow.image(granules(index, shift), page.generation));
         let stores = shadow.as_ref().map(|shadow| engine.weak.image(shadow.stores()));
         PageImage {
             page,
-            bytes: engine.pages.is_dirty(index).then(|| bytes.into()),
+            bytes: (engine.pages.is_dirty(index))
+                .then(|| engine.arena.image(index << shift, 1 << shift)),
             shadow,
             stores: stores.unwrap_or_default(),
             digest: self.digests[index].clone(),
@@ -273,11 +282,10 @@ impl Snapshots {
             Box::default()
         } else {
             assert!(self.leases[thread].limit.get() <= pointer && pointer <= base);
-            // SAFETY: the fiber is suspended with everything that it needs between its stack
-            // pointer and the base of its stack, which is mapped; nobody runs on it while the bytes
-            // are copied.
+            // SAFETY: [snapshot 1, snapshot 2, fiber 1] the bytes lie on the stack, as was looked,
+            // and whatever they are, nobody writes to them meanwhile.
             unsafe {
-                let start = std::ptr::with_exposed_provenance::<u8>(pointer);
+                let start = std::ptr::with_exposed_provenance::<MaybeUninit<u8>>(pointer);
                 std::slice::from_raw_parts(start, base - pointer).into()
             }
         };
@@ -287,12 +295,11 @@ impl Snapshots {
     fn put_back_stack(&self, fibers: &mut Fibers, thread: ThreadId) {
         let image = &self.stacks[thread];
         let base = self.leases[thread].base.get();
-        // SAFETY: the bytes are those that lay there when the fiber was suspended, and the handle
-        // is that of the same moment: the fiber is as if it had not been resumed since. The handle
-        // is overwritten without being dropped: what ran in between owned nothing that must be
-        // dropped (see `Body`). Nobody runs on the stack now.
+        // SAFETY: [snapshot 1, snapshot 3, snapshot 4, fiber 1, fiber 4] as many bytes as were
+        // copied from there, and the words of a handle, which were a handle.
         unsafe {
-            let start = std::ptr::with_exposed_provenance_mut::<u8>(base - image.bytes.len());
+            let start = base - image.bytes.len();
+            let start = std::ptr::with_exposed_provenance_mut::<MaybeUninit<u8>>(start);
             start.copy_from_nonoverlapping(image.bytes.as_ptr(), image.bytes.len());
             let handle = std::ptr::from_mut(&mut fibers[thread]).cast::<usize>();
             handle.copy_from_nonoverlapping(image.handle.as_ptr(), FIBER_WORDS);
@@ -310,12 +317,7 @@ fn put_back_page(engine: &mut Engine, index: usize, image: Option<&PageImage>) {
     let shift = engine.pages.shift;
     engine.pages.put_back(index, image.map_or(&Page::UNTOUCHED, |image| &image.page));
     match image.and_then(|image| image.bytes.as_ref()) {
-        Some(bytes) => {
-            let start = engine.arena.pointer(index << shift);
-            // SAFETY: the page lies in the arena, which is mapped and writable, and the image has
-            // its size; references into it are to cells with interior mutability.
-            unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        }
+        Some(bytes) => engine.arena.put_back(index << shift, bytes),
         None if engine.pages.is_dirty(index) => engine.arena.zero(index << shift, 1 << shift),
         None => {}
     }

@@ -7,10 +7,21 @@
 //!
 //! Bodies must keep their state on their own stack and in the arena, nowhere else: that is what is
 //! put back.
+//!
+//! Invariants:
+//! 1. A stage lies in a frame of [`World::stage`], which has the world borrowed exclusively, until
+//!    that returns or unwinds: the caller's contract says that `lead` does not put another one in
+//!    its place. When it is dropped its fibers are reset; handles are never dropped in another way.
+//! 2. Fibers run inside of [`Stage::step`] only: in all other methods, and in that one in front of
+//!    the resumption and behind it, nobody but the caller can come to the engine.
+//! 3. The scripted answers lie in the same frame, for longer than the stage. The engine uses them
+//!    while a fiber runs, the stage while none does; nobody else knows them.
+//! 4. The way back leads only to states of the same run, and puts back all that a step can change
+//!    (see `snapshot`).
 
 use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 
 use super::footprint::{Manner, SPURIOUS, Span, Touched};
 use super::order_hash::Uses;
@@ -81,7 +92,12 @@ impl World {
     /// # Panics
     /// There are more bodies than a world takes, or no stack can be mapped, or `lead` or the
     /// observer panics.
-    pub fn stage<R>(
+    ///
+    /// # Safety
+    /// The bodies keep their state on their stacks and in the arena and nowhere else, and own
+    /// nothing that must be dropped while they call into the simulation: what they do may be taken
+    /// back and done again. `lead` leaves the stage where it is, and exchanges it with no other.
+    pub unsafe fn stage<R>(
         &mut self,
         plan: &Plan,
         bodies: &[Body<'_>],
@@ -89,6 +105,7 @@ impl World {
         terms: &Terms,
         lead: impl FnOnce(&mut Stage) -> R,
     ) -> R {
+        assert!(bodies.len() <= THREADS_MAX, "a world has at most {THREADS_MAX} threads");
         self.stacks.provide(bodies.len()).expect("stacks can be mapped");
         let mut spared = [false; THREADS_MAX];
         for (spared, body) in spared.iter_mut().zip(bodies) {
@@ -97,10 +114,9 @@ impl World {
         let mut scripted = ScriptedAnswers::new(spared);
         let scripted = NonNull::from(&mut scripted);
         let pointer = self.engine.as_ptr();
-        // SAFETY: the world is borrowed exclusively and no simulated code runs.
+        // SAFETY: [world 1, world 2] the world is borrowed exclusively, and no fiber was made yet.
         let engine = unsafe { borrow(pointer) };
-        // SAFETY: the chooser lives until this function returns, and nothing else uses it
-        // meanwhile.
+        // SAFETY: [stage 3] no fiber runs, and there is no stage yet.
         engine.begin(plan, bodies, unsafe { &mut *scripted.as_ptr() }, observer);
         engine.chooser = Some(scripted);
         engine.stepwise = true;
@@ -113,17 +129,17 @@ impl World {
         let leases: Vec<_> = (0..bodies.len()).map(|thread| self.stacks.lease(thread)).collect();
         let stack_pointer_word =
             leases.first().map_or(0, |&lease| fiber::stack_pointer_word(lease));
-        let entered = current::enter(pointer);
+        let entered = current::enter(pointer, false);
         let fibers: Fibers = bodies
             .iter()
             .zip(&leases)
             .enumerate()
             .map(|(thread, (body, &lease))| {
                 let body: *const (dyn Fn() + '_) = body.run;
-                // SAFETY: only the lifetime changes; the stage is gone before this function
-                // returns.
+                // SAFETY: [world 3, stage 1] only the lifetime changes.
                 let body: *const dyn Fn() = unsafe { std::mem::transmute(body) };
-                // SAFETY: engine and stack belong to this world, and the world was entered.
+                // SAFETY: [world 3, stage 1, fiber 1, fiber 2, engine 6] engine and stack are this
+                // world's, which was entered until the stage is gone.
                 ManuallyDrop::new(unsafe { fiber::make(pointer, thread, lease, body) })
             })
             .collect();
@@ -137,12 +153,12 @@ impl World {
 
 impl Stage {
     fn engine(&mut self) -> &mut Engine {
-        // SAFETY: no fiber runs, and the stage is borrowed exclusively.
+        // SAFETY: [stage 1, stage 2] no fiber runs, and the stage is borrowed exclusively.
         unsafe { borrow(self.engine.as_ptr()) }
     }
 
     fn view(&self) -> &Engine {
-        // SAFETY: no fiber runs, and the stage is borrowed.
+        // SAFETY: [stage 1, stage 2] no fiber runs, and the stage is borrowed.
         unsafe { self.engine.as_ref() }
     }
 
@@ -178,9 +194,8 @@ impl Stage {
         engine.control.current = thread;
         let kind = engine.control.pending[thread].kind;
         engine.histories.step(thread, kind);
-        current::set_live(self.engine.as_ptr());
-        let ended = self.fibers[thread].resume(()).as_return().is_some();
-        current::set_live(null_mut());
+        let (engine, fiber) = (self.engine.as_ptr(), &mut self.fibers[thread]);
+        let ended = current::resuming(engine, || fiber.resume(()).as_return().is_some());
         let engine = self.engine();
         if let Some(payload) = engine.panic.take() {
             resume_unwind(payload);
@@ -200,7 +215,7 @@ impl Stage {
     }
 
     fn scripted(&mut self) -> &mut ScriptedAnswers {
-        // SAFETY: it lives as long as the stage, and the engine uses it only while a fiber runs.
+        // SAFETY: [stage 2, stage 3] no fiber runs, and the stage is borrowed exclusively.
         unsafe { &mut *self.scripted.as_ptr() }
     }
 
@@ -258,25 +273,25 @@ impl Stage {
 
     /// The way back leads here.
     pub fn mark(&mut self) {
-        // SAFETY: no fiber runs, and the stage is borrowed exclusively.
+        // SAFETY: [stage 1, stage 2] no fiber runs, and the stage is borrowed exclusively.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
         self.snapshots.mark(engine, &self.fibers);
     }
 
     /// Back to the last mark.
     pub fn rewind(&mut self) {
-        // SAFETY: as above.
+        // SAFETY: [stage 1, stage 2] no fiber runs, and the stage is borrowed exclusively.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
         self.snapshots.rewind(engine, &mut self.fibers);
         if let Some(observer) = engine.observer {
-            // SAFETY: the observer is borrowed for the whole stage and used nowhere else.
+            // SAFETY: [engine 5, stage 1, stage 2] the one call of it, as no fiber runs.
             unsafe { (*observer.as_ptr()).put_back() };
         }
     }
 
     /// Forgets the last mark; the next thing done is to `unmark` or `rewind` again.
     pub fn unmark(&mut self) {
-        // SAFETY: as above.
+        // SAFETY: [stage 1, stage 2] no fiber runs, and the stage is borrowed exclusively.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
         self.snapshots.unmark(engine);
     }
@@ -284,14 +299,14 @@ impl Stage {
     /// The hash of the present state: see `state_hash`. What words remember enters as far as it is
     /// of use.
     pub fn state(&mut self, uses: &dyn Uses) -> u128 {
-        // SAFETY: as above.
+        // SAFETY: [stage 1, stage 2] no fiber runs, and the stage is borrowed exclusively.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
         self.snapshots.state(engine, uses)
     }
 
     /// The hash of the present memory.
     pub fn memory(&mut self) -> u128 {
-        // SAFETY: as above.
+        // SAFETY: [stage 1, stage 2] no fiber runs, and the stage is borrowed exclusively.
         let engine = unsafe { borrow(self.engine.as_ptr()) };
         self.snapshots.memory(engine)
     }
@@ -343,8 +358,8 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         for fiber in &mut self.fibers {
-            // SAFETY: nothing on an abandoned stack needs dropping: see `Body`. The handle is not
-            // used again.
+            // SAFETY: [fiber 3, stage 1, stage 2] no fiber runs, the bodies own nothing, and the
+            // handle is not used again.
             unsafe {
                 fiber.force_reset();
                 ManuallyDrop::drop(fiber);

@@ -1,6 +1,6 @@
 //! What the program holds.
 
-use super::super::SimPlain;
+use super::super::{SimPlain, Written};
 use super::*;
 
 /// A committed page of the tiny world, of 64 bytes, and one behind it.
@@ -11,7 +11,7 @@ fn pages() -> *mut u8 {
 }
 
 fn word(address: *mut u8) -> &'static SimPlain<u64> {
-    // SAFETY: as for the shared word: mapped as long as the world lives, and used at once.
+    // SAFETY: [runtime/tests 1] a plain word.
     unsafe { &*address.cast() }
 }
 
@@ -60,6 +60,19 @@ fn overlapping_hand_outs_are_found() {
     assert_eq!(violation.operation, 2);
 }
 
+/// While a block is lent it has no marks: who hands it out again is not noticed at once.
+#[test]
+fn blocks_that_came_to_overlap_are_not_swapped() {
+    finds_in(oracle::OVERLAP, &|start| {
+        let one = start.wrapping_add(8);
+        user::received_and_wrote(one, 16, 8, false, Written::Nothing);
+        user::lending(one);
+        user::received_and_wrote(start, 16, 8, false, Written::Nothing);
+        user::measured(one, 16);
+        user::swaps(one, start);
+    });
+}
+
 #[test]
 fn misaligned_and_uncommitted_hand_outs_are_found() {
     finds_in(oracle::ALIGNMENT, &|start| user::received(start.wrapping_add(8), 16, 16));
@@ -73,9 +86,9 @@ fn touching_a_live_block_is_found() {
         let touches: [&dyn Fn(*mut u8); 5] = [
             &|start| word(start.wrapping_add(8)).set(0),
             &|start| _ = word(start.wrapping_add(8)).get(),
-            // SAFETY: the range is committed; that it is the program's is the test.
+            // SAFETY: [runtime/tests 2] that it is the program's is the test.
             &|start| unsafe { Platform64::zero(start, 8) },
-            // SAFETY: as above.
+            // SAFETY: [as above]
             &|start| unsafe { Platform64::copy(start, start.wrapping_add(1024), 8) },
             &|start| _ = Platform64::decommit(start, 64),
         ];
@@ -106,7 +119,7 @@ fn what_is_returned_must_be_held() {
 fn contents_are_checked() {
     finds_in(oracle::CONTENT, &|start| {
         user::received(start, 16, 8);
-        // SAFETY: the byte is committed; written behind the simulator's back.
+        // SAFETY: [runtime/tests 2] written behind the simulator's back.
         unsafe { start.add(9).write(0) };
         user::returning(start);
     });
@@ -119,7 +132,7 @@ fn contents_are_checked() {
             user::received(start, 32, 8);
             let old = user::returning(start);
             let to = start.wrapping_add(64);
-            // SAFETY: both ranges are committed and nobody else's.
+            // SAFETY: [runtime/tests 2] both are committed, and nobody else's.
             unsafe { Platform64::copy(start, to, kept) };
             user::received_with_prefix(to, 64, 8, &old, 32);
         }

@@ -12,7 +12,7 @@ fn stack() {
         if round % 2 == 0 {
             let node = Platform64::reserve(64, 64, 0);
             assert!(Platform64::commit(node, 64));
-            // SAFETY: the word is committed and lives as long as the world.
+            // SAFETY: [runtime/tests 1] a shared word, used while the world runs.
             let link: &SimAtomic<usize> = unsafe { &*node.cast() };
             let mut top = address_word(0).load(Relaxed);
             loop {
@@ -92,7 +92,7 @@ fn a_clean_world_does_not_depend_on_what_ran_before() {
     let mess = || {
         let start = Platform64::reserve(1 << 16, 64, 0);
         assert!(Platform64::commit(start, 1 << 16));
-        // SAFETY: the range is committed and nobody else's.
+        // SAFETY: [runtime/tests 2] committed, and nobody else's.
         unsafe { start.write_bytes(0, 1 << 16) };
         user::received(start, 1 << 12, 64);
         plain_word(7).set(9);

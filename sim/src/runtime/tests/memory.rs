@@ -7,9 +7,28 @@ use super::*;
 
 /// The shared word at an address.
 fn word(address: *mut u8) -> &'static SimAtomic<u64> {
-    // SAFETY: a word of an arena is mapped as long as the world lives, whether it is committed or
-    // not; the reference is used at once.
+    // SAFETY: [runtime/tests 1] a shared word.
     unsafe { &*address.cast() }
+}
+
+#[test]
+#[should_panic(expected = "a plain word lies outside of the arena")]
+fn a_plain_word_of_another_world_is_refused() {
+    let (mut here, mut there) = (world(), world());
+    let index = plain_word(0);
+    let kept = here.inspect(|| &*index);
+    assert_eq!(here.inspect(|| kept.get()), 0);
+    there.inspect(|| kept.get());
+}
+
+#[test]
+fn areas_that_are_larger_than_any_memory_are_refused() {
+    let half = 1 << (usize::BITS - 1);
+    for (root_bytes, user_bytes) in [(half, half), (half, 64), (64, half), (usize::MAX, 64)] {
+        let config = WorldConfig { root_bytes, user_bytes, ..WorldConfig::TINY };
+        assert!(World::new(&config).is_err());
+    }
+    assert!(World::new(&WorldConfig { arena_bytes: usize::MAX, ..WorldConfig::TINY }).is_err());
 }
 
 #[test]
@@ -42,7 +61,7 @@ fn memory_is_there_and_zero_between_commit_and_decommit_only() {
     };
     let violation = finds(oracle::RELEASED_MEMORY, &[at_once(&body(released))]);
     assert!(violation.message.contains("not reserved"), "{violation}");
-    // SAFETY: two pages are committed; the third is not, which is the test.
+    // SAFETY: [runtime/tests 2] two pages are committed; the third is not, which is the test.
     let zeroed = |start| unsafe { Platform64::zero(start, 136) };
     finds(oracle::RELEASED_MEMORY, &[at_once(&body(zeroed))]);
 }

@@ -1,4 +1,14 @@
 //! Tests of the runtime: each one a sentence about what a run finds or does not find.
+//!
+//! Invariants:
+//! 1. References to words lead to places that the tests reserved, or to the user area, and are used
+//!    at once, while their world runs. There any bytes are a value, whether they are committed or
+//!    not, and words look for their place themselves (`platform`, invariant 2).
+//! 2. Ranges that are handed to the platform, or written to directly, were reserved by the test or
+//!    are words of the user area: they are mapped as long as the world lives (`arena`, invariant
+//!    1), and no other simulated thread goes on meanwhile. That the platform's contract is broken,
+//!    if it is, is what the test is about.
+//! 3. Bodies on a stage own nothing, and who leads it leaves it where it is.
 
 mod blocks;
 mod determinism;

@@ -158,8 +158,7 @@ fn of_many_unordered_readers_each_races_with_a_later_write() {
 fn neighbouring_bytes_and_halves_do_not_race() {
     fn part<T>(place: usize) -> &'static crate::runtime::SimPlain<T> {
         let word = std::ptr::from_ref(&*plain_word(0)).cast::<u8>();
-        // SAFETY: the word has 8 bytes, of which this is an aligned part; the reference is used at
-        // once.
+        // SAFETY: [runtime/tests 1] an aligned part of a word of 8 bytes.
         unsafe { &*word.add(place).cast() }
     }
     let first = || {
@@ -192,7 +191,7 @@ impl Use {
     /// The page is words 0 to 7; who copies it out writes to a page of its own.
     fn apply(self, thread: usize) {
         let page = |index| std::ptr::from_ref(&*plain_word(index)).cast_mut().cast::<u8>();
-        // SAFETY: pages of the user area have 64 bytes and are mapped as long as the world lives.
+        // SAFETY: [runtime/tests 2] pages of the user area, of 64 bytes.
         unsafe {
             match self {
                 Use::Clear => Platform64::zero(page(0), 64),

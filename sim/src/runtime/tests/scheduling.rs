@@ -1,11 +1,15 @@
 //! Who runs when, and how runs end.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 
 use hak_core::Misuse;
 
 use super::super::strategy::{Pct, Pos, RoundRobin, Surw};
-use super::super::{Access, Finding, Kind, Observer, ThreadId, Verdict, Wants, WorldView};
+use super::super::{
+    Access, Answers, Choice, ChoicePoint, Chooser, Finding, Kind, Observer, Stage, StepEnd, Terms,
+    ThreadId, Verdict, Wants, WorldView,
+};
 use super::*;
 
 #[test]
@@ -224,6 +228,97 @@ fn a_panic_of_an_observer_is_not_taken_for_one_of_the_program() {
     }
     let body = || {};
     world().run(&Plan::default(), &[at_once(&body)], &mut Random::new(0), &mut Panics);
+}
+
+/// Counts pages in front of plain accesses.
+struct LooksAtPages;
+
+impl Observer for LooksAtPages {
+    fn wants(&self) -> Wants {
+        Wants::BEFORE_PLAIN
+    }
+
+    fn before(&mut self, _: ThreadId, _: &Access, view: &WorldView<'_>) -> Verdict {
+        user::committed_bytes(view.base(), 64);
+        Verdict::Go
+    }
+}
+
+#[test]
+#[should_panic(expected = "no simulated world is looked at")]
+fn pages_are_counted_while_nobody_has_the_engine_borrowed() {
+    let body = || {
+        assert_eq!(user::look(|_| user::committed_bytes(Platform64::root().addr().get(), 64)), 64);
+        plain_word(0).get();
+    };
+    world().run(&Plan::default(), &[at_once(&body)], &mut Random::new(0), &mut LooksAtPages);
+}
+
+/// What a body may panic with: it unwinds once more when it is dropped.
+struct PanicsAgain;
+
+impl Drop for PanicsAgain {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("again"));
+    }
+}
+
+#[test]
+fn who_catches_a_panic_on_a_stage_is_no_simulated_code() {
+    let body = || panic_any(PanicsAgain);
+    let lead = |stage: &mut Stage| {
+        assert!(matches!(stage.open(), StepEnd::Open(_)));
+        let step = AssertUnwindSafe(|| stage.step(0, Answers::FIRST));
+        assert!(catch_unwind(step).is_err());
+        assert!(catch_unwind(user::thread).is_err(), "no fiber runs");
+    };
+    let bodies = [at_once(&body)];
+    // SAFETY: [runtime/tests 3]
+    unsafe { world().stage(&Plan::default(), &bodies, &mut (), &Terms::default(), lead) };
+}
+
+/// Lets the last thread begin, and the first one run to its end; panics then.
+struct PanicsAtAnEnd(usize);
+
+impl Chooser for PanicsAtAnEnd {
+    fn begin(&mut self, _: usize) {}
+
+    fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
+        self.0 += 1;
+        match self.0 {
+            1 => Choice::Run(2),
+            2 => Choice::Run(0),
+            _ => {
+                assert!(point.runnable.contains(0), "the chooser's own panic");
+                Choice::Run(0)
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_is_unwound_when_a_chooser_panics_between_two_threads() {
+    struct Tells<'a>(&'a Cell<bool>);
+    impl Drop for Tells<'_> {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    let dropped = Cell::new(false);
+    let body = || {
+        let _tells = Tells(&dropped);
+        atomic_word(0).load(Relaxed);
+    };
+    let short = || {};
+    let bodies = [at_once(&short), at_once(&short), at_once(&body)];
+    let mut world = world();
+    let mut chooser = PanicsAtAnEnd(0);
+    let plan = Plan::default();
+    let run = AssertUnwindSafe(|| world.run(&plan, &bodies, &mut chooser, &mut ()));
+    assert!(catch_unwind(run).is_err());
+    assert_eq!((chooser.0, dropped.get()), (3, false));
+    assert!(catch_unwind(user::thread).is_err(), "no fiber runs");
+    assert!(matches!(self::run(&mut world, &bodies, 0).end, End::Finished));
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(crate) struct History {
     stores: [Store; STORES_MAX],
 }
 
-// SAFETY: integers and flags, whose zero is a value.
+// SAFETY: [buffer 3] integers and flags.
 unsafe impl Zeroable for History {}
 
 impl Store {

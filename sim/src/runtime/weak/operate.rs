@@ -151,7 +151,7 @@ impl Engine {
         }
         let me = self.control.current;
         let chooser = self.chooser.expect("a run has a chooser");
-        // SAFETY: the chooser is borrowed for the whole run and used nowhere else.
+        // SAFETY: [engine 3, engine 5] the one call of it.
         let picked = current::outside(|| unsafe {
             (*chooser.as_ptr()).read_from(me, access, options.count)
         });

@@ -16,7 +16,7 @@ use super::super::clock::{ThreadClocks, VectorClock, acquires, releases};
 /// SC fences of one run, at most.
 const FENCES_MAX: usize = 1 << 24;
 
-// SAFETY: integers.
+// SAFETY: [buffer 3] integers.
 unsafe impl Zeroable for VectorClock {}
 
 /// The newest SC fence that a thread knows, will know and has published.

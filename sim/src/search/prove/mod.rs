@@ -23,11 +23,11 @@
 //! a thread has stopped, that one does not begin, and what lies around at the end is not audited.
 //!
 //! What the search relies on, and nothing checks: a body keeps its state on its stack and in the
-//! arena, and where it says that it is at rest, it is; an oracle reads shared words only through
-//! its view, or such as belong to the running thread or never change any more. Counters that only
-//! grow (generations, tags of stacks) are memory like any other: states that differ in them are
-//! different, so that reuse of a tag is never taken for granted; that they wrap around is out of
-//! reach.
+//! arena (the contract of [`search()`]), and where it says that it is at rest, it is; an oracle
+//! reads shared words only through its view, or such as belong to the running thread or never
+//! change any more. Counters that only grow (generations, tags of stacks) are memory like any
+//! other: states that differ in them are different, so that reuse of a tag is never taken for
+//! granted; that they wrap around is out of reach.
 //!
 //! # Reductions
 //!

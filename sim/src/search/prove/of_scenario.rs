@@ -46,7 +46,8 @@ fn prove_in<G: WorldGeometry>(
 ) -> (Proof, LifecycleCounts) {
     let mut observers = RunObservers::<G>::oracles();
     let proof = with_bodies::<G, _>(settings, |plan, bodies| {
-        search(world, plan, bodies, &mut observers.list(), options, progress)
+        // SAFETY: [simulation 1] the bodies of a program.
+        unsafe { search(world, plan, bodies, &mut observers.list(), options, progress) }
     });
     (proof, observers.lifecycle.counts())
 }

@@ -26,7 +26,12 @@ use crate::runtime::{
 ///
 /// # Panics
 /// The observer stops a run, or panics.
-pub fn search(
+///
+/// # Safety
+/// The bodies keep their state on their stacks and in the arena and nowhere else, and own nothing
+/// that must be dropped while they call into the simulation: what they do is taken back and done
+/// again.
+pub unsafe fn search(
     world: &mut World,
     plan: &Plan,
     bodies: &[Body<'_>],
@@ -41,12 +46,13 @@ pub fn search(
     let (mut passes, mut before) = (0, 0);
     loop {
         passes += 1;
-        let pass = world.stage(plan, bodies, observer, &terms, |stage| {
+        let lead = |stage: &mut Stage| {
             let mut pass = Pass::new(stage, &mut reach, options, progress, before);
             let result = pass.run();
             (result, pass.counts())
-        });
-        let (result, counts) = pass;
+        };
+        // SAFETY: [contract] and a pass leaves the stage where it is.
+        let (result, counts) = unsafe { world.stage(plan, bodies, observer, &terms, lead) };
         before += counts.transitions;
         let verdict = match result {
             Ok(()) if needs_reach && reach.take_grown() => continue,

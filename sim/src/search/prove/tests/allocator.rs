@@ -186,21 +186,26 @@ fn every_final_state_that_a_random_walk_reaches_was_reached_by_the_search() {
         with_bodies::<Tiny, _>(&settings, |plan, bodies| {
             let mut observers = RunObservers::<Tiny>::oracles();
             let options = ProofOptions::default();
-            let proof =
-                search(world, plan, bodies, &mut observers.list(), &options, &mut |_, _| {});
+            // SAFETY: [prove/tests 1] the bodies of a program.
+            let proof = unsafe {
+                search(world, plan, bodies, &mut observers.list(), &options, &mut |_, _| {})
+            };
             assert!(matches!(proof.verdict, ProofVerdict::Complete), "{name}: {:?}", proof.verdict);
             let mut reached = BTreeSet::new();
             for schedule in 0..500 {
                 let mut observers = RunObservers::<Tiny>::oracles();
                 let mut choices = Choices::new(3, schedule);
                 let terms = Terms::default();
-                let last = world.stage(plan, bodies, &mut observers.list(), &terms, |stage| {
+                let lead = |stage: &mut Stage| {
                     while let StepEnd::Open(open) = stage.open() {
                         let thread = open.nth(choices.below(open.len()));
                         random_way(stage, thread, &mut choices);
                     }
                     stage.memory()
-                });
+                };
+                // SAFETY: [prove/tests 1] the bodies of a program.
+                let last =
+                    unsafe { world.stage(plan, bodies, &mut observers.list(), &terms, lead) };
                 assert!(proof.finals.contains(&last), "{name}, schedule {schedule}");
                 reached.insert(last);
             }

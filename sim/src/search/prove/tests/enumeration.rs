@@ -8,7 +8,7 @@ use hak_core::{Atomic, Plain};
 
 use crate::runtime::user::{self, atomic_word, plain_word};
 use crate::runtime::{
-    Allowance, Answers, Body, Plan, Start, StepEnd, Terms, ThreadId, World, WorldConfig,
+    Allowance, Answers, Body, Plan, Stage, Start, StepEnd, Terms, ThreadId, World, WorldConfig,
 };
 use crate::search::prove::{Proof, ProofOptions, ProofVerdict, search};
 
@@ -54,7 +54,7 @@ fn enumerated(world: &mut World, plan: &Plan, events: Allowance, bodies: &[Body<
     let mut path: Vec<Place> = Vec::new();
     let terms = Terms { events, ..Terms::default() };
     loop {
-        world.stage(plan, bodies, &mut (), &terms, |stage| {
+        let lead = |stage: &mut Stage| {
             let mut depth = 0;
             loop {
                 match stage.open() {
@@ -84,7 +84,9 @@ fn enumerated(world: &mut World, plan: &Plan, events: Allowance, bodies: &[Body<
                     }
                 }
             }
-        });
+        };
+        // SAFETY: [prove/tests 1] bodies that own nothing.
+        unsafe { world.stage(plan, bodies, &mut (), &terms, lead) };
         while let Some(last) = path.last_mut() {
             if last.advance() {
                 break;
@@ -119,7 +121,8 @@ pub(super) fn agrees_under(plan: &Plan, events: Allowance, bodies: &[Body<'_>]) 
             events,
             ..ProofOptions::default()
         };
-        let proof = search(&mut world, plan, bodies, &mut (), &options, &mut |_, _| {});
+        // SAFETY: [prove/tests 1] bodies that own nothing.
+        let proof = unsafe { search(&mut world, plan, bodies, &mut (), &options, &mut |_, _| {}) };
         compare(&proof, &options, &finals, &broken);
         states.push(proof.states);
     }
@@ -251,14 +254,17 @@ fn a_race_that_only_one_of_two_equal_states_leads_to_is_found() {
     agrees(&[at_once(&writer), at_once(&reader)]);
     let mut world = world();
     let bodies = [at_once(&writer), at_once(&reader)];
-    let proof = search(
-        &mut world,
-        &Plan::default(),
-        &bodies,
-        &mut (),
-        &ProofOptions::default(),
-        &mut |_, _| {},
-    );
+    // SAFETY: [prove/tests 1] bodies that own nothing.
+    let proof = unsafe {
+        search(
+            &mut world,
+            &Plan::default(),
+            &bodies,
+            &mut (),
+            &ProofOptions::default(),
+            &mut |_, _| {},
+        )
+    };
     assert!(matches!(proof.verdict, ProofVerdict::Violation(..)));
 }
 

@@ -35,14 +35,16 @@ impl Uses for AllOfUse {
 /// The state behind these steps, made anew.
 fn afresh(world: &mut World, plan: &Plan, bodies: &[Body<'_>], path: &Path) -> (u128, u64) {
     let mut observers = RunObservers::<Tiny>::oracles();
-    world.stage(plan, bodies, &mut observers.list(), &TERMS, |stage| {
+    let lead = |stage: &mut Stage| {
         for &(thread, way) in path {
             stage.open();
             stage.step(thread, way);
         }
         stage.open();
         (stage.state(&AllOfUse), stage.digest().value())
-    })
+    };
+    // SAFETY: [prove/tests 1] the bodies of a program.
+    unsafe { world.stage(plan, bodies, &mut observers.list(), &TERMS, lead) }
 }
 
 /// Walks at random, forth and back; tells each state with the path to it.
@@ -104,11 +106,13 @@ fn a_state_that_was_gone_back_to_is_the_state_that_it_was() {
             let mut seen: Vec<Seen> = Vec::new();
             let mut observers = RunObservers::<Tiny>::oracles();
             let mut choices = Choices::new(7, number as u64);
-            here.stage(plan, bodies, &mut observers.list(), &TERMS, |stage| {
+            let lead = |stage: &mut Stage| {
                 wander(stage, &mut choices, &mut |path, state, digest| {
                     seen.push((path.to_vec(), state, digest));
                 });
-            });
+            };
+            // SAFETY: [prove/tests 1] the bodies of a program.
+            unsafe { here.stage(plan, bodies, &mut observers.list(), &TERMS, lead) };
             for (path, state, digest) in seen {
                 assert_eq!(
                     afresh(here, plan, bodies, &path),

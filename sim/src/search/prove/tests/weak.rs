@@ -154,7 +154,9 @@ fn finals_reduced(bodies: &[&dyn Fn()]) -> usize {
             sleep_sets: means & 2 != 0,
             ..ProofOptions::default()
         };
-        let proof = search(&mut world, &weak(), &bodies, &mut (), &options, &mut |_, _| {});
+        // SAFETY: [prove/tests 1] bodies that own nothing.
+        let proof =
+            unsafe { search(&mut world, &weak(), &bodies, &mut (), &options, &mut |_, _| {}) };
         assert!(matches!(proof.verdict, ProofVerdict::Complete), "{:?}", proof.verdict);
         proof.finals
     });
@@ -219,8 +221,10 @@ fn spinning_on_a_word_ends() {
         atomic_word(X).store(1, Release);
     };
     let bodies = [at_once(&waiter), at_once(&writer)];
+    let options = ProofOptions::default();
+    // SAFETY: [prove/tests 1] bodies that own nothing.
     let proof =
-        search(&mut world(), &weak(), &bodies, &mut (), &ProofOptions::default(), &mut |_, _| {});
+        unsafe { search(&mut world(), &weak(), &bodies, &mut (), &options, &mut |_, _| {}) };
     assert!(matches!(proof.verdict, ProofVerdict::Complete), "{:?}", proof.verdict);
     assert_eq!(proof.finals.len(), 1);
 }
@@ -304,7 +308,9 @@ fn agree(programs: u64, threads: usize, operations: usize, plain: bool, events: 
                 events,
                 ..ProofOptions::default()
             };
-            let proof = search(&mut world, &weak(), &bodies, &mut (), &options, &mut |_, _| {});
+            // SAFETY: [prove/tests 1] bodies that own nothing.
+            let proof =
+                unsafe { search(&mut world, &weak(), &bodies, &mut (), &options, &mut |_, _| {}) };
             (proof, options)
         };
         let (all, _) = found(4);
