@@ -1,6 +1,9 @@
 //! How fast the runtime is: steps, schedules and switches per second of processor time.
 //!
 //! `cargo run --release -p hak-sim --example runtime_speed`
+//!
+//! Invariant: the call of the system that asks for the time writes to the structure it is given,
+//! and keeps nothing.
 
 use std::time::Duration;
 
@@ -104,7 +107,7 @@ fn steps(
 
 fn processor_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the structure is the call's to fill.
+    // SAFETY: [runtime_speed 1] a structure of this function.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

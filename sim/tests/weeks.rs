@@ -1,5 +1,8 @@
 //! A program that does nothing for weeks: the clock of milliseconds has 32 bits and goes round in
 //! 50 days.
+//!
+//! Invariant: there is one thread, and each block is freed once, right behind the line that asked
+//! for it.
 
 use hak_core::{Allocator, inspect};
 use hak_sim::runtime::strategy::{Random, Strategy};
@@ -12,7 +15,7 @@ type Simulated = Sim<Tiny>;
 fn look() {
     let block = Allocator::<Simulated>::allocate(700, 1);
     assert!(!block.is_null());
-    // SAFETY: the block is ours.
+    // SAFETY: [weeks 1] allocated above.
     unsafe { Allocator::<Simulated>::free(block) };
 }
 
@@ -22,7 +25,7 @@ fn goes_back(times: &[u32]) -> bool {
     let mut world = World::new(&config).expect("memory for a world");
     let body = || {
         let block = Allocator::<Simulated>::allocate(200, 1);
-        // SAFETY: the block is ours.
+        // SAFETY: [weeks 1] allocated above.
         unsafe { Allocator::<Simulated>::free(block) };
         assert_eq!(user::look(|_| inspect::slots::<Simulated>().idle), 1);
         for &time in times {

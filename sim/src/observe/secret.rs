@@ -4,9 +4,10 @@
 //! memory that was handed out knows the secret, and a program that copies what it did not write
 //! could copy one.
 
-use hak_core::Platform;
 use hak_core::inspect;
 use hak_core::range::Range;
+
+use crate::runtime::{Sim, WorldGeometry};
 
 /// Of long blocks, so many bytes are looked at, at the beginning and at the end.
 const LOOKED_AT: usize = 4096;
@@ -15,9 +16,9 @@ const LOOKED_AT: usize = 4096;
 ///
 /// # Errors
 /// Where one is.
-pub(crate) fn check<P: Platform>(block: usize, bytes: usize) -> Result<(), String> {
+pub(crate) fn check<G: WorldGeometry>(block: usize, bytes: usize) -> Result<(), String> {
     // Blocks that lie elsewhere are for other oracles.
-    let inside = Range::<P>::get().is_some_and(|range| {
+    let inside = Range::<Sim<G>>::get().is_some_and(|range| {
         range.slab_index_of(block).is_some() && range.slab_index_of(block + bytes - 1).is_some()
     });
     if !inside || !block.is_multiple_of(STEP) {
@@ -25,9 +26,10 @@ pub(crate) fn check<P: Platform>(block: usize, bytes: usize) -> Result<(), Strin
     }
     let ends = [0..bytes.min(LOOKED_AT), bytes.saturating_sub(LOOKED_AT) / STEP * STEP..bytes];
     for offset in ends.into_iter().flat_map(|part| part.step_by(STEP)) {
-        // SAFETY: the block lies in memory of the simulated world, and nobody else is running.
-        if offset + STEP <= bytes && unsafe { inspect::is_sealed::<P>(block + offset) } {
-            let place = inspect::place::<P>(block + offset);
+        // SAFETY: [platform 2, arena 4] plain words, that are in the arena or refused; no other
+        // simulated thread goes on before this returns.
+        if offset + STEP <= bytes && unsafe { inspect::is_sealed::<Sim<G>>(block + offset) } {
+            let place = inspect::place::<Sim<G>>(block + offset);
             return Err(format!("a block that is handed out shows a seal: {place}"));
         }
     }

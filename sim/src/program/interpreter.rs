@@ -4,6 +4,12 @@
 //! an allocator. Those are behind [`ProgramSide`]: `program` has them in the simulated world,
 //! `stress` on the machine. A block is a number there, and 0 is none: what the number means is the
 //! side's business.
+//!
+//! Invariants:
+//! 1. The numbers that a side gets for blocks it has made itself, in `allocate` or `reallocate`,
+//!    none of them is 0, and each is in one place: a register, or a mailbox. `free` gets one that
+//!    was just taken out of its place, the others get one that stays in a register of the thread
+//!    until they return; behind `reallocate` the new number takes its place.
 
 use crate::program::Operation;
 use crate::runtime::Written;

@@ -498,7 +498,7 @@ impl<G: WorldGeometry> ProgramSide for Simulated<G> {
 
     fn measure(&mut self, block: usize) {
         user::lending(pointer(block));
-        // SAFETY: the block lies in a register of this thread.
+        // SAFETY: [interpreter 1, user 4] the block stays in a register of this thread.
         let usable = unsafe { Allocator::<Sim<G>>::usable_size(pointer(block)) };
         user::measured(pointer(block), usable);
     }
@@ -529,8 +529,8 @@ fn allocate<G: WorldGeometry>(size: usize, align: usize, zeroed: bool, written: 
 fn free<G: WorldGeometry>(block: usize) {
     let block = pointer(block);
     user::returning(block);
-    // SAFETY: registers and mailboxes hold blocks of this allocator; the caller took this one out
-    // of its only place.
+    // SAFETY: [interpreter 1, user 4] the caller has taken the block out of its only place, and it
+    // was the program's.
     unsafe { Allocator::<Sim<G>>::free(block) };
 }
 
@@ -538,7 +538,7 @@ fn reallocate<G: WorldGeometry>(block: usize, size: usize) -> usize {
     let old = pointer(block);
     let pattern = user::returning_for(old, size);
     let begin = user::moment();
-    // SAFETY: as in `free`.
+    // SAFETY: [interpreter 1, user 4] a block of this thread, at a multiple of 1 as any.
     let new = unsafe { Allocator::<Sim<G>>::reallocate(old, size, 1) };
     if new.is_null() {
         if size <= pattern.bytes() {
@@ -570,8 +570,8 @@ fn exchange(number: usize, block: usize) -> usize {
 fn register(thread: usize, index: usize) -> &'static Cell<usize> {
     debug_assert!(thread < THREADS_MAX && index < REGISTERS);
     let address = user::private_word(MAILBOXES + thread * REGISTERS + index);
-    // SAFETY: the user area is committed for the whole run; all fibers of a world run on one OS
-    // thread.
+    // SAFETY: [user 2, arena 3, arena 4] a number of the user area, of which any bytes are one; the
+    // reference is used at once.
     unsafe { &*core::ptr::with_exposed_provenance::<Cell<usize>>(address) }
 }
 
@@ -587,7 +587,7 @@ fn check_null<G: WorldGeometry>(size: usize, align: usize, begin: &user::Moment)
 /// A block that the program is about to get shows no seal.
 fn check_secret<G: WorldGeometry>(block: *mut u8, size: usize) {
     let address = block.expose_provenance();
-    if let Err(message) = user::peek(|| secret::check::<Sim<G>>(address, size)) {
+    if let Err(message) = user::peek(|| secret::check::<G>(address, size)) {
         user::fail(oracle::SECRET, message);
     }
 }

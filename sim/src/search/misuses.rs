@@ -165,14 +165,15 @@ impl<G: WorldGeometry> Doer<G> {
 
     fn free(address: usize) {
         user::returning(pointer(address));
-        // SAFETY: a live block that nobody else holds.
+        // SAFETY: [user 4] the program's block until now.
         unsafe { Allocator::<Sim<G>>::free(pointer(address)) };
     }
 
     /// A word of a freed block, which the program may not touch any more.
     fn word(block: usize, number: usize) -> &'static SimPlain<usize> {
         let address = block + number * size_of::<usize>();
-        // SAFETY: the memory of a block, which stays; this thread alone is there.
+        // SAFETY: [platform 1, platform 2] any bytes are a number, and a word that is not in the
+        // arena is refused.
         unsafe { &*with_exposed_provenance(address) }
     }
 
@@ -188,8 +189,8 @@ impl<G: WorldGeometry> Doer<G> {
 
     fn ask(question: Question, address: usize) {
         let block = pointer(address);
-        // SAFETY: none: this is the misuse, and the world ends with it or says that it was not
-        // noticed.
+        // SAFETY: [platform 2, platform 4] no contract: this is the misuse. It harms the simulated
+        // world alone, since whatever the core touches there is in the arena or refused.
         unsafe {
             match question {
                 Question::Free => Allocator::<Sim<G>>::free(block),
@@ -274,10 +275,11 @@ impl<G: WorldGeometry> Doer<G> {
             }
             Deed::ForeignFirst(question) => Self::ask(question, 0x7000),
             Deed::Null => {
-                // SAFETY: null is no block, and may be freed.
+                // SAFETY: [platform 2, platform 4] null may be freed, which is what this is to
+                // show.
                 unsafe { Allocator::<Sim<G>>::free(pointer(0)) };
                 let block = Self::allocate(Shape::Least);
-                // SAFETY: as above.
+                // SAFETY: [as above]
                 unsafe { Allocator::<Sim<G>>::free(pointer(0)) };
                 Self::free(block);
             }

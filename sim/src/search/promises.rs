@@ -13,6 +13,11 @@
 //!   some back, or to which the system refuses to take memory back.
 //! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in
 //!   turn: what was begun is taken back.
+//!
+//! Invariants:
+//! 1. A block of these programs has one holder: the thread that got it, until it leaves it to
+//!    others in a word of the user area; and whoever frees it forgets it. What was not shown to the
+//!    runtime as received is freed by the lines that asked for it.
 
 use std::io;
 use std::marker::PhantomData;
@@ -120,7 +125,7 @@ impl<G: WorldGeometry> Does<G> {
         if address != 0 {
             let block = with_exposed_provenance_mut(address);
             user::returning(block);
-            // SAFETY: a live block that nobody else holds.
+            // SAFETY: [promises 1, user 4] the program's block until now.
             unsafe { Allocator::<Sim<G>>::free(block) };
         }
     }
@@ -131,7 +136,7 @@ impl<G: WorldGeometry> Does<G> {
         }
         let old = with_exposed_provenance_mut(held.0);
         let pattern = user::returning_for(old, size);
-        // SAFETY: a live block that nobody else holds.
+        // SAFETY: [promises 1, user 4] the program's block until now.
         let new = unsafe { Allocator::<Sim<G>>::reallocate(old, size, 16) };
         if new.is_null() {
             user::received_with_prefix(old, pattern.bytes(), 16, &pattern.whole(), pattern.bytes());
@@ -501,7 +506,7 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
                         assert!(refuses || blocks[0] != blocks[1], "one block twice");
                         for block in blocks.into_iter().filter(|block| !block.is_null()) {
                             assert!(block.addr().is_multiple_of(align), "{block:?} at {align}");
-                            // SAFETY: a live block that nobody else holds.
+                            // SAFETY: [promises 1] asked for above, and not freed yet.
                             unsafe { Allocator::<Sim<G>>::free(block) };
                         }
                     }

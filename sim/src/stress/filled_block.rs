@@ -4,6 +4,13 @@
 //! filled alike. Of blocks above [`WHOLE_MAX`] only both ends and the beginning of each page are
 //! filled, so that a large block costs what its pages cost. The record lies outside of the block
 //! and travels with it: registers and mailboxes hold the record's address.
+//!
+//! Invariants:
+//! 1. What is touched of a block lies inside: its parts go no further than its size, the words of a
+//!    part no further than the part, and a head, from which and to which is copied, is the first
+//!    part. Where only the first bytes count, the parts are cut there.
+//! 2. In the tests below the memory of each block is a vector of its own, at least as long as the
+//!    block, which lives as long as the test.
 
 use std::iter::once;
 use std::ops::Range;
@@ -43,7 +50,7 @@ impl Held {
     /// # Safety
     /// The word came from [`Held::into_word`] and was taken out of its only place.
     pub(super) unsafe fn from_word(word: usize) -> Held {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract]
         *unsafe { Box::from_raw(ptr::with_exposed_provenance_mut::<Held>(word)) }
     }
 
@@ -51,7 +58,7 @@ impl Held {
     /// As [`Held::from_word`], but the word stays where it is, and the caller alone can take it
     /// out.
     pub(super) unsafe fn of_word(word: usize) -> Held {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract]
         unsafe { *ptr::with_exposed_provenance::<Held>(word) }
     }
 
@@ -60,7 +67,7 @@ impl Held {
     /// # Safety
     /// As [`Held::of_word`].
     pub(super) unsafe fn put_into_word(self, word: usize) {
-        // SAFETY: the caller's contract.
+        // SAFETY: [contract]
         unsafe { *ptr::with_exposed_provenance_mut::<Held>(word) = self };
     }
 
@@ -76,7 +83,7 @@ impl Held {
         for part in parts(self.size) {
             for (place, bytes) in words(&part) {
                 let (word, to) = (word(self.identity, place), self.pointer(place));
-                // SAFETY: in the block, which is the caller's.
+                // SAFETY: [contract, filled_block 1]
                 unsafe {
                     match bytes {
                         8 => to.cast::<u64>().write_unaligned(word),
@@ -92,7 +99,7 @@ impl Held {
     /// # Safety
     /// The block is the caller's.
     pub(super) unsafe fn write(&mut self, written: Written) {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe {
             match written {
                 Written::All => return self.fill(),
@@ -123,7 +130,7 @@ impl Held {
         let mut sum = 0_u64;
         for part in parts(self.size) {
             for place in part.start..part.end.min(kept) {
-                // SAFETY: in the block, which is the caller's.
+                // SAFETY: [contract, filled_block 1]
                 let byte = unsafe { self.pointer(place).read() };
                 sum = (sum ^ u64::from(byte)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
             }
@@ -136,7 +143,7 @@ impl Held {
     /// # Safety
     /// The block is the caller's.
     pub(super) unsafe fn check_whole(&self) -> Result<(), StressFinding> {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe {
             if self.sum == 0 {
                 return self.check(self, self.size);
@@ -161,7 +168,7 @@ impl Held {
     /// # Safety
     /// The block is the caller's.
     pub(super) unsafe fn prefix(&self, kept: usize) -> Held {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         let sum = if self.sum == 0 { 0 } else { unsafe { self.sum_of(kept.min(self.size)) } };
         Held { sum, ..*self }
     }
@@ -172,7 +179,8 @@ impl Held {
     /// # Safety
     /// As [`Held::check`].
     pub(super) unsafe fn check_prefix(&self, old: &Held, kept: usize) -> Result<(), StressFinding> {
-        // SAFETY: the same contract: the old block's parts lie in this one as far as `kept` goes.
+        // SAFETY: [contract, filled_block 1] the parts are the old block's, and cut where `kept`
+        // ends.
         unsafe {
             if old.sum == 0 {
                 return self.check(old, kept);
@@ -190,7 +198,7 @@ impl Held {
         let at = at % self.head().next_multiple_of(8);
         let to_at = to_at % to.head().next_multiple_of(8);
         let bytes = bytes.min(self.head() - at).min(to.head() - to_at);
-        // SAFETY: the same contract; both ranges lie in their blocks.
+        // SAFETY: [contract, filled_block 1] each range lies in the head of its block.
         unsafe {
             ptr::copy(self.pointer(at), to.pointer(to_at), bytes);
             to.sum = to.sum_of(to.size);
@@ -203,7 +211,7 @@ impl Held {
     /// Both blocks are the caller's, and not the same.
     pub(super) unsafe fn swap_with(&mut self, other: &mut Held) {
         let bytes = self.head().min(other.head());
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe {
             ptr::swap_nonoverlapping(self.pointer(0), other.pointer(0), bytes);
             self.sum = self.sum_of(self.size);
@@ -217,7 +225,7 @@ impl Held {
     /// The block is the caller's, and has that many bytes.
     pub(super) unsafe fn check(&self, written: &Held, kept: usize) -> Result<(), StressFinding> {
         for part in parts(written.size) {
-            // SAFETY: the same contract.
+            // SAFETY: [contract]
             unsafe {
                 self.expect(part.start..part.end.min(kept), |place| word(written.identity, place))
             }
@@ -237,7 +245,7 @@ impl Held {
     /// # Safety
     /// As [`Held::check`].
     pub(super) unsafe fn check_zero(&self) -> Result<(), StressFinding> {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe { self.expect(0..self.size, |_| 0) }.map_err(|place| {
             let what = format!(
                 "byte {place} of a zeroed block of {} bytes at {:#x} is not zero",
@@ -254,13 +262,13 @@ impl Held {
     unsafe fn expect(&self, part: Range<usize>, word: impl Fn(usize) -> u64) -> Result<(), usize> {
         for (place, bytes) in words(&part) {
             let word = word(place);
-            // SAFETY: in the block, which is the caller's.
+            // SAFETY: [contract, filled_block 1]
             if bytes == 8 && unsafe { self.pointer(place).cast::<u64>().read_unaligned() } == word {
                 continue;
             }
             let expected = word.to_ne_bytes();
             let mut found = expected;
-            // SAFETY: in the block, which is the caller's.
+            // SAFETY: [contract, filled_block 1]
             unsafe { ptr::copy_nonoverlapping(self.pointer(place), found.as_mut_ptr(), bytes) };
             if found != expected {
                 let at = (0..8).find(|&at| found[at] != expected[at]).unwrap_or(0);
@@ -307,7 +315,7 @@ mod tests {
         for size in [1, 7, 8, 24, 100, WHOLE_MAX, WHOLE_MAX + 1, 40_961] {
             let mut memory = vec![0_u64; size.div_ceil(8)];
             let held = block(&mut memory, size, 7);
-            // SAFETY: the memory is ours and as large as the block.
+            // SAFETY: [filled_block 2]
             unsafe {
                 held.fill();
                 assert_eq!(held.check(&held, size), Ok(()));
@@ -329,7 +337,7 @@ mod tests {
     fn a_block_with_the_contents_of_another_is_found() {
         let mut memory = vec![0_u64; 8];
         let (one, other) = (block(&mut memory, 64, 7), block(&mut memory, 64, 8));
-        // SAFETY: as above.
+        // SAFETY: [filled_block 2]
         unsafe {
             one.fill();
             assert!(other.check(&other, 64).is_err());
@@ -341,7 +349,7 @@ mod tests {
         let mut memory = vec![0_u64; 8];
         let old = block(&mut memory, 64, 7);
         let new = block(&mut memory, 20, 8);
-        // SAFETY: as above.
+        // SAFETY: [filled_block 2]
         unsafe {
             old.fill();
             *old.pointer(20) ^= 1;
@@ -355,7 +363,7 @@ mod tests {
     fn what_was_not_written_has_to_stay_as_well() {
         let (mut memory, mut elsewhere) = (vec![7_u64; 8], vec![9_u64; 8]);
         let (mut one, mut other) = (block(&mut memory, 64, 7), block(&mut elsewhere, 64, 8));
-        // SAFETY: the memory is ours and as large as the blocks.
+        // SAFETY: [filled_block 2]
         unsafe {
             one.write(Written::Half);
             other.write(Written::Nothing);
@@ -379,7 +387,7 @@ mod tests {
     fn one_byte_that_is_not_zero_is_found() {
         let mut memory = vec![0_u64; 2_000];
         let held = block(&mut memory, 13, 7);
-        // SAFETY: as above.
+        // SAFETY: [filled_block 2]
         unsafe {
             assert_eq!(held.check_zero(), Ok(()));
             *held.pointer(13) = 1;

@@ -2,6 +2,14 @@
 //!
 //! In the process that `hak-sim stress` starts, hak is what is examined: at rest every one of its
 //! blocks must be one that the programs know of. There the command's own memory is the system's.
+//!
+//! Invariants:
+//! 1. The choice is the same from the first allocation on: it follows from an environment variable
+//!    that nothing in the process sets or takes away, and nothing changes the environment at all
+//!    while the first allocation is made, in front of `main` or at its beginning. So a block goes
+//!    back to where it came from.
+//! 2. Both allocators keep the contract of [`GlobalAlloc`], and each function hands its call on as
+//!    it came.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::CStr;
@@ -35,37 +43,35 @@ fn apart() -> bool {
 
 #[cold]
 fn choose() -> bool {
-    // SAFETY: a string that ends with a zero byte; the first allocation comes before `main`, so
-    // nobody changes the environment meanwhile.
+    // SAFETY: [own_memory 1] a string that ends with a zero byte.
     let apart = !unsafe { libc::getenv(STRESS_CHILD.as_ptr()) }.is_null();
     CHOICE.store(if apart { SYSTEM } else { HAK }, Ordering::Relaxed);
     apart
 }
 
-// SAFETY: each function forwards to one of two allocators that keep the contract, and always to the
-// same one.
+// SAFETY: [own_memory 1, own_memory 2]
 unsafe impl GlobalAlloc for CommandHeap {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe { if apart() { System.alloc(layout) } else { Hak.alloc(layout) } }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe { if apart() { System.alloc_zeroed(layout) } else { Hak.alloc_zeroed(layout) } }
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the same contract; the choice has not changed since the block was handed out.
+        // SAFETY: [contract, own_memory 1] the block came from the same one.
         unsafe { if apart() { System.dealloc(ptr, layout) } else { Hak.dealloc(ptr, layout) } }
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: as in `dealloc`.
+        // SAFETY: [contract, own_memory 1] the block came from the same one.
         unsafe {
             if apart() {
                 System.realloc(ptr, layout, new_size)

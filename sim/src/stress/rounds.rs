@@ -190,7 +190,7 @@ fn live<S: StressSubject>(
         // Relaxed: the threads were joined.
         let word = mailbox.load(std::sync::atomic::Ordering::Relaxed);
         if word != 0 {
-            // SAFETY: mailboxes hold records, and nobody else is there to take it out.
+            // SAFETY: [worker 1] all threads were joined: nobody takes it out.
             let held = unsafe { Held::of_word(word) };
             blocks.push((held.address, held.size));
         }

@@ -13,6 +13,17 @@
 //!
 //! Leaves (512 KiB, for 64 MiB each) are made when an address in them is first seen, with memory of
 //! the system.
+//!
+//! Invariants:
+//! 1. From `new` to `drop` there are [`LEAVES`] entries at `leaves`, which are null at first. An
+//!    entry changes once, by an exchange, to a leaf: [`WORDS`] words, zero at first, which live as
+//!    long as the shadow.
+//! 2. All of these are atomic, and reached from the shadow alone: any thread may use them, until
+//!    who drops it has it alone.
+//! 3. `visit` refuses addresses of more than [`ADDRESS_BITS`] bits: those below lead to one of so
+//!    many leaves, and in it to one of so many words.
+//! 4. The allocator of the system keeps the contract of [`GlobalAlloc`], which asks for layouts
+//!    that are not empty. A table goes back with the layout that it was asked for.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::{NonNull, null_mut};
@@ -34,23 +45,24 @@ pub(super) struct BlockShadow {
     leaves: NonNull<AtomicPtr<AtomicU64>>,
 }
 
-// SAFETY: everything behind the pointers is atomic, and leaves live as long as the shadow.
+// SAFETY: [stress/shadow 2]
 unsafe impl Sync for BlockShadow {}
-// SAFETY: as above.
+// SAFETY: [stress/shadow 2]
 unsafe impl Send for BlockShadow {}
 
 fn zeroed<T>(count: usize) -> NonNull<T> {
     let layout = Layout::array::<T>(count).expect("a table of a fixed size");
-    // SAFETY: the layout is not empty.
+    assert_ne!(layout.size(), 0, "a table of something");
+    // SAFETY: [stress/shadow 4] the layout is not empty.
     let table = unsafe { System.alloc_zeroed(layout) };
     NonNull::new(table.cast()).expect("the system has memory for the shadow")
 }
 
 /// # Safety
-/// From `zeroed` with this count, and nobody uses it any more.
+/// The table is from `zeroed`, with this count, and nobody uses it any more.
 unsafe fn give_back<T>(table: *mut T, count: usize) {
     let layout = Layout::array::<T>(count).expect("a table of a fixed size");
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract, stress/shadow 4]
     unsafe { System.dealloc(table.cast(), layout) };
 }
 
@@ -108,7 +120,7 @@ impl BlockShadow {
         bytes: usize,
         mut visit: impl FnMut(&AtomicU64, u64, usize),
     ) -> Result<(), StressFinding> {
-        if start.checked_add(bytes).is_none_or(|end| end > 1 << ADDRESS_BITS) {
+        if start.checked_add(bytes.max(1)).is_none_or(|end| end > 1 << ADDRESS_BITS) {
             let message = format!("{bytes} bytes at {start:#x} are no memory of a program");
             return Err(StressFinding::new(oracle::OVERLAP, message));
         }
@@ -120,7 +132,7 @@ impl BlockShadow {
             let address = granule * GRANULE;
             let leaf = self.leaf(address >> LEAF_SHIFT);
             let index = granule / GRANULES_OF_WORD % WORDS;
-            // SAFETY: a leaf has that many words and lives as long as the shadow.
+            // SAFETY: [stress/shadow 1, stress/shadow 2, stress/shadow 3]
             let word = unsafe { &*leaf.add(index) };
             visit(word, mask, address - bit * GRANULE);
             granule += count;
@@ -129,7 +141,7 @@ impl BlockShadow {
     }
 
     fn leaf(&self, index: usize) -> *mut AtomicU64 {
-        // SAFETY: the address has no more than `ADDRESS_BITS` bits, so the table has that leaf.
+        // SAFETY: [stress/shadow 1, stress/shadow 2, stress/shadow 3] called by `visit` alone.
         let entry = unsafe { self.leaves.add(index).as_ref() };
         // Acquire: pairs with the exchange below, which publishes the zeroed leaf.
         let leaf = entry.load(Ordering::Acquire);
@@ -141,7 +153,7 @@ impl BlockShadow {
         match entry.compare_exchange(null_mut(), new, Ordering::Release, Ordering::Acquire) {
             Ok(_) => new,
             Err(other) => {
-                // SAFETY: made above, and nobody else knows it.
+                // SAFETY: [stress/shadow 1] the exchange has failed, so nobody else knows it.
                 unsafe { give_back(new, WORDS) };
                 other
             }
@@ -152,14 +164,15 @@ impl BlockShadow {
 impl Drop for BlockShadow {
     fn drop(&mut self) {
         for index in 0..LEAVES {
-            // SAFETY: the table has that leaf; nobody uses the shadow any more.
+            // SAFETY: [stress/shadow 1, stress/shadow 2] an entry of the table, which this has
+            // alone.
             let leaf = unsafe { *self.leaves.add(index).as_mut().get_mut() };
             if !leaf.is_null() {
-                // SAFETY: from `leaf`, and nobody uses it any more.
+                // SAFETY: [stress/shadow 1, stress/shadow 2] made by `leaf`.
                 unsafe { give_back(leaf, WORDS) };
             }
         }
-        // SAFETY: from `new`, and nobody uses it any more.
+        // SAFETY: [stress/shadow 1, stress/shadow 2] made by `new`.
         unsafe { give_back(self.leaves.as_ptr(), LEAVES) };
     }
 }
@@ -231,5 +244,7 @@ mod tests {
         let shadow = BlockShadow::new();
         message(shadow.add(usize::MAX - 15, 16));
         message(shadow.add(1 << ADDRESS_BITS, 16));
+        message(shadow.add(1 << ADDRESS_BITS, 0));
+        assert_eq!(shadow.add((1 << ADDRESS_BITS) - 16, 16), Ok(()));
     }
 }

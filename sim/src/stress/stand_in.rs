@@ -4,6 +4,17 @@
 //! constant. The stand-in is one lock, a list of free blocks for each power of two, and an arena
 //! that it never gives back; what it knows of its blocks lies outside of them, so that a flaw does
 //! what it says and nothing else.
+//!
+//! Invariants:
+//! 1. The arena is mapped, to be read and written, from `new` on for ever. What is handed out lies
+//!    in what was cut of it, whole, also where a flaw shows: `cut` looks for the end of the arena,
+//!    and who hands out a block that overlaps looks for the end of what was cut.
+//! 2. Where no flaw shows, a block that is handed out is nobody else's: it was cut once, and is
+//!    then either on a free list or in use, both under the lock; it comes on a list only when its
+//!    entry was taken out of `live`.
+//! 3. A flaw breaks what the caller was promised, who finds that and ends the process; it touches
+//!    nothing that does not lie in the arena. `Crashes` reads at address 8, where nothing is ever
+//!    mapped: the process ends there.
 
 use std::collections::HashMap;
 use std::ptr::null_mut;
@@ -102,7 +113,7 @@ struct LiveBlock {
 
 impl StandIn {
     pub(super) fn new(flaw: Flaw) -> StandIn {
-        // SAFETY: a new mapping at an address of the system's choice.
+        // SAFETY: [stand_in 1] a new mapping at an address of the system's choice.
         let arena = unsafe {
             libc::mmap(
                 null_mut(),
@@ -169,12 +180,15 @@ impl StressSubject for StandIn {
             }
         }
         if self.shows(&mut state, Flaw::Crashes) {
-            // SAFETY: none; this is what the stand-in is for.
+            // SAFETY: [stand_in 3] nothing is mapped there, which is what the stand-in is for.
             unsafe { pointer(8).read_volatile() };
         }
         if align <= GRANULE
             && self.shows(&mut state, Flaw::Overlaps)
-            && let Some((other, _)) = state.live.iter().find(|(_, other)| other.size > 2 * GRANULE)
+            && let Some((other, _)) = state.live.iter().find(|(begin, other)| {
+                let room = self.base + state.cut - *begin;
+                other.size > 2 * GRANULE && size <= room - GRANULE
+            })
         {
             return pointer(other + GRANULE);
         }
@@ -197,7 +211,7 @@ impl StressSubject for StandIn {
     fn allocate_zeroed(&self, size: usize, align: usize) -> *mut u8 {
         let block = self.allocate(size, align);
         if !block.is_null() && self.flaw != Flaw::ForgetsZero {
-            // SAFETY: the block is that large and nobody else has it yet.
+            // SAFETY: [stand_in 1, stand_in 2, stand_in 3] the caller does not have it yet.
             unsafe { block.write_bytes(0, size) };
         }
         block
@@ -217,7 +231,7 @@ impl StressSubject for StandIn {
         if self.shows(&mut state, Flaw::Scribbles)
             && let Some((&other, _)) = state.live.iter().next()
         {
-            // SAFETY: the arena has memory there, although the byte is not the stand-in's to write.
+            // SAFETY: [stand_in 1, stand_in 3] a byte of the arena, which is not the stand-in's.
             unsafe { pointer(other).write(0) };
         }
         if self.shows(&mut state, Flaw::Leaks) {
@@ -235,9 +249,10 @@ impl StressSubject for StandIn {
         if !new.is_null() {
             let kept = old.min(size);
             let copied = if self.flaw == Flaw::LosesPrefix { kept / 2 } else { kept };
-            // SAFETY: both blocks are that large, apart, and the caller's.
+            // SAFETY: [contract, stand_in 1] both blocks are that large; where a flaw shows they
+            // may overlap.
             unsafe {
-                new.copy_from_nonoverlapping(block, copied);
+                new.copy_from(block, copied);
                 self.free(block);
             }
         }

@@ -3,6 +3,9 @@
 //! What it says goes to standard output, a line each: `round N` when a round begins, and last one
 //! JSON object: the totals, a broken rule, or why it could not go on. If there is no such object,
 //! the process was ended in the middle of something, and the last round is where.
+//!
+//! Invariant: the calls of the system here take numbers, or a structure of the caller's that they
+//! read and do not keep; no other code of the process depends on what they set.
 
 use std::io::Write;
 use std::time::Duration;
@@ -44,8 +47,8 @@ pub(super) fn refuse(why: &str) -> ! {
 
 fn end(last: &Value, code: i32) -> ! {
     say(&format!("{last}\n"));
-    // SAFETY: no precondition. Not `exit`: what that runs at the end might need the allocator,
-    // which cannot be relied on.
+    // SAFETY: [stress_process 1] a number. Not `exit`: what that runs at the end might need the
+    // allocator, which cannot be relied on.
     unsafe { libc::_exit(code) }
 }
 
@@ -60,7 +63,7 @@ fn be_bounded(time: Duration) {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // A process whose starter is gone ends at once; one that hangs, by an alarm.
     let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX).saturating_add(60);
-    // SAFETY: the limit is read and not kept; nobody here waits for these signals.
+    // SAFETY: [stress_process 1] numbers, and a limit of this function.
     unsafe {
         libc::setrlimit(libc::RLIMIT_CORE, &none);
         libc::alarm(seconds);

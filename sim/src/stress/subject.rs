@@ -1,4 +1,7 @@
 //! What is stressed: an allocator.
+//!
+//! Invariants:
+//! 1. What hak asks of who allocates is that the alignment is a power of two: it is looked at here.
 
 use hak::{Hak, Native};
 use hak_core::range::Range;
@@ -76,27 +79,29 @@ impl StressSubject for Shipped {
     }
 
     fn allocate(&self, size: usize, align: usize) -> *mut u8 {
-        // SAFETY: programs ask for at least one byte, at a power of two.
+        assert!(align.is_power_of_two());
+        // SAFETY: [subject 1]
         unsafe { Hak::allocate(size, align) }
     }
 
     fn allocate_zeroed(&self, size: usize, align: usize) -> *mut u8 {
-        // SAFETY: as above.
+        assert!(align.is_power_of_two());
+        // SAFETY: [subject 1]
         unsafe { Hak::allocate_zeroed(size, align) }
     }
 
     unsafe fn free(&self, block: *mut u8) {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe { Hak::free(block) }
     }
 
     unsafe fn reallocate(&self, block: *mut u8, size: usize, align: usize) -> *mut u8 {
-        // SAFETY: the same contract; programs ask for at least one byte.
+        // SAFETY: [contract]
         unsafe { Hak::reallocate(block, size, align) }
     }
 
     unsafe fn usable_size(&self, block: *const u8) -> usize {
-        // SAFETY: the same contract.
+        // SAFETY: [contract]
         unsafe { Hak::usable_size(block) }
     }
 

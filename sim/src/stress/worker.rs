@@ -1,5 +1,15 @@
 //! A real thread, as the interpreter sees it: calls of the allocator, with an oracle in front of
 //! and behind each.
+//!
+//! Invariants:
+//! 1. A word that is not 0 in a register or a mailbox is that of a record (`Held::into_word`), and
+//!    stands there alone: it is what the interpreter moves from place to place (`interpreter`,
+//!    invariant 1). Registers are their worker's, which one thread has at a time; mailboxes change
+//!    by exchanges that order what was done to a block before.
+//! 2. The block of a record was handed out by the subject, in use since then, and the program's:
+//!    none of its bytes is another one's, since the shadow looked before anybody touched it. Where
+//!    an oracle speaks, the process ends at once. A block that goes back is taken out of the shadow
+//!    before, and its record is gone.
 
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -114,7 +124,7 @@ impl<'a, S: StressSubject> Worker<'a, S> {
     /// Address and bytes of each block that the thread holds.
     pub(super) fn live(&self, blocks: &mut Vec<(usize, usize)>) {
         for &word in self.registers.iter().filter(|&&word| word != 0) {
-            // SAFETY: registers hold records, and this thread has ended.
+            // SAFETY: [worker 1] the worker is the caller's, and no thread has it.
             let held = unsafe { Held::of_word(word) };
             blocks.push((held.address, held.size));
         }
@@ -149,7 +159,7 @@ impl<'a, S: StressSubject> Worker<'a, S> {
             sum: 0,
         };
         or_end(self.check_received(&held, contents));
-        // SAFETY: the block is the program's now.
+        // SAFETY: [worker 2] looked at just now.
         unsafe { held.write(written) };
         held.into_word()
     }
@@ -168,7 +178,7 @@ impl<'a, S: StressSubject> Worker<'a, S> {
             return Err(StressFinding::new(oracle::OWNS, what));
         }
         self.check_usable(held)?;
-        // SAFETY: the block is the program's and has that many bytes.
+        // SAFETY: [worker 2] entered in the shadow just now, with so many bytes.
         unsafe {
             match contents {
                 BlockContents::Anything => Ok(()),
@@ -180,7 +190,7 @@ impl<'a, S: StressSubject> Worker<'a, S> {
 
     fn check_usable(&self, held: &Held) -> Result<(), StressFinding> {
         let (size, pointer) = (held.size, ptr::with_exposed_provenance(held.address));
-        // SAFETY: the block is in use, and the program's.
+        // SAFETY: [worker 2] both callers have a block of the program.
         let usable = unsafe { self.stage.subject.usable_size(pointer) };
         if usable < size {
             let what = format!("of a block of {size} bytes only {usable} are said to be usable");
@@ -191,9 +201,9 @@ impl<'a, S: StressSubject> Worker<'a, S> {
 
     /// The program is about to give this block back: it must be as it was left.
     fn return_block(&mut self, word: usize) -> Held {
-        // SAFETY: the interpreter took the word out of its only place, or alone can.
+        // SAFETY: [worker 1] the word was taken out of its only place, or another takes that place.
         let held = unsafe { Held::from_word(word) };
-        // SAFETY: the block is the program's.
+        // SAFETY: [worker 2]
         or_end(unsafe { held.check_whole() });
         or_end(self.stage.shadow.remove(held.address, held.size));
         self.totals.remote_frees += u64::from(held.thread != self.thread);
@@ -250,7 +260,7 @@ impl<S: StressSubject> ProgramSide for Worker<'_, S> {
     }
 
     fn copy(&mut self, from: (usize, usize), to: (usize, usize), bytes: usize) {
-        // SAFETY: the words lie in registers of this thread; the blocks are the program's.
+        // SAFETY: [worker 1, worker 2] the words stay in registers of this thread.
         unsafe {
             let (source, mut target) = (Held::of_word(from.0), Held::of_word(to.0));
             or_end(source.check_whole());
@@ -264,7 +274,7 @@ impl<S: StressSubject> ProgramSide for Worker<'_, S> {
         if one == other {
             return;
         }
-        // SAFETY: as in `copy`.
+        // SAFETY: [worker 1, worker 2] as in `copy`; two words are of two blocks.
         unsafe {
             let (mut first, mut second) = (Held::of_word(one), Held::of_word(other));
             or_end(first.check_whole());
@@ -277,17 +287,18 @@ impl<S: StressSubject> ProgramSide for Worker<'_, S> {
 
     fn free(&mut self, block: usize) {
         let held = self.return_block(block);
-        // SAFETY: a block of this allocator, in use until now, which nobody else knows.
+        // SAFETY: [worker 1, worker 2] the record is gone, so nobody else knows the block.
         unsafe { self.stage.subject.free(ptr::with_exposed_provenance_mut(held.address)) };
     }
 
     fn reallocate(&mut self, block: usize, size: usize) -> usize {
         let held = self.return_block(block);
-        // SAFETY: the block is the program's until it is reallocated.
+        // SAFETY: [worker 1, worker 2] the record is gone, so nobody else knows the block, which is
+        // the program's until it is reallocated.
         let (before, whole) = unsafe { (held.prefix(size), held.prefix(held.size)) };
         let written = if held.sum == 0 { Written::All } else { Written::Nothing };
         let old = ptr::with_exposed_provenance_mut(held.address);
-        // SAFETY: as in `free`, and with the alignment that it was asked for.
+        // SAFETY: [as above] and with the alignment that it was asked for.
         let new = unsafe { self.stage.subject.reallocate(old, size, held.align) };
         if new.is_null() {
             self.totals.refused += 1;
@@ -328,7 +339,7 @@ impl<S: StressSubject> ProgramSide for Worker<'_, S> {
     }
 
     fn measure(&mut self, block: usize) {
-        // SAFETY: the word lies in a register of this thread.
+        // SAFETY: [worker 1] the word stays in a register of this thread.
         let held = unsafe { Held::of_word(block) };
         or_end(self.check_usable(&held));
     }

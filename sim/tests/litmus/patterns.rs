@@ -1,6 +1,11 @@
 //! What allocators do with atomics, as small tests: each with the orderings that are right and with
 //! those that are not. The numbers in the names are those of the catalogue of bugs that real
 //! allocators shipped.
+//!
+//! Invariants:
+//! 1. References to words that are not in the user area's table lead into the arena of the world
+//!    that runs, and are used while it runs: there any bytes are a value, and words look for their
+//!    place themselves. Shared and plain words of one size are cells of the same bytes.
 
 use hak_core::Plain;
 
@@ -214,7 +219,7 @@ fn memory_that_was_committed_again_holds_nothing_old() {
         use hak_core::Platform as _;
         let start = Platform::reserve(64, 64, 0);
         assert!(Platform::commit(start, 64));
-        // SAFETY: the word is mapped as long as the world lives, and the reference is used at once.
+        // SAFETY: [patterns 1] a word that was just committed.
         let word: &SimAtomic<u64> = unsafe { &*start.cast() };
         for value in 1..5 {
             word.store(value, Relaxed);
@@ -228,7 +233,7 @@ fn memory_that_was_committed_again_holds_nothing_old() {
     let other = |registers: &Registers| {
         let start = X.load(Acquire);
         if start != 0 {
-            // SAFETY: as above.
+            // SAFETY: [patterns 1] the word that the other thread has committed.
             let word: &SimAtomic<u64> =
                 unsafe { &*std::ptr::with_exposed_provenance(start as usize) };
             registers.put(1, word.load(Relaxed));
@@ -242,8 +247,7 @@ fn a_word_that_was_written_plainly_holds_nothing_old() {
     // A block's first word: a list's link while it is free, anything while it is used.
     fn shared() -> &'static SimAtomic<u64> {
         let word: &SimPlain<u64> = &DATA;
-        // SAFETY: both types are one cell with the same bytes, valid for any; the reference is used
-        // at once.
+        // SAFETY: [patterns 1] a plain word as a shared one.
         unsafe { &*std::ptr::from_ref(word).cast() }
     }
     let first = |_: &Registers| {
