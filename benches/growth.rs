@@ -4,6 +4,9 @@
 //! `moved` is what the allocator does, `copied` is what it did before pages could be moved: a new
 //! block, a copy, a free. `pages written` says how much of the block has pages: all of them, or one
 //! in 64 as in a table that is mostly empty.
+//!
+//! Invariant: alignments are powers of two; and a block is hak's, nobody else knows it, and who
+//! gives it up or frees it does so once, in the turn of the loop in which it was allocated.
 
 #![allow(missing_docs)]
 
@@ -21,14 +24,14 @@ type Grow = unsafe fn(*mut u8, usize) -> *mut u8;
 /// # Safety
 /// A block of hak of so many bytes, which is given up.
 unsafe fn moved(block: *mut u8, bytes: usize) -> *mut u8 {
-    // SAFETY: the caller's contract.
+    // SAFETY: [contract]
     unsafe { Hak::reallocate(block, 2 * bytes, 16) }
 }
 
 /// # Safety
 /// As [`moved`].
 unsafe fn copied(block: *mut u8, bytes: usize) -> *mut u8 {
-    // SAFETY: the caller's contract; the new block is longer.
+    // SAFETY: [contract, growth 1] the new block is longer.
     unsafe {
         let new = Hak::allocate(2 * bytes, 16);
         assert!(!new.is_null());
@@ -42,7 +45,7 @@ unsafe fn copied(block: *mut u8, bytes: usize) -> *mut u8 {
 fn growths(count: u64, bytes: usize, step: usize, grow: Grow) -> Duration {
     let mut time = Duration::ZERO;
     for _ in 0..count {
-        // SAFETY: sizes that are not zero; blocks that are ours, each freed once.
+        // SAFETY: [growth 1] blocks of this turn of the loop, in which bytes are written.
         unsafe {
             let block = Hak::allocate(bytes, 16);
             let blocker = Hak::allocate(2 * bytes, 16);

@@ -2,8 +2,13 @@
 //!
 //! The shapes follow the original's benchmarks: `fixed_size` replaces the oldest of a set of equal
 //! blocks, `random_mixed` replaces random blocks of a working set by others of 16 to 1,039 bytes.
+//!
+//! Invariants:
+//! 1. Each block of a set is the allocator's, of the layout beside it, and stands there once: it
+//!    came with that layout, and goes back when another one takes its place or the set is dropped.
+//! 2. A layout is not empty.
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, handle_alloc_error};
 
 /// The linear congruential generator that all workloads draw from, so that every allocator sees the
 /// same calls.
@@ -32,34 +37,42 @@ pub struct Held<'a, A: GlobalAlloc> {
 impl<'a, A: GlobalAlloc> Held<'a, A> {
     /// A set of so many blocks of these sizes.
     pub fn new(allocator: &'a A, count: usize, mut size: impl FnMut() -> usize) -> Held<'a, A> {
-        let blocks = (0..count).map(|_| allocate(allocator, size())).collect();
+        let blocks = (0..count).map(|_| allocate(allocator, layout(size()))).collect();
         Held { allocator, blocks }
     }
 
     /// Frees one block and puts a new one in its place.
     pub fn replace(&mut self, place: usize, size: usize) {
+        let next = layout(size);
         let (block, layout) = self.blocks[place];
-        // SAFETY: the block is this allocator's, of this layout, and leaves the set here.
+        // SAFETY: [lib 1] the block leaves the set here: what follows does not unwind.
         unsafe { self.allocator.dealloc(block, layout) };
-        self.blocks[place] = allocate(self.allocator, size);
+        self.blocks[place] = allocate(self.allocator, next);
     }
 }
 
 impl<A: GlobalAlloc> Drop for Held<'_, A> {
     fn drop(&mut self) {
         for &(block, layout) in &self.blocks {
-            // SAFETY: every block in the set is this allocator's, of this layout.
+            // SAFETY: [lib 1] the set is not used again.
             unsafe { self.allocator.dealloc(block, layout) };
         }
     }
 }
 
-fn allocate<A: GlobalAlloc>(allocator: &A, size: usize) -> (*mut u8, Layout) {
-    let layout = Layout::from_size_align(size, 16).expect("a small size");
-    // SAFETY: the size is not zero.
+fn layout(size: usize) -> Layout {
+    assert_ne!(size, 0, "a block has a byte to write to");
+    Layout::from_size_align(size, 16).expect("a small size")
+}
+
+/// A block, or the process ends.
+fn allocate<A: GlobalAlloc>(allocator: &A, layout: Layout) -> (*mut u8, Layout) {
+    // SAFETY: [lib 2] layouts are made by `layout`.
     let block = unsafe { allocator.alloc(layout) };
-    assert!(!block.is_null(), "out of memory");
-    // SAFETY: the block holds at least one byte.
+    if block.is_null() {
+        handle_alloc_error(layout);
+    }
+    // SAFETY: [lib 2] the block holds at least one byte.
     unsafe { block.write(1) };
     (block, layout)
 }

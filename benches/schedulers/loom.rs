@@ -1,4 +1,7 @@
 //! The models under loom, with its cells as plain words: it checks them for races, as hak does.
+//!
+//! Invariant: the words of a run are used by loom's threads alone, which are fibers of one OS
+//! thread: one runs at a time, and nothing of a plain word is held across a switch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as Counter, Ordering};
@@ -17,9 +20,9 @@ struct Words {
     plain: Vec<UnsafeCell<u64>>,
 }
 
-// SAFETY: loom's threads are fibers of one OS thread.
+// SAFETY: [loom 1]
 unsafe impl Send for Words {}
-// SAFETY: as above.
+// SAFETY: [loom 1]
 unsafe impl Sync for Words {}
 
 impl Words {
@@ -62,14 +65,13 @@ impl Memory for Words {
 
     #[inline]
     fn get(&self, word: usize) -> u64 {
-        // SAFETY: the pointer is to the cell's own value, and fibers of one OS thread do not run at
-        // the same time.
+        // SAFETY: [loom 1] the cell's own value, copied at once.
         self.plain[word].with(|value| unsafe { *value })
     }
 
     #[inline]
     fn set(&self, word: usize, value: u64) {
-        // SAFETY: as in `get`.
+        // SAFETY: [loom 1] the cell's own value, written at once.
         self.plain[word].with_mut(|place| unsafe { *place = value });
     }
 }

@@ -1,4 +1,7 @@
 //! The models under shuttle. Its plain words are ordinary memory: nothing looks at them.
+//!
+//! Invariant: the words of a run are used by shuttle's threads alone, which are fibers of one OS
+//! thread: one runs at a time, and nothing of a plain word is held across a switch.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,7 +19,7 @@ struct Words {
     plain: Vec<Cell<u64>>,
 }
 
-// SAFETY: shuttle's threads are fibers of one OS thread.
+// SAFETY: [shuttle 1]
 unsafe impl Sync for Words {}
 
 impl Words {

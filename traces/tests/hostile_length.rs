@@ -1,6 +1,9 @@
 //! A payload that lies about its lengths is refused before it costs memory.
 //!
 //! The allocator of this test counts; it is alone in its file so that nothing else is counted.
+//!
+//! Invariant: every call is handed on, as it came, to the system's allocator, which keeps the
+//! contract.
 
 use hak_traces::{HEADER_LENGTH, Trace, TraceError};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -14,16 +17,16 @@ static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
 struct Counting;
 
-// SAFETY: every call is handed to the system's allocator as it came.
+// SAFETY: [hostile_length 1]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: [contract, hostile_length 1]
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: [contract, hostile_length 1]
         unsafe { System.dealloc(block, layout) }
     }
 }

@@ -4,6 +4,14 @@
 //! `#[global_allocator]`. A peer measured under a wrong name is the classic mistake of such
 //! comparisons, so [`identify`] looks which allocator answers, and does not take anybody's word for
 //! it.
+//!
+//! Invariants:
+//! 1. Sizes are those of the workloads and of the probe here: 1 byte at least, some MiB at most.
+//! 2. A block is of the one allocator that this program is built with or runs under, and has the
+//!    size that it was asked for with.
+//! 3. The functions of the C library that are asked here take numbers, strings, and structures to
+//!    fill, and keep nothing. The name of a file that they give is a C string, which stays as long
+//!    as the file is loaded, and is copied at once.
 
 use std::hint::black_box;
 
@@ -14,7 +22,7 @@ pub(crate) struct Block {
     pub(crate) size: usize,
 }
 
-// SAFETY: a block belongs to whoever holds the value; any thread may use and free it.
+// SAFETY: [workloads 1, allocator 2] any thread may free it.
 unsafe impl Send for Block {}
 
 /// Declares the crate of a feature as the program's allocator.
@@ -48,7 +56,7 @@ pub(crate) fn allocate(size: usize) -> Block {
         eprintln!("out of memory: a block of {size} bytes was refused");
         std::process::exit(1);
     }
-    // SAFETY: the block has at least one byte; volatile, so that the block is not optimised away.
+    // SAFETY: [allocator 1] at least one byte; volatile, so that the block is not optimised away.
     unsafe { start.write_volatile(1) };
     Block { start, size }
 }
@@ -68,20 +76,19 @@ mod raw {
 
     #[inline(always)]
     fn layout(size: usize) -> Layout {
-        // SAFETY: 8 is a power of two, and no workload's size comes near the end of the address
-        // space.
+        // SAFETY: [allocator 1] and 8 is a power of two.
         unsafe { Layout::from_size_align_unchecked(size, 8) }
     }
 
     #[inline(always)]
     pub(super) fn allocate(size: usize) -> *mut u8 {
-        // SAFETY: no workload asks for zero bytes.
+        // SAFETY: [allocator 1]
         unsafe { alloc(layout(size)) }
     }
 
     #[inline(always)]
     pub(super) fn free(block: Block) {
-        // SAFETY: the block came from `allocate` with this size, and whoever held it gives it up.
+        // SAFETY: [workloads 1, allocator 2] it came from `allocate` with this size.
         unsafe { dealloc(block.start, layout(block.size)) };
     }
 }
@@ -93,13 +100,13 @@ mod raw {
 
     #[inline(always)]
     pub(super) fn allocate(size: usize) -> *mut u8 {
-        // SAFETY: C malloc has no preconditions.
+        // SAFETY: [allocator 1] as the function is declared, it takes any number.
         unsafe { libc::malloc(size) }.cast()
     }
 
     #[inline(always)]
     pub(super) fn free(block: Block) {
-        // SAFETY: the block came from `malloc`, and whoever held it gives it up.
+        // SAFETY: [workloads 1, allocator 2] it came from `malloc`.
         unsafe { libc::free(block.start.cast()) };
     }
 }
@@ -134,7 +141,7 @@ const PROBE_SIZE: usize = 4_000;
 /// By how many bytes glibc's own heap grows while this program's allocator hands out 64 blocks of
 /// 4,000.
 fn growth_of_c_heap() -> usize {
-    // SAFETY: reads glibc's counters; no preconditions.
+    // SAFETY: [allocator 3] a copy of counters.
     let used = || unsafe { libc::mallinfo2() }.uordblks;
     let before = used();
     let blocks: [Block; PROBE_BLOCKS] = std::array::from_fn(|_| black_box(allocate(PROBE_SIZE)));
@@ -145,7 +152,8 @@ fn growth_of_c_heap() -> usize {
 
 /// The name of the file that defines the symbol which calls from this program reach.
 fn file_of(symbol: &std::ffi::CStr) -> Result<String, String> {
-    // SAFETY: both take valid C strings and a valid place for the answer.
+    // SAFETY: [allocator 3] a C string, and a structure of this function, for which zero is a
+    // value.
     let path = unsafe {
         let address = libc::dlsym(libc::RTLD_DEFAULT, symbol.as_ptr());
         let mut info: libc::Dl_info = std::mem::zeroed();

@@ -11,6 +11,12 @@
 //! | `churn`                | threads come and go, each with 1,000 blocks                                                   |
 //!
 //! Every thread draws from its own stream with a fixed seed: all allocators get the same calls.
+//!
+//! Invariants:
+//! 1. One thread at a time has a block, by having the value: it writes within its size, frees it
+//!    once, and does not look at copies of the value any more.
+//! 2. The calls of the system for the processors of a thread read or write the set that they are
+//!    given, and keep nothing.
 
 use std::hint::black_box;
 use std::sync::mpsc::sync_channel;
@@ -112,7 +118,7 @@ fn replace_random(seed: u32, pairs: u64, set: usize, least: usize, span: usize, 
 #[inline(always)]
 fn write_pages(block: Block) {
     for offset in (0..block.size).step_by(4_096) {
-        // SAFETY: the offset lies in the block, which is ours.
+        // SAFETY: [workloads 1] the offset lies in the block.
         unsafe { block.start.add(offset).write_volatile(1) };
     }
 }
@@ -167,7 +173,7 @@ fn hand_over(pairs: u64) -> u64 {
 /// take turns on the same one would share its cache, and it would be up to the machine's load how
 /// often they do.
 fn stay_on_processor(number: usize) {
-    // SAFETY: an empty set is all zeroes, and both calls get a valid set and its size.
+    // SAFETY: [workloads 2] sets of this function, with their size; zero is the empty one.
     unsafe {
         let size = size_of::<libc::cpu_set_t>();
         let mut allowed: libc::cpu_set_t = std::mem::zeroed();
@@ -234,7 +240,7 @@ fn batches(pairs: u64, real: bool) -> u64 {
 /// What `allocate` does beside calling the allocator.
 #[inline(always)]
 fn written(block: Block, size: usize) -> Block {
-    // SAFETY: the block is ours.
+    // SAFETY: [workloads 1] the block has a byte, and is freed behind the loops only.
     unsafe { block.start.write_volatile(1) };
     Block { start: block.start, size }
 }
