@@ -640,7 +640,8 @@ fn forgotten_by_a_slice<G: WorldGeometry>(world: &mut World) -> Option<String> {
     };
     let nothing = || {};
     let goes_on = program::goes_back::<G>;
-    let variants: [(&str, &dyn Fn(), &dyn Fn(), bool); 4] = [
+    type Variant<'a> = (&'a str, &'a dyn Fn(), &'a dyn Fn(), bool);
+    let variants: [Variant<'_>; 4] = [
         ("another one takes a slot", &all_idle, &takes, false),
         ("another one frees a run and ticks", &some_held, &gives, false),
         ("a call is refused, all is free", &all_idle, &nothing, true),
