@@ -69,7 +69,7 @@
 //! 2. A block is as long and as aligned as was asked for, apart from all others, and the caller's
 //!    until it frees it; failure is null. The core promises that of [`hak_core::Allocator`].
 //! 3. Nothing unwinds into a caller: the slow paths have the C calling convention, where a panic
-//!    aborts, and the fast paths have none.
+//!    aborts, and the fast paths have none, but for assertions of debug builds, which hold.
 //! 4. Tests and examples ask for alignments that are powers of two, and free a block once: who
 //!    allocated it, or was handed it.
 

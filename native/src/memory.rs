@@ -60,8 +60,8 @@
 //! Nothing here allocates, and nothing here changes `errno` (see [`crate::errno`]).
 //!
 //! Invariants:
-//! 1. Ranges that the core names, and what they are rounded to, lie in mappings that [`reserve`]
-//!    and [`extend`] made, in whole units: the caller's, or ones that nobody uses.
+//! 1. Ranges that the core names lie in mappings that [`reserve`] and [`extend`] made. So does what
+//!    they are rounded to: whole units, which are the caller's, or which nobody uses.
 //! 2. A mapping at a place of the system's choice, and one that is to replace nothing
 //!    (`MAP_FIXED_NOREPLACE`), takes nothing away from anybody. (Linux before 4.17 takes that
 //!    address for a wish.)
