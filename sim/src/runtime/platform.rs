@@ -310,8 +310,9 @@ impl<G: WorldGeometry> Sim<G> {
 /// The same in every run: what a program writes is never near it.
 const SECRET: usize = 0xb5ad_4ece_da1c_e2a9;
 
-// SAFETY: [core platform 1] the words are `repr(transparent)` over numbers. The root and what is
-// reserved lie in the arena of the world, and each simulated thread has a place for its heap.
+// SAFETY: [core platform 1, platform 1, platform 3] the words are `repr(transparent)` over numbers.
+// The root and what is reserved lie in the arena of the world, and each simulated thread has a
+// place for its heap.
 unsafe impl<G: WorldGeometry> Platform for Sim<G> {
     type AtomicU32 = SimAtomic<u32>;
     type AtomicU64 = SimAtomic<u64>;
