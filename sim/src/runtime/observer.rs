@@ -2,8 +2,7 @@
 //!
 //! An observer is called in front of and behind each access that it wants to see, inside the
 //! running fiber, and can end the run. Simulated words that it reads are read raw: they are neither
-//! scheduled nor checked. A run has one, which may be a list: a tuple of
-//! observers is an observer.
+//! scheduled nor checked. A run has one, which may be a list: a tuple of observers is an observer.
 
 use super::access::{Access, Kind, ThreadId};
 use super::blocks::Block;
@@ -218,6 +217,9 @@ mod lists {
     list!(A B C);
     list!(A B C D);
     list!(A B C D E);
+    list!(A B C D E F);
+    list!(A B C D E F G);
+    list!(A B C D E F G H);
 }
 
 /// The world as an observer sees it.

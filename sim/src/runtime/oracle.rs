@@ -42,3 +42,21 @@ oracles! {
     MISUSE: "misuse", "a correct program is never accused";
     SECRET: "secret", "no memory that the program gets shows the seal of a free block";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stands_in_the_table_of_the_page() {
+        let page = include_str!("../../../docs/SIMULATOR.md");
+        let section = page.split("\n## ").find(|section| section.starts_with("What is checked"));
+        let rows = section.expect("the section").lines().filter_map(|line| line.strip_prefix("| "));
+        let names: Vec<&str> = rows.filter_map(|row| row.split('|').next()).collect();
+        for (name, _) in ALL {
+            let written = format!("`{name}`");
+            let places = names.iter().filter(|names| names.contains(&written)).count();
+            assert_eq!(places, 1, "docs/SIMULATOR.md, what is checked: {name}");
+        }
+    }
+}
