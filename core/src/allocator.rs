@@ -4,8 +4,8 @@
 //! map for `free`:
 //!
 //! ```text
-//! allocate   size ─► bin of the heap ─► pop the thread cache                           else refill
-//! free       address - base ─► class map ─► bin of the heap ─► push the thread cache   else make room, or a run or mapping
+//! allocate  size ─► bin ─► pop the thread cache                          else refill
+//! free      address - base ─► class map ─► bin ─► push the thread cache  else make room, a run, …
 //! ```
 
 use core::marker::PhantomData;

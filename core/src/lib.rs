@@ -14,7 +14,7 @@
 //! | [`tables`] | words in memory: block, remote list, slab, SuperSlab, class map, heap, root |
 //! | [`range`] | the range of addresses: registry, growth, units, committed bytes, kept mappings |
 //! | [`slabs`] | who has a slab: claim, release, abandon, adopt |
-//! | [`pool`] | slots of SuperSlabs, runs and mappings; what lies idle, and how it goes back in time |
+//! | [`pool`] | slots of SuperSlabs, runs and mappings; what lies idle, and how it goes back |
 //! | `thread` | a thread's heap: cache, refill, tidying, and what threads without one do |
 //! | [`inspect`] | a walk over everything at rest, for accounting and pictures |
 //! | [`allocator`] | the front door: allocate, free, reallocate |

@@ -1,10 +1,14 @@
 //! Tries changes of the core: a line on standard input names one, a line on standard output says
 //! what came of it.
 //!
-//! | asked | answered |
-//! |---|---|
-//! | `survey SCHEDULES` | for each search and scenario `reached SEARCH SCENARIO CHANGE:SCHEDULES ...`, then `done` |
-//! | `try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...` | `killed HOW`, `differs WHERE` or `survived` |
+//! ```text
+//! asked     survey SCHEDULES
+//! answered  reached SEARCH SCENARIO CHANGE:SCHEDULES ...      for each search and scenario
+//!           done
+//!
+//! asked     try CHANGE SEARCH:SCHEDULES:SCENARIO,SCENARIO... ...
+//! answered  killed HOW, differs WHERE, or survived
+//! ```
 //!
 //! Behind the first search stand the misuses and the promises, which no scenario has
 //! (`hak_sim::search::misuses`, `hak_sim::search::promises`). A change that survives all of it is

@@ -2,13 +2,20 @@
 //!
 //! | In the source | Changes |
 //! |---|---|
-//! | a condition: of `if`, `while`, a match guard, `then`, `then_some`, `filter` and its like, a comparison elsewhere, the result of a function | `true`, `false`; of `a && b` each operand `true` and the whole `false`, of `a \|\| b` each operand `false` and the whole `true` |
+//! | a condition | `true`, `false` |
+//! | `a && b` | each operand `true`, the whole `false` |
+//! | `a \|\| b` | each operand `false`, the whole `true` |
 //! | `<` `<=` `>` `>=` | with the border on the other side |
 //! | `a + b` and the other operators and methods that compute | `a` alone |
 //! | `if let`, `while let` | no match |
-//! | `Some(x)`, the operand of `?` or of `let Some(..) = .. else`, the result of a function that returns an `Option` | `None` |
+//! | an option | `None` |
 //! | a call or an assignment that is a statement, a `for` loop | skipped |
 //! | `true`, `false` | the other one |
+//!
+//! A *condition* is that of `if`, `while`, a match guard, `then`, `then_some`, `filter` and its
+//! like, a comparison elsewhere, and the result of a function. An *option* is `Some(x)`, the
+//! operand of `?` or of `let Some(..) = .. else`, and the result of a function that returns an
+//! `Option`.
 //!
 //! Left out, beside what [`FILES`] and [`FUNCTIONS`] name: assertions, constants and what else only
 //! the compiler evaluates, tests, and the code of planted faults, which is wrong already: of the

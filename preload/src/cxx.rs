@@ -9,11 +9,11 @@
 //! replaced. So only the first row of each table allocates or frees; the others jump to the form on
 //! their right, by its name, as the program sees it.
 //!
-//! | Form of `new`              | calls               | Form of `delete`                     | calls             |
-//! |----------------------------|---------------------|--------------------------------------|-------------------|
-//! | one object; aligned        | –                   | one object; aligned                  | –                 |
-//! | array; aligned array       | that of one object  | array; aligned array                 | that of one object|
-//! | nothrow, each of the four  | that which throws   | sized and nothrow, each of the four  | that without      |
+//! | Form of `new`        | calls              | Form of `delete`            | calls              |
+//! |----------------------|--------------------|-----------------------------|--------------------|
+//! | one object; aligned  | –                  | one object; aligned         | –                  |
+//! | array; aligned array | that of one object | array; aligned array        | that of one object |
+//! | nothrow, of all four | that which throws  | sized, nothrow, of all four | that without       |
 //!
 //! # Out of memory
 //!

@@ -3,12 +3,12 @@
 //! What the C library's allocator counts and hak does not is 0 here, and nothing is guessed.
 //! `mallinfo2` has:
 //!
-//! | Field      | What it is here                                                                     |
-//! |------------|-------------------------------------------------------------------------------------|
-//! | `arena`    | bytes of SuperSlabs                                                                 |
-//! | `uordblks` | of these, bytes of slabs with blocks that are in use, or in caches                   |
-//! | `fordblks` | of these, the rest                                                                  |
-//! | `hblks`, `hblkhd` | blocks with a mapping of their own, and their bytes                          |
+//! | Field             | What it is here                                                    |
+//! |-------------------|--------------------------------------------------------------------|
+//! | `arena`           | bytes of SuperSlabs                                                |
+//! | `uordblks`        | of these, bytes of slabs with blocks that are in use, or in caches |
+//! | `fordblks`        | of these, the rest                                                 |
+//! | `hblks`, `hblkhd` | blocks with a mapping of their own, and their bytes                |
 
 use core::ffi::{c_int, c_void};
 

@@ -1,15 +1,15 @@
 //! malloc, calloc, realloc, free and their relatives.
 //!
-//! | Case                                  | Answer                                                              |
-//! |---------------------------------------|---------------------------------------------------------------------|
-//! | `malloc(0)`, `calloc(0, n)`           | a block of its own, not null                                        |
-//! | more than there is, or can be         | null and `ENOMEM`; sizes above `PTRDIFF_MAX` exceed any range       |
-//! | `calloc`, `reallocarray` that overflow| null and `ENOMEM`                                                   |
-//! | `realloc(NULL, n)`                    | `malloc(n)`                                                         |
-//! | `realloc(p, 0)`                       | frees `p`; null, and `errno` is left alone (as in the GNU C library)|
-//! | `realloc` that fails                  | null and `ENOMEM`; the block is as it was                           |
-//! | `free(NULL)`                          | nothing                                                             |
-//! | `free`                                | leaves `errno` alone                                                |
+//! | Case                               | Answer                                            |
+//! |------------------------------------|---------------------------------------------------|
+//! | `malloc(0)`, `calloc(0, n)`        | a block of its own, not null                      |
+//! | more than there is, or can be      | null and `ENOMEM`, as for more than `PTRDIFF_MAX` |
+//! | `calloc`, `reallocarray`: overflow | null and `ENOMEM`                                 |
+//! | `realloc(NULL, n)`                 | `malloc(n)`                                       |
+//! | `realloc(p, 0)`                    | frees `p`; null, as in the GNU C library          |
+//! | `realloc` that fails               | null and `ENOMEM`; the block is as it was         |
+//! | `free(NULL)`                       | nothing                                           |
+//! | `free`                             | leaves `errno` alone                              |
 
 use core::ffi::c_void;
 use core::ptr;

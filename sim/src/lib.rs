@@ -44,9 +44,9 @@
 //!
 //! | Wing | What it is |
 //! |---|---|
-//! | [`runtime`] | the engine: arena, fibers, clocks, memory oracles, strategies; knows no allocator |
+//! | [`runtime`] | the engine: arena, fibers, clocks, memory oracles, strategies |
 //! | [`faults`] | the table of planted faults, and of what cannot be planted |
-//! | [`observe`] | what is looked at: oracles that know a slab, the log of transitions, states, a picture |
+//! | [`observe`] | oracles that know a slab, the log of transitions, states, a picture |
 //! | [`program`] | what simulated threads do, as data and as text, and who does it |
 //! | [`scenario`] | named programs: drawn from a seed, and fixed |
 //! | [`run`] | everything that determines a run, and the run |

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  create .hak-PROCESS-NUMBER.tmp ──▶ write ──▶ fsync ──▶ rename to NAME ──▶ fsync the folder
-//!                                       └───────┴──────────┴──▶ on failure: remove the temporary file
+//!                                       └───────┴──────────┴──▶ failed: remove the temporary file
 //! ```
 //!
 //! 1. Under its name a trace is either absent, the old one, or complete.

@@ -39,7 +39,8 @@
 //! assert_eq!(Trace::from_bytes(&bytes)?, Trace::default());
 //!
 //! let error = Trace::from_bytes(&bytes[..20]).unwrap_err();
-//! assert!(error.to_string().starts_with("the trace is truncated, it has 20 of at least 36 bytes"));
+//! let sentence = "the trace is truncated, it has 20 of at least 36 bytes";
+//! assert!(error.to_string().starts_with(sentence));
 //! # Ok::<(), TraceError>(())
 //! ```
 

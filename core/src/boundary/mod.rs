@@ -3,7 +3,7 @@
 //!
 //! | File | What it is |
 //! |---|---|
-//! | [`platform`] | the words, the system calls, and the thread: a trait with pre- and postconditions |
+//! | [`platform`] | words, system calls, and the thread: a trait with pre- and postconditions |
 //! | [`fault`] | planted faults, which are constant false natively |
 
 pub mod fault;

@@ -1,9 +1,9 @@
 //! How many blocks a thread cache holds, keeps and takes at once, by their size.
 //!
 //! ```text
-//! thread cache of a class = list (list_capacity) + reserve (as much again as leaves a full list), if it has one
-//! full list               ──► stay_count blocks stay, the others go to the reserve or back to their slabs
-//! empty list              ──► refill_count blocks come, or refill_most of a slab that has no more
+//! thread cache of a class = list (list_capacity) + reserve (what leaves a full list), if any
+//! full list  ──► stay_count blocks stay, the others go to the reserve or back to their slabs
+//! empty list ──► refill_count blocks come, or refill_most of a slab that has no more
 //! ```
 //!
 //! Invariant: 1 <= `refill_count` <= `refill_most` <= `list_capacity`, and `stay_count` <

@@ -7,14 +7,14 @@
 //!      owner          | generation    | state
 //! ```
 //!
-//! | State     | Owner  | Free blocks known | Who may change it                      | To                         |
-//! |-----------|--------|-------------------|----------------------------------------|----------------------------|
-//! | UNUSED    | nobody | never cut         | the holder of its bit in the slot mask | ACTIVE, RUN                |
-//! | ACTIVE    | a heap | any number        | that heap alone                        | FULL, ABANDONED, EMPTY     |
-//! | FULL      | nobody | none              | any heap, by claiming it               | ACTIVE                     |
-//! | ABANDONED | nobody | at least one      | any heap, by claiming it               | ACTIVE                     |
-//! | EMPTY     | nobody | all               | the holder of its bit in the slot mask | ACTIVE, RUN, UNUSED        |
-//! | RUN       | nobody | none              | whoever frees its block                | EMPTY                      |
+//! | State     | Owner  | Free blocks  | Who may change it            | To                     |
+//! |-----------|--------|--------------|------------------------------|------------------------|
+//! | UNUSED    | nobody | never cut    | who has its bit (see `pool`) | ACTIVE, RUN            |
+//! | ACTIVE    | a heap | any number   | that heap alone              | FULL, ABANDONED, EMPTY |
+//! | FULL      | nobody | none known   | any heap, by claiming it     | ACTIVE                 |
+//! | ABANDONED | nobody | at least one | any heap, by claiming it     | ACTIVE                 |
+//! | EMPTY     | nobody | all          | who has its bit              | ACTIVE, RUN, UNUSED    |
+//! | RUN       | nobody | none         | whoever frees its block      | EMPTY                  |
 //!
 //! RUN is the first slab of a run that is one block (see the module `run`); the others of the run
 //! keep their words.

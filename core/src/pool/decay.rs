@@ -14,17 +14,17 @@
 //! While nothing is idle no round is due, and nobody asks for the time. One word of the root says
 //! what is due:
 //!
-//! | Word | Means                                                                                                   |
-//! |------|---------------------------------------------------------------------------------------------------------|
-//! | 0    | no slice is due                                                                                         |
-//! | odd  | a slice is asked for, and due at this time                                                              |
-//! | even | a slice is under way that has begun with all that was asked for; from this time on another one may begin |
+//! | Word | Means                                                         |
+//! |------|---------------------------------------------------------------|
+//! | 0    | no slice is due                                               |
+//! | odd  | a slice is asked for, and due at this time                    |
+//! | even | a slice is under way; from this time on another one may begin |
 //!
-//! | From        | To   | By                                                                                                 |
-//! |-------------|------|----------------------------------------------------------------------------------------------------|
-//! | any         | odd  | whoever has left memory idle, or made a slice behind which the round goes on                       |
-//! | odd or even | even | whoever finds that its time has come: it makes a slice                                             |
-//! | even        | 0    | who made the slice, if nothing is left of it and nobody has asked meanwhile, or begun another one  |
+//! | From  | To   | By                                                                       |
+//! |-------|------|--------------------------------------------------------------------------|
+//! | any   | odd  | whoever has left memory idle, or cut a round off behind a slice          |
+//! | not 0 | even | whoever finds that its time has come: it makes a slice                   |
+//! | even  | 0    | who made it, if it left nothing, and nobody asked or began one meanwhile |
 //!
 //! So a thread that stops for ever inside a slice holds nothing up for longer than an interval.
 //!

@@ -4,11 +4,11 @@
 //! Whoever finds no units takes the next piece:
 //!
 //! ```text
-//! 1. the piece's part of the tables gets memory      (again, if others did it too: what is there stays)
-//! 2. the system reserves the piece's addresses       it gives them to one thread only
-//! 3. so it does with its part of the slab table      by that thread
-//! 4. the piece's bits in the unit map are set        by that thread
-//! 5. the extent moves behind the piece               by anybody
+//! 1. the piece's part of the tables gets memory    (again, if others did it: what is there stays)
+//! 2. the system reserves the piece's addresses     it gives them to one thread only
+//! 3. so it does with its part of the slab table    by that thread
+//! 4. the piece's bits in the unit map are set      by that thread
+//! 5. the extent moves behind the piece             by anybody
 //! ```
 //!
 //! If the addresses are somebody else's already, whose ever, steps 3 and 4 are left out: another

@@ -6,9 +6,9 @@
 //! get memory with the pieces (see `growth`), and heap by heap (see `thread`):
 //!
 //! ```text
-//!  start                                                           base (aligned to a unit)         base + units
-//!    | heaps | unit map | SuperSlab table | class map | slab table | unit 0 | unit 1 | ...             |
-//!      reserved at once                               | with the units that it describes
+//!  start                                                         base (aligned to a unit)   end
+//!  | heaps | unit map | SuperSlab table | class map | slab table | unit 0 | unit 1 | ...    |
+//!    reserved at once                               | with the units that it describes
 //! ```
 //!
 //! Lookup is arithmetic: `(address - base) >> slab_shift` is the slab's place in the class map and

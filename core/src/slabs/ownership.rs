@@ -8,8 +8,8 @@
 //! take     the remote list with one exchange, onto the freelist
 //! bind     into the heap's list of the class (see `heap`), and only then: pop
 //!
-//! release  ACTIVE ──► FULL | ABANDONED;   then look at the remote list again and, if it is not empty, claim the slab again
-//! push     a remote free: onto the remote list;   then look at the slot word and, if nobody owns the slab, claim it
+//! release  ACTIVE ──► FULL | ABANDONED;   then look at the remote list; not empty: claim again
+//! push     a block onto the remote list;  then look at the slot word; nobody's slab: claim it
 //! ```
 //!
 //! The last two are a store-buffering pair: the releaser writes the slot word and reads the remote

@@ -1,10 +1,10 @@
 //! A heap: what one thread has of the allocator, a thread cache and its own slabs, per size class.
 //!
 //! ```text
-//! bin of a class:   cache ──► block ──► block ──► 0     (thread cache, last in first out)
-//!                   room                                 blocks that this list still takes
-//! reserve                ──► block ──► block ──► 0     (the other half of the thread cache: nothing, or a nearly full list)
-//!                   slabs ──► slab ⇄ slab ⇄ slab         (owned; the first one is refilled from)
+//! bin of a class:   cache ──► block ──► block ──► 0    (thread cache, last in first out)
+//!                   room                               (blocks that this list still takes)
+//!                   slabs ──► slab ⇄ slab ⇄ slab       (owned; the first one is refilled from)
+//! beside it:      reserve ──► block ──► block ──► 0    (thread cache too: none, or nearly full)
 //! ```
 //!
 //! Heaps lie in a table that is never unmapped; later threads use them again, as other owners.

@@ -11,13 +11,13 @@
 //! succeed on a stale view: there is no window in which a slot of a retired SuperSlab can be handed
 //! out.
 //!
-//! | Use     | The unit is                                    | To                          |
-//! |---------|------------------------------------------------|-----------------------------|
-//! | FREE    | nobody's, or its claimer's (see `units`) | SHARED, LARGE            |
-//! | SHARED  | a SuperSlab that the shared pool hands out     | RETIRED (all slots free)    |
-//! | RETIRED | on its way back to the system                  | FREE, SHARED (refused)      |
-//! | LARGE   | the first unit of a mapping of its own         | FREE, RETAINED              |
-//! | RETAINED | the same, freed and kept (see `retained`)     | LARGE, FREE                 |
+//! | Use      | The unit is                                | To                       |
+//! |----------|--------------------------------------------|--------------------------|
+//! | FREE     | nobody's, or its claimer's (see `units`)   | SHARED, LARGE            |
+//! | SHARED   | a SuperSlab that the shared pool hands out | RETIRED (all slots free) |
+//! | RETIRED  | on its way back to the system              | FREE, SHARED (refused)   |
+//! | LARGE    | the first unit of a mapping of its own     | FREE, RETAINED           |
+//! | RETAINED | the same, freed and kept (see `retained`)  | LARGE, FREE              |
 //!
 //! `old` says that no slot was taken or given back since the last round of `decay`.
 //!

@@ -2,13 +2,13 @@
 //!
 //! The sources, in their order, each through the door of [`crate::slabs::ownership`]:
 //!
-//! | Source    | What it is                                                                                      |
-//! |-----------|-------------------------------------------------------------------------------------------------|
-//! | own       | the heap's own slabs of the class: freelist, then remote list, then blocks never cut; an exhausted one is released |
-//! | sticky    | slabs of the class without an owner in the SuperSlab that was used last, to which a block has come back |
-//! | adopted   | a slab without an owner that has free blocks, from the directory of abandoned slabs (see `abandoned`) |
-//! | pool      | a slot of the shared pool (its stages 1 to 3)                                                    |
-//! | adopted   | again, with a look at every SuperSlab, before there is said to be no memory                       |
+//! | Source  | What it is                                                                  |
+//! |---------|-----------------------------------------------------------------------------|
+//! | own     | a slab of the heap: freelist, remote list, blocks never cut; else released  |
+//! | sticky  | nobody's slab in the SuperSlab used last, to which a block has come back    |
+//! | adopted | an abandoned slab that the directory leads to (see `abandoned`)             |
+//! | pool    | a slot of the shared pool (its stages 1 to 3)                               |
+//! | adopted | again, with a look at every SuperSlab, before there is said to be no memory |
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Plain, Platform};

@@ -4,10 +4,11 @@
 //! then. Memory counts as room that is free, idle or kept: an allocation gives back what is idle
 //! and tries again before it says null.
 //!
-//! | what there is | needs | so null is wrong if |
-//! |---|---|---|
-//! | a free slot, or a row of them, in a SuperSlab; a slab that nobody owns with free blocks | no system call | it is there |
-//! | units that are free, or kept, or a SuperSlab all of whose slots are free | a commit | the limit allows it, and the system did not refuse, or something went back after it had refused last |
+//! - *Slots*: a free slot, or a row of them, in a SuperSlab, or a slab that is nobody's and has
+//!   free blocks. It needs no system call: null is wrong if it is there.
+//! - *Units*: free or kept ones, or a SuperSlab all of whose slots are free. It needs a commit:
+//!   null is wrong if the limit allows that, and the system did not refuse it, or something went
+//!   back after the last refusal.
 //!
 //! What others do meanwhile may be in the way. If nobody else changed a shared word while the
 //! allocation went on, all of this was there all the time, and the judgement is exact. Else only a

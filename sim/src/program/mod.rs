@@ -5,7 +5,7 @@
 //! The whole state of a run lies in the user area:
 //!
 //! ```text
-//! user area:   mailbox 0 .. MAILBOXES-1 (shared, atomic) | registers of thread 0 | registers of thread 1 | ...
+//! user area:   mailboxes (shared, atomic) | registers of thread 0 | registers of thread 1 | ...
 //! ```
 
 pub(crate) mod interpreter;

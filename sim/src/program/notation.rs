@@ -3,11 +3,11 @@
 //! ```text
 //! a3:64     allocate 64 bytes into register 3       f3      free register 3
 //! a3:64@6   the same, aligned to 2^6                r3:20   reallocate register 3 to 20 bytes
-//! a3:64n    the same, nothing of it is written       a3:64h  the same, every other word is written
-//! m1+2:3+4*5  copy 5 words of register 1 from word 2 on to word 4 of register 3 (*0: as many as there are)
-//! s1:2      swap the contents of registers 1 and 2
-//! a3:64z    the same, zeroed                        p1:32   allocate 32 bytes into mailbox 1, free what was there
-//! c         collect                                 t1      free what is in mailbox 1
+//! a3:64n    the same, nothing of it is written      a3:64h  the same, every other word is written
+//! a3:64z    the same, zeroed                        s1:2    swap the contents of registers 1 and 2
+//! m1+2:3+4*5   copy 5 words of register 1 from word 2 on to word 4 of register 3 (*0: all)
+//! p1:32     allocate 32 bytes into mailbox 1, and free what was there
+//! t1        free what is in mailbox 1               c       collect
 //! x         end, and begin anew                     w       time passes
 //! k         tick                                    u3      usable size of the block in register 3
 //! e         end, for good                           l4096   limit to 4096 bytes (l0: none)

@@ -5,10 +5,10 @@
 //! the text stands behind all of them.
 //!
 //! ```text
-//!    step | thread 0        | thread 1                  step | 0 1 2 3 4 t | t tidies up after the others
-//!  -------+-----------------+----------------------   -------+-------------+-----------------------------
-//!     412 | swap slot.rs:88 |                            412 | *           | swap slot.rs:88
-//!     413 |                 | cas ownership.rs:120       413 |     *       | cas ownership.rs:120
+//!   step | thread 0        | thread 1               step | 0 1 2 3 4 t | t tidies up after all
+//! -------+-----------------+---------------------- ------+-------------+----------------------
+//!    412 | swap slot.rs:88 |                         412 | *           | swap slot.rs:88
+//!    413 |                 | cas ownership.rs:120    413 |     *       | cas ownership.rs:120
 //! ```
 //!
 //! Steps are counted from one, as in every report.

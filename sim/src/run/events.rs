@@ -1,12 +1,15 @@
 //! Events of the world: what may happen in a run beside its interleaving.
 //!
-//! | word | what happens | who decides |
-//! |---|---|---|
-//! | `failures` | one system call in eight is refused | the chooser, at each call |
-//! | `spurious` | one weak compare-exchange in eight fails for no reason | the chooser, at each one that would succeed |
-//! | `exit` | one thread ends early, at the boundary of one of its operations | drawn in front of the run |
-//! | `kill` | one thread stops for ever, in front of one of its steps | drawn in front of the run, or named |
-//! | `events` | each schedule draws which of the four it has | drawn in front of the run |
+//! | word | what happens |
+//! |---|---|
+//! | `failures` | one system call in eight is refused |
+//! | `spurious` | one weak compare-exchange in eight fails for no reason |
+//! | `exit` | one thread ends early, at the boundary of one of its operations |
+//! | `kill` | one thread stops for ever, in front of one of its steps |
+//! | `events` | each schedule draws which of the four it has |
+//!
+//! The chooser decides about the first two, at each system call and at each exchange that would
+//! succeed. The others are drawn in front of the run; a `kill` may name its place.
 //!
 //! They are written behind a strategy's name, as in `random+failures+kill:1:17`: that is how they
 //! stand on the command line, in reports and in traces. Refusals and failures are steps of a trace;

@@ -3,7 +3,7 @@
 //! | File | What it is |
 //! |---|---|
 //! | [`settings`] | everything that determines a run |
-//! | [`events`] | what happens beside the interleaving: refusals, failures, threads that end or stop |
+//! | [`events`] | beside the interleaving: refusals, failures, threads that end or stop |
 //! | `strategies` | from a strategy's name to the chooser that does it |
 //! | [`script`] | a schedule step by step |
 //! | [`turns`] | directed interleavings, for stories and snapshots |

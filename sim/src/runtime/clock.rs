@@ -12,7 +12,7 @@
 //! | acquiring load | joins the location's release clock |
 //! | relaxed load | remembers it for a later acquire fence |
 //! | releasing store | replaces the location's release clock by the thread's |
-//! | relaxed store | replaces it by the clock of the thread's last release fence (nothing without one) |
+//! | relaxed store | replaces it by the clock of the thread's last release fence, if there is one |
 //! | read-modify-write | as the store, but joins: it continues the release sequence |
 //! | acquire fence | joins what relaxed loads remembered |
 //! | release fence | remembers the clock for later relaxed stores |

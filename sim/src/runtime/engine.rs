@@ -3,7 +3,8 @@
 //! ```text
 //! simulated word ── pending[t] = access ── choice ──(another thread)── suspend ... resume
 //!                                             │
-//!                                             └── step counted ── observer ── oracles ── effect ── observer
+//!     ┌───────────────────────────────────────┘
+//!     └── step counted ── observer ── oracles ── effect ── observer
 //! ```
 //!
 //! Everything runs inside the fiber of the thread, up to the suspension. Functions that may suspend

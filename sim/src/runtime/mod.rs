@@ -15,7 +15,7 @@
 //! | `access`, `violation`, `oracle`, `chooser`, `observer` | the nouns, and the two interfaces |
 //! | `names` | geometries and memory models |
 //! | `world`, `fiber`, `control`, `engine` | a run, its stacks, the scheduler's state, one step |
-//! | `arena`, `pages`, `shadow`, `clock`, `blocks` | memory, what of it exists, who touched it, and when |
+//! | `arena`, `pages`, `shadow`, `clock`, `blocks` | memory, what of it exists, who touched it |
 //! | `checks`, `plain`, `system`, `memory` | the oracles, the kinds of access |
 //! | `weak` | the weak memory model: which earlier store a load reads |
 //! | `platform`, `user` | what the code under test calls, and what scenarios call |

@@ -5,9 +5,10 @@
 //!                           │ process
 //!                stress_process ── round after round until the time is up
 //!                           │
-//!                         rounds ── a program from (seed, round); threads; at rest: audit, free, collect, audit
+//!                         rounds ── a program from (seed, round); threads; at rest: audit, free,
+//!                           │       collect, audit
 //!                           │ thread
-//!                         worker ── the side of `interpreter::Side`: oracles around each call of the allocator
+//!                         worker ── an `interpreter::Side`: oracles around each call
 //!                           │
 //!                         subject ── hak, or a small allocator with a known fault (stand_in)
 //! ```

@@ -1,14 +1,14 @@
 //! The workloads: the rows of the table.
 //!
-//! | Name                   | What happens                                                                                 |
-//! |------------------------|----------------------------------------------------------------------------------------------|
-//! | `larson`               | random blocks of 1,024 are replaced by others of 8 to 128 bytes; 1 or 4 threads                |
-//! | `mixed-400`, `-8192`   | random blocks of a working set are replaced by others of 16 to 1,039 bytes                    |
-//! | `fixed-16`, …          | the oldest of a set of equal blocks is replaced                                              |
-//! | `mid`, `large`         | 2 threads replace random blocks of a set; every page of a new block is written                |
-//! | `large-untouched`      | the same, and only the first byte is written                                                  |
-//! | `xthread`              | one thread allocates blocks of 64 bytes, another on another processor frees them              |
-//! | `churn`                | threads come and go, each with 1,000 blocks                                                   |
+//! | Name                 | What happens                                                         |
+//! |----------------------|----------------------------------------------------------------------|
+//! | `larson`             | random ones of 1,024 blocks of 8 to 128 B are replaced; 1, 4 threads |
+//! | `mixed-400`, `-8192` | random blocks of a set are replaced by others of 16 to 1,039 B       |
+//! | `fixed-16`, …        | the oldest of a set of equal blocks is replaced                      |
+//! | `mid`, `large`       | 2 threads replace random blocks; each page of a new one is written   |
+//! | `large-untouched`    | the same, and only the first byte is written                         |
+//! | `xthread`            | one thread allocates 64 bytes, one on another processor frees        |
+//! | `churn`              | threads come and go, each with 1,000 blocks                          |
 //!
 //! Every thread draws from its own stream with a fixed seed: all allocators get the same calls.
 //!

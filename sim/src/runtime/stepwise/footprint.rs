@@ -13,7 +13,7 @@
 //! | a block that is handed out or given back | a write of all of it, since its words are marked |
 //! | what an oracle reads through its view | a read |
 //! | a system call | a write of its pages, and of one word that stands for the address space |
-//! | a fence | a read of one word that stands for fences: no conflict, but it is known who still passes one |
+//! | a fence | a read of one word that stands for fences, so that it is known who passes one |
 //! | a spin hint, a look at everything | a conflict with every step |
 //!
 //! A compare-exchange that failed is a read: a step that would let it succeed writes the word, and
@@ -27,10 +27,11 @@
 //! no other thread covers before the next release, so that two loads of one word can change places.
 //! What else counts:
 //!
-//! | what | as |
-//! |---|---|
-//! | an SC operation | a write of a second word that stands for the SC operations on its word: another SC operation there may not go behind the store that this one read; and a read of the word that stands for the SC order |
-//! | an SC fence | a write of the word that stands for the SC order: fences are numbered, and SC operations note how many there were |
+//! - *An SC operation* is a write of a second word, which stands for the SC operations on its word:
+//!   another SC operation there may not go behind the store that this one read. It is also a read
+//!   of the word that stands for the SC order.
+//! - *An SC fence* is a write of the word that stands for the SC order: fences are numbered, and SC
+//!   operations note how many there were.
 //!
 //! So two SC operations on two words can change places: neither limits the other, nor anybody else,
 //! before a later fence or a later operation on its word. A step that may go several ways (see

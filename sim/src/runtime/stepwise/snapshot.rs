@@ -5,19 +5,23 @@
 //!
 //! | what | kept |
 //! |---|---|
-//! | memory, pages, shadow cells and records, histories of the weak model | by page: [`PageImage`], only of pages that were used |
-//! | stacks | by thread: the part in use, and the fiber's handle with its stack pointer: [`StackImage`] |
-//! | control, clocks, histories, address space, live blocks, number of records, fences | whole, they are small: [`Small`] |
-//! | the observer | is told ([`Observer::put_back`](crate::runtime::observer::Observer::put_back)) |
+//! | memory, pages, shadow cells and records, stores | by page that was used: [`PageImage`] |
+//! | stacks | by thread, the part in use, with the fiber's handle: [`StackImage`] |
+//! | control, clocks, histories, address space, live blocks, fences | whole: [`Small`] |
+//! | the observer | is told: [`Observer::put_back`] |
+//!
+//! [`Observer::put_back`]: crate::runtime::observer::Observer::put_back
 //!
 //! Marks form a stack. The mirror (`images`, `stacks`) is the world as it was at the last mark;
 //! only what was used since then differs, and is known. So both a mark and the way back to it cost
 //! as much as was used in between, and not as much as there is:
 //!
 //! ```text
-//! mark     what was used since the last mark: its image moves from the mirror to the new level, a new one is taken
-//! rewind   what was used since the last mark: its image is put back from the mirror
-//! unmark   the images of the level move back to the mirror; their pages count as used: a rewind follows
+//! mark     the image of what was used since the last mark moves from the mirror to the new level,
+//!          and a new one is taken
+//! rewind   the image of what was used since the last mark is put back from the mirror
+//! unmark   the images of the level move back to the mirror; their pages count as used, since a
+//!          rewind follows
 //! ```
 //!
 //! Invariants:

@@ -5,8 +5,9 @@
 //!
 //! | what | form |
 //! |---|---|
-//! | memory | each word of committed pages that is not zero, by place; which pages are committed, which ranges reserved |
-//! | threads | runnable, waiting, ended or spinning; the pending access; the heap; the history (see `history`) |
+//! | memory | each word of committed pages that is not zero, by place |
+//! | address space | which pages are committed, which ranges reserved |
+//! | threads | runnable, waiting, ended or spinning; pending access, heap, `history` |
 //! | events | how many may still happen |
 //! | live blocks | place and size; their content is memory |
 //! | happens-before; under weak memory, which stores can still be read | see `order_hash` |

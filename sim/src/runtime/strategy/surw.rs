@@ -6,7 +6,7 @@
 //! of accesses to those (Zhao, Wolff, Mathur and Roychoudhury 2025):
 //!
 //! ```text
-//! intended: the thread whose selected access is to come next, picked by the weight of what each has left
+//! intended: the thread whose selected access is to come next, by the weight of what each has left
 //! blocked:  threads that are about to do a selected access and are not the intended one
 //! step:     any thread that is not blocked, with equal chances
 //! ```

@@ -7,9 +7,9 @@
 //!
 //! ```text
 //!            oldest                          newest
-//! history  | store | store | store | store | store |      the arena's value is the newest
+//! history  | store | store | store | store | store |    the arena's value is the newest
 //!                          ^ floor           k = 0
-//!                          |<-- candidates ------->|      the k-th newest is read, or followed by the new store
+//!                          |<-- candidates ------->|    the k-th newest is read or followed
 //! ```
 //!
 //! # What a thread may still read

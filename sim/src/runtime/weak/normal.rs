@@ -8,8 +8,8 @@
 //! |---|---|
 //! | value, and whether it follows the store below it | as it is |
 //! | the moments at which threads first touched it | moments |
-//! | what it releases | a clock, of which that part counts which one of these threads does not cover yet |
-//! | the fence that it releases; how many fences there were when an SC operation touched it | by rank, see below |
+//! | what it releases | a clock: the part that one of these threads does not cover yet |
+//! | the fence that it releases; how many there were at an SC operation | by rank |
 //!
 //! **The base** is the newest store behind which none of these threads can go any more; what is
 //! older is left out. Floors only rise, so nobody ever reads or follows it. It still takes one of

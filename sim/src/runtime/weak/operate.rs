@@ -1,7 +1,8 @@
 //! One operation on a shared word under the weak model.
 //!
 //! ```text
-//! checks ── history of the word ── candidates ── the chooser picks ── race check ── read ── write ── observer
+//! checks ── history of the word ── candidates ── the chooser picks one
+//!        ── race check ── read ── write ── observer
 //! ```
 //!
 //! The order of effects on the clocks is that of the sequentially consistent engine; only the
