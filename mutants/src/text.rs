@@ -8,7 +8,7 @@ use std::ops::Range;
 /// A part of what an edit writes.
 #[derive(Clone, Debug)]
 pub enum Piece {
-    /// This.
+    /// A text of the edit itself.
     Text(String),
     /// What stands at these bytes, with the edits inside.
     Source(Range<usize>),
@@ -17,9 +17,9 @@ pub enum Piece {
 /// What is written in the place of a range of bytes.
 #[derive(Clone, Debug)]
 pub struct Edit {
-    /// The bytes.
+    /// What is replaced, in bytes of the source.
     pub range: Range<usize>,
-    /// What is written.
+    /// What is written there, in order.
     pub pieces: Vec<Piece>,
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn start() -> bool {
 
 unsafe extern "C" fn start_in_child() {
     if WANTED.load(Ordering::Relaxed) {
-        // The child goes on without it, if there is no thread to be had.
+        // The child goes on without it, if it cannot have a thread.
         let _ = start_thread();
     }
 }

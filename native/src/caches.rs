@@ -16,7 +16,7 @@ use hak_core::range::Range;
 
 use crate::Native;
 
-/// Shows a copy of each heap; `false` if there are heaps of which none could be had.
+/// Shows a copy of each heap; `false` if there are heaps of which none could be obtained.
 pub(crate) fn visit(range: Range<Native>, mut see: impl FnMut(&Heap<Native>)) -> bool {
     (0..inspect::heaps_used::<Native>()).all(|index| {
         let mut copy = MaybeUninit::<Heap<Native>>::uninit();

@@ -30,8 +30,8 @@
 //! Empty memory is kept in reserve, within bounds, since it will probably be asked for again. What
 //! stays unused goes back to the system after a quarter to half a second, a little at each call
 //! that a thread's cache does not answer, or with [`Hak::start_background`] without any call;
-//! [`Hak::collect`] gives it back now. [`Hak::set_limit`] bounds what is had from the system at
-//! all, and [`stats()`] says what is in use.
+//! [`Hak::collect`] gives it back now. [`Hak::set_limit`] bounds what is obtained from the system,
+//! and [`stats()`] says what is in use.
 //!
 //! # `errno`
 //!

@@ -43,9 +43,9 @@
 //! 64-bit Linux it takes a random place in a part of the address space where systems put nothing of
 //! themselves ([`AREA`]), and [`extend`] takes what is behind it piece by piece, at just these
 //! addresses or not at all. So a limit of the address space (`ulimit -v`) is not used up by what
-//! nobody needs, and whoever lowers it later still has something. Where that part cannot be had,
-//! everything is reserved at once, if it takes at most half of the limit; the core asks again for
-//! less.
+//! nobody needs, and whoever lowers it later still has something. Where that part cannot be
+//! obtained, everything is reserved at once, if it takes at most half of the limit; the core asks
+//! again for less.
 //!
 //! Nothing that is only reserved counts as memory: it is private and inaccessible. So it is in no
 //! core file, no lock of the process' memory makes it resident, and the system decides when it
@@ -169,7 +169,7 @@ pub(crate) fn reserve(bytes: usize, align: usize, room: usize) -> *mut u8 {
     })
 }
 
-/// Whether three times as many bytes as the tables take are to be had behind them. A process that
+/// Whether three times as many bytes as the tables take can be obtained behind them. A process that
 /// locks what it will map (`mlockall`) may map as much as it may lock; the tables must not be
 /// nearly all of that.
 fn leaves_room(start: usize, bytes: usize) -> bool {
@@ -340,7 +340,7 @@ fn gap_before(start: *mut u8) -> usize {
     // All of them have to be ours.
     let free = before
         .take_while(|&unit| {
-            inspect::is_had(range, unit as u32) && !inspect::is_in_use(range, unit as u32)
+            inspect::is_obtained(range, unit as u32) && !inspect::is_in_use(range, unit as u32)
         })
         .count();
     if free < MOST.min(unit) { free * UNIT } else { 0 }

@@ -1,7 +1,7 @@
 //! [`Native`]: the core's platform on real threads and real memory.
 //!
-//! This file only connects; each part of the contract of [`Platform`] has its own file: `words`,
-//! `thread`, `memory`, `relocation`, `report`. What the core asks on a fast path is
+//! This file only connects; each part of the contract of [`Platform`] has its own file:
+//! `atomics`, `thread`, `memory`, `relocation`, `report`. What the core asks on a fast path is
 //! `inline(always)` and leaves nothing behind but the instruction: [`Native::thread_heap`], the
 //! words, and [`Native::planted`], whose constant `false` removes the question and the faulty path.
 //! `tests/machine_code.rs` looks at the machine code to see that this is so.

@@ -93,8 +93,8 @@ pub struct Stats {
 }
 
 impl Totals {
-    /// Counts, without a system call. Any time will do, also before the first allocation; takes
-    /// time in proportion to the units that there are.
+    /// Adds up what is in use now, without a system call. Any time will do, also before the first
+    /// allocation; it takes time in proportion to the units that there are.
     pub fn take() -> Totals {
         Totals::visiting(|_, _| {})
     }
@@ -177,8 +177,8 @@ impl Totals {
 }
 
 impl Stats {
-    /// Counts. Any time will do, also before the first allocation; takes time in proportion to the
-    /// slabs that there are.
+    /// Adds up what is in use now. Any time will do, also before the first allocation; it takes
+    /// time in proportion to the slabs that there are.
     pub fn take() -> Stats {
         let mut stats = Stats {
             totals: Totals::default(),

@@ -88,7 +88,7 @@ static VARIABLES: [Variable; 6] = [
     },
     Variable {
         name: "HAK_LIMIT",
-        what: "limits the memory that is had from the system, as in 512M (K, M, G, T)",
+        what: "limits the memory that is obtained from the system, as in 512M (K, M, G, T)",
         takes: VariableTakes::Bytes(Hak::set_limit),
     },
 ];

@@ -16,7 +16,7 @@
 //! * Shared libraries come in by `LD_PRELOAD` under a program that calls C `malloc`; crates are the
 //!   global allocator of the same program, built with the same profile. Each process looks which
 //!   allocator really answers and refuses to report about another one.
-//! * A peer that cannot be had is listed with the reason.
+//! * A peer that cannot be obtained is listed with the reason.
 
 mod contestants;
 mod instructions;

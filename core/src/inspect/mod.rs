@@ -49,7 +49,7 @@ pub struct SlabPicture {
 }
 
 impl SlabPicture {
-    /// Of a unit that was never had from the system.
+    /// Of a unit that was never obtained from the system.
     pub const fn none(index: u32) -> SlabPicture {
         SlabPicture {
             index,
@@ -99,8 +99,8 @@ pub struct UnitPicture {
     pub units: u32,
     /// Whether it is in the table of kept mappings.
     pub kept: bool,
-    /// Whether it was had from the system.
-    pub had: bool,
+    /// Whether it was obtained from the system.
+    pub obtained: bool,
     /// Whether somebody has it.
     pub claimed: bool,
     /// Bytes that the system refused to take back.
@@ -156,7 +156,7 @@ pub fn first_units<P: Platform>(range: Range<P>, count: u32, mut visit: impl FnM
             bytes: superslab.bytes.load(Ordering::Relaxed),
             units: superslab.units.load(Ordering::Relaxed),
             kept: entry.is_some(),
-            had: is_had(range, index),
+            obtained: is_obtained(range, index),
             claimed: units::is_claimed(range, index),
             leftover: superslab.leftover.load(Ordering::Relaxed),
             touched: superslab.touched.load(Ordering::Relaxed),
@@ -450,10 +450,10 @@ pub fn units_in_use<P: Platform>(range: Range<P>, mut visit: impl FnMut(u32)) {
     }
 }
 
-/// Whether a unit that the range has room for was had from the system.
-pub fn is_had<P: Platform>(range: Range<P>, unit: u32) -> bool {
+/// Whether a unit that the range has room for was obtained from the system.
+pub fn is_obtained<P: Platform>(range: Range<P>, unit: u32) -> bool {
     (unit as usize) < range.extent()
-        && range.had_word(unit as usize / 64).load(Ordering::Relaxed) >> (unit % 64) & 1 == 1
+        && range.obtained_word(unit as usize / 64).load(Ordering::Relaxed) >> (unit % 64) & 1 == 1
 }
 
 /// Whether a unit is in use.

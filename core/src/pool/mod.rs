@@ -69,7 +69,7 @@ fn take_available<P: Platform>(range: Range<P>) -> Option<u32> {
         if let Some(slot) = take_slot(range, unit) {
             return Some(slot);
         }
-        // Nothing to be had here: take the node off the stack, if it is still the top one.
+        // Nothing is left here: take the node off the stack, if it is still the top one.
         if available.pop_if(top, &range.superslab(unit).stack_link) {
             unlist(range, unit);
         }

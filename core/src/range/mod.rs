@@ -14,8 +14,8 @@
 //! Lookup is arithmetic: `(address - base) >> slab_shift` is the slab's place in the class map and
 //! in the slab table. It cannot fail silently, cannot be full, needs no registration and never
 //! follows a pointer that is nobody's. Zeroed tables are a valid empty registry. A unit that is
-//! below the extent and was never had from the system looks like one that was never used, and is
-//! claimed by nobody; its slabs have no descriptors that could be looked at, and no class.
+//! below the extent and was never obtained from the system looks like one that was never used, and
+//! is claimed by nobody; its slabs have no descriptors that could be looked at, and no class.
 //!
 //! Invariant: once published, the range word never changes, and tables that have memory keep it.
 
@@ -324,8 +324,8 @@ impl<P: Platform> Range<P> {
         unsafe { &*with_exposed_provenance(self.unit_map() + index * 16) }
     }
 
-    /// Word `index` of the unit map: a bit for each unit that was had from the system.
-    pub(crate) fn had_word(&self, index: usize) -> &'static P::AtomicU64 {
+    /// Word `index` of the unit map: a bit for each unit that was obtained from the system.
+    pub(crate) fn obtained_word(&self, index: usize) -> &'static P::AtomicU64 {
         debug_assert!(index < self.units().div_ceil(64));
         // SAFETY: [growth 1, platform 1] a unit of the word lies below the extent; it is atomic.
         unsafe { &*with_exposed_provenance(self.unit_map() + index * 16 + 8) }

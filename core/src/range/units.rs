@@ -2,7 +2,7 @@
 //!
 //! Lock-free: neighbouring units are claimed word by word with compare-and-swap, from the left, and
 //! given back if a later word is lost to somebody else. Nothing is ever waited for. A unit that was
-//! not had from the system yet is not free.
+//! not obtained from the system yet is not free.
 //!
 //! Invariants:
 //! 1. Whoever cleared a unit's bit alone decides about the unit until it sets the bit.
@@ -18,7 +18,7 @@ use crate::range::growth;
 use crate::tables::root::root;
 
 /// Claims `count` neighbouring units, the first one's address a multiple of `align` units. If there
-/// are none, the range grows. `None` if it cannot. Several units are not had from the last
+/// are none, the range grows. `None` if it cannot. Several units are not obtained from the last
 /// part of the range ([`end_for`]).
 pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
     debug_assert!(align.is_power_of_two());
@@ -34,7 +34,7 @@ pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) ->
 }
 
 /// Where the search for `count` units ends at last. A sixteenth of the range is for single units,
-/// so that small blocks are to be had when large ones have taken all the rest.
+/// so that small blocks can be obtained when large ones have taken all the rest.
 pub(crate) fn end_for<P: Platform>(range: Range<P>, count: usize) -> usize {
     if count == 1 { range.units() } else { range.units() - range.units() / 16 }
 }
@@ -94,7 +94,7 @@ pub(crate) fn claimed<P: Platform>(range: Range<P>, word: usize, extent: usize) 
     match there & !range.free_word(word).load(Ordering::Relaxed) {
         0 => 0,
         // Acquire: pairs with `add`: the descriptors of the units' slabs have memory.
-        taken => taken & range.had_word(word).load(Ordering::Acquire),
+        taken => taken & range.obtained_word(word).load(Ordering::Acquire),
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn release<P: Platform>(range: Range<P>, first: u32, count: usize) {
     }
 }
 
-/// Adds units that were just had from the system, and are free.
+/// Adds units that were just obtained from the system, and are free.
 pub(crate) fn add<P: Platform>(range: Range<P>, first: u32, count: usize) {
     let end = first as usize + count;
     debug_assert!((first as usize) < end && end <= range.units());
@@ -167,7 +167,7 @@ pub(crate) fn add<P: Platform>(range: Range<P>, first: u32, count: usize) {
     while unit < end {
         let (word, mask) = part(unit, end);
         // Release: pairs with `claimed`: the descriptors of the units' slabs have memory.
-        range.had_word(word).fetch_or(mask, Ordering::Release);
+        range.obtained_word(word).fetch_or(mask, Ordering::Release);
         unit += mask.count_ones() as usize;
     }
     release(range, first, count);

@@ -14,8 +14,8 @@
 //! emptied by remote frees leaves the directory at once.
 //!
 //! Invariant: only the owner of a slab changes its bit. It sets the bit before it makes the slab
-//! ABANDONED, and clears it, if at all, after its claim. So at rest a slab's bit is set just if it
-//! is ABANDONED, and the counts are right.
+//! ABANDONED, and clears it, if at all, after its claim. So at rest a slab's bit is set exactly
+//! when it is ABANDONED, and the counts are right.
 
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::slot::OwnerId;

@@ -468,7 +468,7 @@ pub(super) fn scenario(name: &str) -> Result<&'static Scenario, Refusal> {
     })
 }
 
-/// The fault of that name, or of that row of the acceptance list if it is the only one.
+/// The fault of that name, or of that row of the list of known bugs if it is the only one.
 fn fault(name: &str) -> Result<Fault, String> {
     if let Some(fault) = Fault::from_name(name) {
         return Ok(fault);

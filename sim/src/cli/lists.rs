@@ -68,7 +68,7 @@ pub(super) fn scenarios(options: &PlainOptions) -> Result<Exit, Refusal> {
     Ok(Exit::Passed)
 }
 
-/// A row of the acceptance list.
+/// A row of the list of known bugs.
 enum ListRow {
     Planted(Fault),
     Absent(&'static Absent),
@@ -102,7 +102,7 @@ impl ListRow {
     }
 }
 
-/// The whole acceptance list, in its order.
+/// The whole list of known bugs, in its order.
 fn rows() -> Vec<ListRow> {
     let planted = Fault::ALL.iter().copied().map(ListRow::Planted);
     let mut rows: Vec<ListRow> = planted.chain(ABSENT.iter().map(ListRow::Absent)).collect();

@@ -40,7 +40,7 @@ pub(super) fn main(options: &RunOptions) -> Result<Exit, Refusal> {
 
 pub(super) const EXTRAS: Extras = Extras { transitions: false, picture: false, events: false };
 
-/// Runs and records.
+/// Makes the run that is asked for, and records it if there is a file for it.
 pub(super) fn record(
     simulator: &mut Simulator,
     settings: &Settings,

@@ -5,8 +5,8 @@
 //! in another place. Where the core is built so that no single line protects, a fault breaks the
 //! promise itself (S5, D5); its sentence says so.
 //!
-//! The list is for people. No oracle reads it, and none knows which fault is planted. The rows of
-//! the acceptance list that nothing can be planted for stand in [`crate::faults::not_plantable`].
+//! The list is for people. No oracle reads it, and none knows which fault is planted. The known
+//! bugs that cannot be planted stand in [`not_plantable`].
 
 pub mod not_plantable;
 
@@ -43,12 +43,12 @@ fn needs(plant: Option<Fault>) -> Needs {
     plant.map_or(Needs::Nothing, |fault| fault.row().needs)
 }
 
-/// The faults that stand for a row of the acceptance list.
+/// The faults that stand for a row of the list of known bugs.
 pub fn of_row(origin: &str) -> impl Iterator<Item = Fault> {
     Fault::ALL.iter().copied().filter(move |fault| fault.row().origin == origin)
 }
 
-/// Where a row stands in the acceptance list: first S, then H, D, R, A, B and C, each by number.
+/// Where a row stands in the list of known bugs: first S, then H, D, R, A, B and C, each by number.
 pub fn order(origin: &str) -> (Option<usize>, Option<u32>) {
     ("SHDRABC".find(&origin[..1]), origin[1..].parse().ok())
 }

@@ -1,5 +1,5 @@
-//! The rows of the acceptance list that nothing can be planted for, and why: the core is built so
-//! that there is no line to take away, and no promise to break.
+//! The known bugs that cannot be planted, and why: the core is built so that there is no line to
+//! take away, and no promise to break.
 //!
 //! Together with those of [`Fault::ALL`](hak_core::Fault::ALL) they are the whole list: a row is in
 //! exactly one of the two.

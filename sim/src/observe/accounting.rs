@@ -6,7 +6,7 @@
 //! 1. `carved - used` blocks are on a slab's freelist, and `used = live + cached + remote`.
 //! 2. No block is in two places; each begins where a block begins.
 //! 3. A FULL slab has nothing on its remote list: nobody would ever know of it. An ABANDONED slab
-//!    is on the stack of its class, once. An ACTIVE slab has a living owner.
+//!    is in the directory, and no other is. An ACTIVE slab has a living owner.
 //! 4. A SuperSlab that says so is on the stack of available ones, once.
 //! 5. The slot mask and the slots' states agree; a unit is claimed exactly while it is used or
 //!    kept; a run, and a mapping of its own, has a block that the program holds.
@@ -198,7 +198,7 @@ impl<P: Platform> Audit<P> {
         let used = inspect::units_used(self.range);
         inspect::first_units(self.range, used, |unit| self.units.push(unit));
         for index in 0..used * P::GEOMETRY.slabs_per_superslab {
-            if !inspect::is_had(self.range, index / P::GEOMETRY.slabs_per_superslab) {
+            if !inspect::is_obtained(self.range, index / P::GEOMETRY.slabs_per_superslab) {
                 self.slabs.push(SlabPicture::none(index));
                 continue;
             }

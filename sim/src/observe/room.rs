@@ -64,12 +64,12 @@ pub(crate) fn room<P: Platform>(request: &Request) -> Option<String> {
         }
     };
     if request.disturbed {
-        let free = |unit: &UnitPicture| unit.had && !unit.claimed && unit.leftover == 0;
+        let free = |unit: &UnitPicture| unit.obtained && !unit.claimed && unit.leftover == 0;
         let excused = request.refused_once || request.limited;
         // Fifteen sixteenths of the range are for mappings.
         let more = (range.units() - range.units() / 16).saturating_sub(units.len());
         if !excused && more >= count + 2 * align + MARGIN {
-            return Some(format!("{more} more units could be had from the system"));
+            return Some(format!("{more} more units could be obtained from the system"));
         }
         let (first, most) = longest(&units, free);
         let enough = most >= count + 2 * align + MARGIN;
@@ -106,7 +106,7 @@ pub(crate) fn room<P: Platform>(request: &Request) -> Option<String> {
     for unit in &units {
         let index = unit.index as usize;
         match unit.word.usage() {
-            Use::Free => obtainable[index] |= unit.had && !unit.claimed,
+            Use::Free => obtainable[index] |= unit.obtained && !unit.claimed,
             Use::Shared => obtainable[index] = is_wholly_free::<P>(unit),
             Use::Retained if unit.kept => {
                 obtainable[index..index + unit.units as usize].fill(true);
@@ -122,8 +122,8 @@ pub(crate) fn room<P: Platform>(request: &Request) -> Option<String> {
             && obtainable[first..first + count].iter().all(|&one| one)
     })?;
     Some(match count {
-        1 => format!("unit {first} is to be had"),
-        _ => format!("units {first} to {} are to be had", first + count - 1),
+        1 => format!("unit {first} could be obtained"),
+        _ => format!("units {first} to {} could be obtained", first + count - 1),
     })
 }
 

@@ -70,7 +70,7 @@ impl Events {
     /// Those of a search that was not asked for any: each schedule draws its own.
     pub const DRAWN: Events = Events { drawn: true, ..Events::NONE };
 
-    /// These and those.
+    /// Those of both; of two threads that stop, the other one.
     #[must_use]
     pub fn with(self, others: Events) -> Events {
         Events {

@@ -5,7 +5,7 @@ use crate::runtime::{Access, Answers, Choice, ChoicePoint, Chooser, ThreadId};
 /// One step of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScriptStep {
-    /// Whose.
+    /// Who does it.
     pub thread: ThreadId,
     /// How it went.
     pub way: Way,

@@ -2,7 +2,7 @@
 //!
 //! Each thread counts its own releases; `now[u]` is the last release of thread `u` that happened
 //! before this moment. An access is stamped with an [`Epoch`] (thread, its own count); it happened
-//! before a thread's present moment exactly if that thread's clock covers the epoch (FastTrack,
+//! before a thread's present moment exactly when that thread's clock covers the epoch (FastTrack,
 //! Flanagan and Freund 2009).
 //!
 //! # What makes an order
@@ -157,7 +157,7 @@ impl ThreadClocks {
         clocks
     }
 
-    /// All of them.
+    /// The three clocks of the thread.
     pub(crate) fn all(&self) -> [&VectorClock; 3] {
         [&self.now, &self.acquirable, &self.published]
     }

@@ -78,7 +78,7 @@ pub(crate) struct Control {
 
 /// Who can be offered.
 pub(crate) enum Candidates {
-    /// These.
+    /// Threads that can do a step.
     Some(ThreadSet),
     /// Everybody waits for somebody.
     Deadlock,

@@ -25,7 +25,7 @@ oracles! {
     INVALID_FREE: "invalid-free", "the program returns only what it holds";
     FOREIGN_ACCESS: "foreign-access", "no access leaves the arena";
     RELEASED_MEMORY: "released-memory",
-        "no access to memory that was never had, or was given back";
+        "no access to memory that was never obtained, or was given back";
     PAGE_STATE: "page-state", "pages are reserved, committed and released in order";
     DATA_RACE: "data-race", "accesses to a plain word are ordered by happens-before";
     OWNER_ONLY: "owner-only", "only the owner touches a slab's freelist and counts";

@@ -80,7 +80,7 @@ pub fn committed_bytes(start: usize, bytes: usize) -> usize {
 
 /// The running thread remembers nothing but what lies in the arena and how many operations it has
 /// begun: its local state is the same whenever it comes to this place with this number. A search
-/// may then forget what led here; see `runtime::history`.
+/// may then forget what led here; see `stepwise::history`.
 pub fn at_rest() {
     let engine = simulated();
     // SAFETY: [current 3, engine 1, engine 2] simulated code; not used behind a suspension.

@@ -20,7 +20,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// What happens in it, in one sentence.
     pub about: &'static str,
-    /// The rows of the acceptance list that it is about.
+    /// The rows of the list of known bugs that it is about.
     pub origins: &'static str,
     /// Threads unless asked otherwise.
     pub threads: usize,
@@ -145,7 +145,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "system-calls-fail",
-        about: "memory is had and given back while one system call in eight is refused, at any \
+        about: "memory comes and goes back while one system call in eight is refused, at any \
             place",
         origins: "D30 S8",
         threads: 4,
@@ -726,8 +726,8 @@ fn unwritten(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operatio
         .collect()
 }
 
-/// Blocks of all sizes come and go, so that memory is had and given back all the time; in half of
-/// the programs with a limit.
+/// Blocks of all sizes come and go, so that memory is obtained and given back all the time; in half
+/// of the programs with a limit.
 fn system_calls_fail(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     let only_runs = draw.classes[1] as usize == draw.small_max;
     let limit = (thread == 0 && !only_runs).then(|| draw.limit(draw.small_max * 16));

@@ -5,7 +5,7 @@
 //! - *Costs.* Steps (accesses to shared words, and system calls) of a round, once it is warm. A
 //!   fast path that is not taken is right, too.
 //! - *Memory.* What one thread leaves another one finds; what is kept or idle is given back before
-//!   null is said; a limit is obeyed, and what just fits is had; behind everything, nothing is
+//!   null is said; a limit is obeyed, and what just fits is obtained; behind everything, nothing is
 //!   committed.
 //! - *Threads that stop.* A thread that stops for ever in a slice of decay does not keep idle
 //!   memory from going back.

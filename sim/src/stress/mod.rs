@@ -91,7 +91,7 @@ pub mod oracle {
     /// The process is not ended by a signal.
     pub const CRASH: &str = "crash";
 
-    /// All of them.
+    /// Each oracle of a stress.
     pub const ALL: &[&str] = &[
         OVERLAP,
         ALIGNMENT,

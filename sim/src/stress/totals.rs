@@ -26,7 +26,7 @@ pub(crate) struct StressTotals {
     pub peak_resident: u64,
     /// Resident bytes where blocks lie, after everything was freed and collected.
     pub left_resident: u64,
-    /// Microseconds.
+    /// How long it took, in microseconds.
     pub elapsed: u64,
 }
 
@@ -48,7 +48,7 @@ impl StressTotals {
         (self.operations as f64 / (self.elapsed.max(1) as f64 / 1e6)) as u64
     }
 
-    /// For programs.
+    /// The counts as JSON.
     pub(crate) fn value(&self) -> Value {
         json!({
             "rounds": self.rounds,

@@ -332,7 +332,7 @@ impl<S: StressSubject> ProgramSide for Worker<'_, S> {
         self.stage.subject.tick();
     }
 
-    /// For all lanes, and not so low that nothing is to be had here.
+    /// For all lanes, and not so low that nothing can be obtained here.
     fn limit(&mut self, bytes: usize) {
         let lanes = self.stage.shape.lanes;
         self.stage.subject.set_limit(if bytes == 0 { 0 } else { (16 << 20) + bytes * lanes });

@@ -1,5 +1,5 @@
-/* The C library's own names for its allocator: a block may be had by one name and freed by the
-   other. */
+/* The C library's own names for its allocator: a block may be allocated by one name and freed by
+   the other. */
 #include "case.h"
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t), *__libc_valloc(size_t), *__libc_pvalloc(size_t);

@@ -11,7 +11,7 @@ int main(int count, char **arguments) {
     for (int i = 40 * per; i < all - per; i++)
         if (i % per) free(blocks[i]), freed++;
     while (again < freed && keep(malloc(size))) again++;
-    printf("%d blocks of %zu B; of %d that were freed %d could be had again\n", all, size, freed,
-        again);
+    printf("%d blocks of %zu B; of %d that were freed %d could be obtained again\n", all, size,
+        freed, again);
     return freed < 1000 || again != freed;
 }

@@ -102,7 +102,7 @@ pub(crate) struct OrderWord {
 pub(crate) struct See {
     /// Moments that races depend on.
     pub(crate) races: bool,
-    /// Histories.
+    /// Stores that can still be read.
     pub(crate) stores: bool,
     /// See [`floor`].
     pub(crate) floor: VectorClock,

@@ -29,7 +29,7 @@ impl Answers {
     /// None: the first way.
     pub const FIRST: Answers = Answers { given: [0; QUESTIONS_MAX], count: 0 };
 
-    /// They, in order.
+    /// The answers, in the order of the questions.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.given[..usize::from(self.count)].iter().map(|&answer| usize::from(answer))
     }
@@ -53,7 +53,7 @@ pub struct Allowance {
     pub stops: u32,
 }
 
-/// The chooser.
+/// Answers the questions of a step as it was told, and keeps what could be answered else.
 #[derive(Default)]
 pub(crate) struct ScriptedAnswers {
     told: Answers,

@@ -175,7 +175,7 @@ pub fn explore(search: &Search, progress: &(dyn Fn(u64, u64) + Sync)) -> io::Res
     explore_with(search, SearchOptions::default(), &|done| progress(done.schedules, done.steps))
 }
 
-/// Searches.
+/// Runs schedules until one breaks a rule, or until the limit.
 ///
 /// # Errors
 /// The system has no memory for the simulated world.

@@ -14,7 +14,7 @@
 //! No schedule of this program (this scenario, these threads, this plant, this geometry, this
 //! memory model, with at most so many events) breaks a rule that an oracle knows, up to collisions
 //! of 128-bit hashes. That includes data races, because happens-before is part of a state (see
-//! `runtime::order_hash`); under [`ProofOptions::clocks_matter`] `== false` it does not include
+//! `order_hash`); under [`ProofOptions::clocks_matter`] `== false` it does not include
 //! those races that only some of the paths to a merged state lead to. It says nothing about other
 //! programs, and under weak memory nothing about what that model leaves out (see `runtime::weak`).
 //!
@@ -31,8 +31,8 @@
 //!
 //! # Reductions
 //!
-//! Three. Two leave out steps, both by what steps have really touched (see `runtime::footprint`),
-//! neither by what a word is meant for. The graph of states has no cycles (see `runtime::history`),
+//! Three. Two leave out steps, both by what steps have really touched (see `footprint`),
+//! neither by what a word is meant for. The graph of states has no cycles (see `history`),
 //! so nothing can be put off for ever.
 //!
 //! **Private steps** (singleton ample sets). If the step of a thread is independent of everything
