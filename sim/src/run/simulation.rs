@@ -4,7 +4,7 @@
 //! observers. A [`Simulator`] keeps its worlds over many runs; it belongs to one OS thread.
 //!
 //! Invariants:
-//! 1. The bodies that [`with_bodies`] hands on, and those of each run, keep what they know on their
+//! 1. The bodies that `with_bodies` hands on, and those of each run, keep what they know on their
 //!    stacks (the place in their lists of operations, and what the allocator's functions know) and
 //!    in registers and mailboxes, which lie in the arena. Where they call into the simulation they
 //!    own nothing but perhaps the message of an audit, with which the run then ends.

@@ -12,7 +12,7 @@
 //!    (`platform`, invariant 2).
 //! 2. [`private_word`] gives an address of 8 bytes in the user area, which is committed for the
 //!    whole run and mapped for as long as the world lives.
-//! 3. What is read and written here of a block is what [`Engine::plain`] has just let pass.
+//! 3. What is read and written here of a block is what `Engine::plain` has just let pass.
 //! 4. [`returning`], [`returning_for`] and [`lending`] return for a block only that was received
 //!    and not returned since, and that is lent to nobody else: its mark says so, or the run ends.
 //!    Returning takes the mark away: of two who return a block, one gets no further. Scenarios call
