@@ -12,26 +12,6 @@
 use crate::numbers::geometry::Geometry;
 use crate::numbers::size_class;
 
-// The invariant, for every class that a geometry has.
-const _: () = {
-    let geometries = [Geometry::PRODUCTION, Geometry::TINY, Geometry::WIDE];
-    let mut at = 0;
-    while at < geometries.len() {
-        let geometry = &geometries[at];
-        let mut class = 1;
-        while class <= size_class::class_of(geometry.small_max) {
-            let size = size_class::size_of(class);
-            assert!(1 <= refill_count(geometry, size));
-            assert!(refill_count(geometry, size) <= refill_most(geometry, size));
-            assert!(refill_most(geometry, size) <= list_capacity(geometry, size));
-            assert!(stay_count(geometry, size) >= 1);
-            assert!(stay_count(geometry, size) < list_capacity(geometry, size));
-            class += 1;
-        }
-        at += 1;
-    }
-};
-
 /// Whether the thread cache of a class has a reserve: not if it holds so few blocks that cutting
 /// the list is quick.
 pub(crate) const fn has_reserve(geometry: &Geometry, block_size: usize) -> bool {
@@ -89,5 +69,24 @@ pub(crate) const fn refill_most(geometry: &Geometry, block_size: usize) -> u32 {
         list_capacity(geometry, block_size)
     } else {
         refill_count(geometry, block_size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_invariant_holds_for_every_class_of_every_geometry() {
+        for geometry in &[Geometry::PRODUCTION, Geometry::TINY, Geometry::WIDE] {
+            for class in 1..=size_class::class_of(geometry.small_max) {
+                let size = size_class::size_of(class);
+                let list = list_capacity(geometry, size);
+                assert!(1 <= refill_count(geometry, size), "class {class}");
+                assert!(refill_count(geometry, size) <= refill_most(geometry, size));
+                assert!(refill_most(geometry, size) <= list, "class {class}");
+                assert!((1..list).contains(&stay_count(geometry, size)), "class {class}");
+            }
+        }
     }
 }

@@ -52,7 +52,7 @@ const _: () = {
 /// # Panics
 /// If `class > CLASSES`.
 #[inline]
-pub const fn size_of(class: u32) -> usize {
+pub fn size_of(class: u32) -> usize {
     SIZES[class as usize] as usize
 }
 
