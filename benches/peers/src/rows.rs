@@ -18,7 +18,7 @@ const fn row(name: &'static str, title: &'static str, pairs: u64) -> Row {
     Row { name, title, pairs }
 }
 
-const ALL: [Row; 12] = [
+const ALL: [Row; 15] = [
     row("larson", "larson 8 to 128 B, 1,024 blocks, 1 thread", 30_000_000),
     row("larson-4", "larson, 4 threads", 30_000_000),
     row("mixed-400", "random_mixed, working set 400", 30_000_000),
@@ -29,6 +29,9 @@ const ALL: [Row; 12] = [
     row("mid", "mid 8 to 32 KiB, 2 threads, touched", 3_000_000),
     row("large", "large 64 KiB to 1 MiB, 2 threads, touched", 60_000),
     row("large-untouched", "large 64 KiB to 1 MiB, 2 threads, untouched", 1_000_000),
+    row("large-many", "64 KiB to 1 MiB, 2 threads, 256 live each, touched", 20_000),
+    row("large-longer", "64 KiB to 1.9 MiB, 2 threads, 64 live each, touched", 20_000),
+    row("huge", "5 to 25 MiB, 1 thread, 20 live, touched", 1_000),
     row("xthread", "xthread: one allocates 64 B, another frees", 16_000_000),
     row("churn", "churn: threads of 1,000 allocations", 6_000_000),
 ];

@@ -7,6 +7,8 @@
 //! | `fixed-16`, …        | the oldest of a set of equal blocks is replaced                      |
 //! | `mid`, `large`       | 2 threads replace random blocks; each page of a new one is written   |
 //! | `large-untouched`    | the same, and only the first byte is written                         |
+//! | `large-many`, `-longer` | the same with 256 blocks a thread, and up to 1.9 MiB with 64                          |
+//! | `huge`                 | one thread, 20 blocks of 5 to 25 MiB, each page written                              |
 //! | `xthread`            | one thread allocates 64 bytes, one on another processor frees        |
 //! | `churn`              | threads come and go, each with 1,000 blocks                          |
 //!
@@ -60,6 +62,15 @@ pub(crate) fn run(name: &str, pairs: u64) -> Option<u64> {
         }),
         "large-untouched" => on_threads(2, pairs, |seed, pairs| {
             replace_random(seed, pairs, 32, 64 << 10, 960 << 10, false)
+        }),
+        "large-many" => on_threads(2, pairs, |seed, pairs| {
+            replace_random(seed, pairs, 256, 64 << 10, 960 << 10, true)
+        }),
+        "large-longer" => on_threads(2, pairs, |seed, pairs| {
+            replace_random(seed, pairs, 64, 64 << 10, 1_882 << 10, true)
+        }),
+        "huge" => on_threads(1, pairs, |seed, pairs| {
+            replace_random(seed, pairs, 20, 5 << 20, 20 << 20, true)
         }),
         "xthread" => hand_over(pairs),
         "churn" => come_and_go(pairs),
