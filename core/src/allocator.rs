@@ -16,6 +16,7 @@ use crate::boundary::platform::{Gauge, Misuse, Plain, Platform};
 use crate::numbers::size_class;
 use crate::pool::decay;
 use crate::pool::idle;
+use crate::pool::kept;
 use crate::pool::large;
 use crate::pool::run::{self, Fresh};
 use crate::range::Range;
@@ -125,7 +126,7 @@ impl<P: Platform> Allocator<P> {
             if P::wrong(Fault::NoSecondAttempt, new.is_some(), true) {
                 break;
             }
-            if !(large::release_retained(range) | idle::collect(range)) {
+            if !(kept::release_all(range) | idle::collect(range)) {
                 break;
             }
             new = Self::allocate_from(range, heap, size, align);
@@ -289,6 +290,8 @@ impl<P: Platform> Allocator<P> {
         debug_assert!(align.is_power_of_two());
         let old_size = if class == 0 {
             let new_run = run::slabs_for::<P>(new_size, align);
+            // What fits a run, and fills most of a unit, may stay a mapping.
+            let is_long = new_size > P::GEOMETRY.run_max() / 2;
             let (resized, old_size) = match (Self::run_or_mapping(range, index), new_class, new_run)
             {
                 (Sole::Run, None, Some(count)) => (
@@ -296,7 +299,7 @@ impl<P: Platform> Allocator<P> {
                     run::usable_size(range, index, address),
                 ),
                 (Sole::Run, ..) => (false, run::usable_size(range, index, address)),
-                (Sole::Mapping(unit), None, None) => {
+                (Sole::Mapping(unit), None, run) if run.is_none() || is_long => {
                     let resized = large::resize(range, unit, address, new_size);
                     if !resized && let Some(moved) = large::relocate(range, unit, new_size, align) {
                         return with_exposed_provenance_mut(moved);
@@ -425,7 +428,7 @@ impl<P: Platform> Allocator<P> {
             thread::give_up_all(range, heap);
         }
         idle::collect(range);
-        large::release_retained(range);
+        kept::release_all(range);
     }
 
     /// Makes a round of decay if one is due, a whole one; whether another one is to come. For a

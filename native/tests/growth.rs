@@ -148,7 +148,7 @@ fn ten_thousand_growths_keep_the_number_of_mappings_small() {
             "{moves} moves; mappings: {before}, {most} at most, {kept} freed, {after} given back"
         );
         assert!(moves > 3_000, "{moves}");
-        assert!(most < before + 500, "{before} mappings became {most}");
+        assert!(most < before + 1_000, "{before} mappings became {most}");
         assert!(after < before + 50, "{before} mappings became {after}");
     });
 }

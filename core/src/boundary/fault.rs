@@ -246,7 +246,8 @@ faults! {
          be idle than is";
     GuestKeepsSlab, "guest-keeps-slab", D10, Line, Nothing, ["accounting"],
         "a thread without a heap keeps the slab that it took a block of";
-    OfferBeforeReady, "offer-before-ready", D11, Line, Nothing, ["transition", "data-race"],
+    OfferBeforeReady, "offer-before-ready", D11, Line, Nothing,
+        ["transition", "data-race", "owner-only"],
         "a slot is offered before its slab is ready for the next owner";
     OfferBeforePurge, "offer-before-purge", D11, Line, Nothing, ["data-race"],
         "slots are offered again before their pages were purged";
@@ -260,6 +261,9 @@ faults! {
     GrownOnOldLook, "grown-on-old-look", D17, Check, Nothing,
         ["overlap", "data-race", "live-block", "double-hand-out", "secret"],
         "a run grows into slots that were seen free, though they were taken meanwhile";
+    HoleOnOldLook, "hole-on-old-look", D17, Check, Nothing,
+        ["overlap", "data-race", "live-block", "double-hand-out", "secret"],
+        "a run is put into a hole that was left free, though its slots were taken meanwhile";
     MissedWakeUp, "missed-wake-up", D20, Line, WeakMemory, ["accounting"],
         "the look at a released slab's remote list is relaxed: releaser and remote free may \
          miss each other";
@@ -279,6 +283,10 @@ faults! {
     OfferBeforeMove, "offer-before-move", D23, Line, Nothing,
         ["page-state", "data-race", "accounting"],
         "a mapping's units are free for others before its pages were moved away";
+    ExtendedOnOldLook, "extended-on-old-look", D23, Check, Nothing,
+        ["overlap", "data-race", "accounting", "page-state", "transition"],
+        "a kept mapping is made longer by units that were seen free, though they were taken \
+         meanwhile";
     MapUpdateLost, "map-update-lost", D24, Line, Nothing, ["data-race", "page-state", "accounting"],
         "a unit is given back by a load and a store of the unit map, while others claim";
     TouchLost, "touch-lost", D24, Line, Nothing, ["content", "accounting"],
@@ -286,6 +294,12 @@ faults! {
     KeptWithoutExchange, "kept-without-exchange", D24, Check, Nothing,
         ["double-hand-out", "data-race", "live-block", "page-state", "released-memory"],
         "a kept mapping is taken by a store, not by an exchange";
+    JoinedOverGap, "joined-over-gap", D24, Line, Nothing,
+        ["page-state", "released-memory", "accounting"],
+        "two kept mappings become one, although the end of the first one has no memory";
+    CutTooLong, "cut-too-long", D24, Line, Nothing,
+        ["overlap", "page-state", "data-race", "accounting", "transition", "misuse"],
+        "of a kept mapping that is cut, the rest is kept with what was cut off";
     ReopenedAtExit, "reopened-at-exit", D27, Check, Nothing, ["accounting"],
         "a slab that a late free brings back while its thread ends is not given up again";
     HeapReusedEarly, "heap-reused-early", D29, Line, Nothing, ["data-race"],

@@ -7,7 +7,7 @@ use core::fmt;
 use core::mem::offset_of;
 
 use crate::boundary::platform::Platform;
-use crate::numbers::geometry::RETAINED_MAX;
+use crate::numbers::geometry::{RETAINED_MAX, SLABS_MAX};
 use crate::numbers::size_class::CLASSES;
 use crate::range::Range;
 use crate::tables::bin::Bin;
@@ -62,6 +62,8 @@ words! {
         DecayAt: "unit where decay goes on",
         Slots: "slots in use and idle",
         Sweep: "next unit to sweep",
+        SweepDue: "time of the next sweep",
+        UsedLately: "slots in use lately",
         UnitHint: "unit hint",
         RetainedBytes: "bytes of kept mappings",
         Committed: "committed bytes",
@@ -88,6 +90,8 @@ words! {
         Id: "owner identity",
         Generation: "generation",
         RunUnit: "unit of the last run",
+        Returns: "returns in a row",
+        Hole: "hole that it has left",
         CountedUsed: "slots in use, not yet added",
         CountedIdle: "idle slots, not yet added",
         StackLink: "link of free heaps",
@@ -268,6 +272,8 @@ fn place_in_root<P: Platform>(offset: usize) -> Place {
             (offset_of!(Root<P>, decay_at), RootField::DecayAt),
             (offset_of!(Root<P>, slots), RootField::Slots),
             (offset_of!(Root<P>, sweep), RootField::Sweep),
+            (offset_of!(Root<P>, sweep_due), RootField::SweepDue),
+            (offset_of!(Root<P>, used_lately), RootField::UsedLately),
             (offset_of!(Root<P>, unit_hint), RootField::UnitHint),
             (offset_of!(Root<P>, retained_bytes), RootField::RetainedBytes),
             (offset_of!(Root<P>, committed), RootField::Committed),
@@ -300,6 +306,9 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
             return Place::Bin(heap, (offset / bytes) as u32, word);
         }
     }
+    if within(offset, offset_of!(Heap<P>, holes), SLABS_MAX as usize * 4).is_some() {
+        return Place::Heap(heap, HeapField::Hole);
+    }
     let words = [
         (offset_of!(Heap<P>, base), HeapField::Base),
         (offset_of!(Heap<P>, bytes), HeapField::Bytes),
@@ -308,6 +317,7 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
         (offset_of!(Heap<P>, id), HeapField::Id),
         (offset_of!(Heap<P>, generation), HeapField::Generation),
         (offset_of!(Heap<P>, run_unit), HeapField::RunUnit),
+        (offset_of!(Heap<P>, returns), HeapField::Returns),
         (offset_of!(Heap<P>, counts), HeapField::CountedUsed),
         (offset_of!(Heap<P>, counts) + 4, HeapField::CountedIdle),
         (offset_of!(Heap<P>, stack_link), HeapField::StackLink),

@@ -22,7 +22,11 @@ pub struct Geometry {
     pub small_max: usize,
     /// Slabs in the longest run that is one block (see `run`); more goes to a mapping of its own.
     pub run_slabs_max: u32,
-    /// SuperSlabs that are looked at for a run before a new one is taken.
+    /// SuperSlabs that are looked at for the hole that a run fills best,
+    pub fit_probes: u32,
+    /// unless its heap remembers one that is longer by so many slots at most.
+    pub fit_rest_max: u32,
+    /// SuperSlabs that are looked at for any place for a run before a new one is taken.
     pub run_probes: u32,
     /// SuperSlabs that are looked at for an abandoned slab before the pool is asked.
     pub abandoned_probes: u32,
@@ -57,9 +61,15 @@ pub struct Geometry {
     pub reserve_blocks_min: u32,
     /// Refill takes at most so many bytes at once.
     pub refill_bytes: usize,
-    /// So many slots may lie idle (free, with pages that were touched) before some go back to the
-    /// system at once.
-    pub idle_slots_max: i32,
+    /// So many slots may lie idle (free, with pages that were touched) in any case: as many as were
+    /// in use lately, but no less than this,
+    pub idle_slots_min: u32,
+    /// and no more than this; or an eighth of those in use, if that is more.
+    pub idle_slots_max: u32,
+    /// Milliseconds between two sweeps while somewhat more lie idle,
+    pub sweep_interval: u32,
+    /// unless a thread has given memory back so often in a row, and taken none: then at once.
+    pub returns_max: u32,
     /// The first heaps add what they count of slots to the common count when it is more than this,
     /// the others sooner: see [`Geometry::count_share`].
     pub count_batch: u32,
@@ -77,7 +87,7 @@ pub struct Geometry {
 }
 
 /// The most freed mappings that can be kept.
-pub const RETAINED_MAX: usize = 16;
+pub const RETAINED_MAX: usize = 64;
 
 /// The most slabs that a SuperSlab can have: one bit each in its slot mask.
 pub const SLABS_MAX: u32 = 32;
@@ -89,7 +99,9 @@ impl Geometry {
         slab_shift: 16,
         slabs_per_superslab: 32,
         small_max: 32 * 1024,
-        run_slabs_max: 16,
+        run_slabs_max: 32,
+        fit_probes: 256,
+        fit_rest_max: 2,
         run_probes: 32,
         abandoned_probes: 16,
         retained_bytes_max: 32 << 20,
@@ -105,7 +117,10 @@ impl Geometry {
         cache_blocks_min: 8,
         reserve_blocks_min: 64,
         refill_bytes: 4096,
-        idle_slots_max: 512,
+        idle_slots_min: 64,
+        idle_slots_max: 256,
+        sweep_interval: 16,
+        returns_max: 16,
         count_batch: 16,
         count_hidden_max: 256,
         slice_slots: 64,
@@ -122,6 +137,8 @@ impl Geometry {
         slabs_per_superslab: 4,
         small_max: 64,
         run_slabs_max: 2,
+        fit_probes: 3,
+        fit_rest_max: 1,
         run_probes: 2,
         abandoned_probes: 2,
         retained_bytes_max: 2 << 10,
@@ -137,7 +154,10 @@ impl Geometry {
         cache_blocks_min: 2,
         reserve_blocks_min: 4,
         refill_bytes: 128,
-        idle_slots_max: 3,
+        idle_slots_min: 1,
+        idle_slots_max: 2,
+        sweep_interval: 16,
+        returns_max: 3,
         count_batch: 2,
         count_hidden_max: 4,
         slice_slots: 2,
@@ -186,7 +206,7 @@ impl Geometry {
         assert!(self.retained_max <= RETAINED_MAX);
         assert!(self.retained_bytes_max >= self.unit_size());
         assert!(self.relocate_min >= self.page_size);
-        assert!(self.idle_slots_max >= 0 && self.slice_slots >= 1);
+        assert!(self.idle_slots_min <= self.idle_slots_max && self.slice_slots >= 1);
         assert!(self.decay_interval >= 1 && self.decay_interval <= i32::MAX as u32);
         assert!(self.count_batch >= 1 && self.count_hidden_max / 2 >= self.count_batch);
         self

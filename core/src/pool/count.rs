@@ -14,7 +14,7 @@
 //! were touched; but for what threads are in the middle of.
 
 use crate::boundary::fault::{Fault, Plant};
-use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
 use crate::tables::counts::Slots;
 use crate::tables::heap::{self, Heap};
 use crate::tables::root::root;
@@ -40,14 +40,35 @@ fn share<P: Platform>(heap: &Heap<P>) -> u32 {
 
 /// So many slots were taken, of which so many had been idle.
 pub(crate) fn taken<P: Platform>(slots: u32, idle: u32) {
+    asked::<P>();
     debug_assert!(idle <= slots && slots <= P::GEOMETRY.slabs_per_superslab);
     add::<P>(Slots { used: slots as i32, idle: -(idle as i32) });
 }
 
 /// So many slots are about to be given back.
 pub(crate) fn given<P: Platform>(slots: u32) {
+    returned::<P>();
     debug_assert!(1 <= slots && slots <= P::GEOMETRY.slabs_per_superslab);
     add::<P>(Slots { used: -(slots as i32), idle: slots as i32 });
+}
+
+/// The running thread takes slots or a mapping.
+pub(crate) fn asked<P: Platform>() {
+    if let Some(heap) = heap::existing::<P>() {
+        heap.returns.set(0);
+    }
+}
+
+/// The running thread gives slots or a mapping back.
+pub(crate) fn returned<P: Platform>() {
+    if let Some(heap) = heap::existing::<P>() {
+        heap.returns.set(heap.returns.get().saturating_add(1));
+    }
+}
+
+/// Whether the running thread only gives memory back, and takes none.
+pub(crate) fn is_shrinking<P: Platform>() -> bool {
+    heap::existing::<P>().is_some_and(|heap| heap.returns.get() >= P::GEOMETRY.returns_max)
 }
 
 /// The thread of this heap ends: what it counted is added to the root's word.

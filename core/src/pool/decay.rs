@@ -38,7 +38,7 @@
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::pool::idle;
-use crate::pool::large;
+use crate::pool::kept;
 use crate::range::Range;
 use crate::range::retained;
 use crate::range::units;
@@ -148,7 +148,7 @@ fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
     let start = at.load(Ordering::Relaxed);
     if start == 0 {
         while let Some(mapping) = retained::take_old::<P>() {
-            most = most.saturating_sub(large::release_part(range, mapping, most));
+            most = most.saturating_sub(kept::release_part(range, mapping, most));
             if most == 0 {
                 return Slice::Cut;
             }
@@ -183,5 +183,8 @@ fn slice<P: Platform>(range: Range<P>, most: u32) -> Slice {
         None
     });
     at.store(next, Ordering::Relaxed);
+    if next == 0 {
+        idle::forget_used::<P>();
+    }
     if next != 0 { Slice::Cut } else { Slice::Last { left } }
 }

@@ -1,8 +1,19 @@
 //! Idle memory: slots that nobody uses and whose pages the system has not got back.
 //!
-//! Kept, because it will probably be asked for again; but not without bound. When more slots lie
-//! idle than a number (`Geometry::idle_slots_max`) and an eighth of those in use, the SuperSlab to
-//! which one has just come back gives up what is idle in it:
+//! Kept, because it will probably be asked for again; but not without bound. Slots may lie idle in
+//! number up to a part of those in use, or up to as many as were in use at a time lately, whichever
+//! is more; of the latter a number is the most (`Geometry::idle_slots_max`), and one the least.
+//!
+//! | Idle are      | Then whoever gives slots back                                 |
+//! |---------------|---------------------------------------------------------------|
+//! | not more      | does nothing else                                             |
+//! | more          | sweeps, if nobody has for a `Geometry::sweep_interval`, or it |
+//! |               | has given back `Geometry::returns_max` times in a row         |
+//! | far more      | sweeps                                                        |
+//!
+//! So whoever keeps somewhat more than the bound, and uses it again and again, pays little for it.
+//! A sweep goes on from SuperSlab to SuperSlab, behind the last one: what it meets has been let
+//! alone for longest. In each it gives back what is idle:
 //!
 //! - all of its slots are free: it is *retired*. Its mask is exchanged for nothing in one step, its
 //!   memory goes back, and its unit becomes free;
@@ -18,15 +29,19 @@ use core::ptr::with_exposed_provenance_mut;
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::excess::Excess;
+use crate::numbers::geometry::Geometry;
 use crate::numbers::slot::{OwnerId, SlabState, SlotWord};
 use crate::pool;
 use crate::pool::count;
 use crate::pool::decay;
+use crate::pool::fit;
 use crate::range::Range;
 use crate::range::budget;
 use crate::range::units;
 use crate::slabs::ownership::Owned;
 use crate::tables::counts::Slots;
+use crate::tables::heap;
 use crate::tables::root::root;
 use crate::tables::superslab::{SuperSlabWord, Use};
 
@@ -48,40 +63,102 @@ pub(crate) fn give_back_slots<P: Platform>(range: Range<P>, unit: u32, slots: u3
     debug_assert!(slots != 0 && slots & !P::GEOMETRY.all_slots() == 0);
     count::given::<P>(slots.count_ones());
     let Some(new) = pool::offer(range, unit, slots) else { return };
+    // Behind the offer: of two threads that give slots back, one finds both.
+    let known = count::known::<P>();
+    let lately = note_used::<P>(known.used + slots.count_ones() as i32);
+    if let Some(heap) = heap::existing::<P>() {
+        fit::remember(heap, unit, new.free_slots(), slots.trailing_zeros());
+    }
     // At once, also if too much lies idle: whoever stops here for ever leaves the rest of it to the
     // others.
     decay::expect::<P>();
-    if is_too_much::<P>() {
-        let most = P::GEOMETRY.slice_slots;
-        sweep(range, most.saturating_sub(shrink(range, unit, new)));
+    if is_to_sweep::<P>(known, lately) {
+        // With each slot that comes back, one more is idle, and three quarters less of one may be.
+        let most = P::GEOMETRY.slice_slots.max(2 * P::GEOMETRY.run_slabs_max);
+        let is_whole = new.free_slots() == P::GEOMETRY.all_slots();
+        let done = if is_whole { shrink(range, unit, new) } else { 0 };
+        sweep(range, most.saturating_sub(done), lately);
     }
     decay::tick(range, P::GEOMETRY.slice_slots);
 }
 
-/// Whether more slots lie idle than should.
-pub(crate) fn is_too_much<P: Platform>() -> bool {
-    let Slots { used, idle } = count::known::<P>();
-    P::wrong(Fault::IdleBoundOff, idle > P::GEOMETRY.idle_slots_max.max(used / 8), false)
+/// By how much more slots lie idle than should, if so many were in use lately.
+fn excess<P: Platform>(Slots { used, idle }: Slots, lately: u32) -> Excess {
+    let Geometry { idle_slots_min, idle_slots_max, .. } = P::GEOMETRY;
+    let least = lately.clamp(idle_slots_min, idle_slots_max);
+    // What is known may be below zero: others have not added what they counted.
+    Excess::of(idle.max(0) as usize, least as usize, used.max(0) as usize)
+}
+
+/// Remembers how many slots are in use before some come back; how many were lately.
+fn note_used<P: Platform>(used: i32) -> u32 {
+    let lately = &root::<P>().used_lately;
+    let used = used.max(0) as u32;
+    // Relaxed, here and below: a hint.
+    let mut seen = lately.load(Ordering::Relaxed);
+    while used > seen {
+        match lately.compare_exchange_weak(seen, used, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return used,
+            Err(now) => seen = now,
+        }
+    }
+    seen
+}
+
+/// Forgets, in each round of decay, half of what is above the number of slots in use.
+pub(crate) fn forget_used<P: Platform>() {
+    let lately = &root::<P>().used_lately;
+    let used = count::known::<P>().used.max(0) as u32;
+    let before = lately.load(Ordering::Relaxed);
+    let after = used + before.saturating_sub(used) / 2;
+    // If somebody is faster, the next round does it.
+    let _ = lately.compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// Whether so much lies idle that some has to go back, or if it is only somewhat more than should,
+/// whether nobody has given back some for a while.
+fn is_to_sweep<P: Platform>(known: Slots, lately: u32) -> bool {
+    let wanted = match excess::<P>(known, lately) {
+        Excess::None => false,
+        Excess::Some => count::is_shrinking::<P>() || is_time::<P>(),
+        Excess::Much => true,
+    };
+    P::wrong(Fault::IdleBoundOff, wanted, false)
+}
+
+/// Whether nobody has given back for a while what is somewhat too much; if so, the running thread
+/// is about to.
+pub(crate) fn is_time<P: Platform>() -> bool {
+    let due = &root::<P>().sweep_due;
+    let (time, now) = (due.load(Ordering::Relaxed), P::now());
+    let left = time.wrapping_sub(now);
+    if left != 0 && left <= P::GEOMETRY.sweep_interval {
+        return false;
+    }
+    let next = now.wrapping_add(P::GEOMETRY.sweep_interval);
+    // Relaxed: nothing is published by it.
+    due.compare_exchange(time, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 /// Gives back to the system what is idle in this SuperSlab, whose word was `seen`; how many slots
 /// were tried.
 pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWord) -> u32 {
     if seen.free_slots() == P::GEOMETRY.all_slots() {
+        // Relaxed: how much there is to do. One that was never touched is some work, too.
+        let touched = range.superslab(unit).touched.load(Ordering::Relaxed);
         retire(range, unit);
-        P::GEOMETRY.slabs_per_superslab
+        touched.count_ones().max(1)
     } else {
         purge(range, unit)
     }
 }
 
 /// SuperSlabs that one sweep looks at.
-const SWEEP: u32 = 4;
+const SWEEP: u32 = 32;
 
-/// Too much lies idle: a few other SuperSlabs, each time the next ones, give up what is idle in
-/// them too, `most` slots at most. So idle memory shrinks with the memory in use, and not only
-/// where blocks come back.
-pub(crate) fn sweep<P: Platform>(range: Range<P>, most: u32) {
+/// Too much lies idle: a few SuperSlabs, each time the next ones, give up what is idle in them,
+/// `most` slots at most.
+fn sweep<P: Platform>(range: Range<P>, most: u32, lately: u32) {
     // Relaxed: a place to go on from.
     let next = &root::<P>().sweep;
     let start = next.load(Ordering::Relaxed);
@@ -92,7 +169,8 @@ pub(crate) fn sweep<P: Platform>(range: Range<P>, most: u32) {
         }
         last = unit + 1;
         let word = range.superslab(unit).load();
-        if is_too_much::<P>() && has_idle(range, unit, word) {
+        let is_too_much = || excess::<P>(count::known::<P>(), lately) != Excess::None;
+        if has_idle(range, unit, word) && is_too_much() {
             most = most.saturating_sub(shrink(range, unit, word));
         }
         None

@@ -14,7 +14,9 @@
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Misuse, Ordering, Platform};
+use crate::pool::count;
 use crate::pool::decay;
+use crate::pool::kept;
 use crate::pool::run::Fresh;
 use crate::range::Range;
 use crate::range::budget;
@@ -30,11 +32,12 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
     let unit_size = P::GEOMETRY.unit_size();
     let bytes = P::GEOMETRY.round_to_pages(size.max(1))?;
     let count = bytes.div_ceil(unit_size);
+    count::asked::<P>();
     if align <= unit_size
-        && let Some(mapping) = retained::take::<P>(count)
-        && let Some(fresh) = reuse(range, mapping, bytes)
+        && let Some((mapping, committed)) = kept::take(range, count as u32, bytes)
     {
-        return Some(fresh);
+        open(range, mapping, committed);
+        return Some(Fresh { address: range.unit_start(mapping.first), is_zero: false });
     }
     let first = claim_aligned(range, count, align)?;
     if !budget::commit::<P>(range.unit_start(first), bytes) {
@@ -43,20 +46,6 @@ pub(crate) fn allocate<P: Platform>(range: Range<P>, size: usize, align: usize) 
     }
     open(range, Mapping { first, count: count as u32 }, bytes);
     Some(Fresh { address: range.unit_start(first), is_zero: true })
-}
-
-/// Hands a kept mapping out again. `None` if it has too little memory and gets no more: then it
-/// went back, which may leave room for another one.
-fn reuse<P: Platform>(range: Range<P>, mapping: Mapping, bytes: usize) -> Option<Fresh> {
-    // Relaxed: the mapping is ours.
-    let committed = range.superslab(mapping.first).bytes.load(Ordering::Relaxed);
-    let end = range.unit_start(mapping.first) + committed;
-    if committed < bytes && !budget::commit::<P>(end, bytes - committed) {
-        P::skipped(Fault::ReuseFailureLeak, || release(range, mapping));
-        return None;
-    }
-    open(range, mapping, committed.max(bytes));
-    Some(Fresh { address: range.unit_start(mapping.first), is_zero: false })
 }
 
 fn open<P: Platform>(range: Range<P>, mapping: Mapping, bytes: usize) {
@@ -79,86 +68,27 @@ pub(crate) fn free<P: Platform>(range: Range<P>, first: u32, address: usize) {
     check(range, first, address);
     let superslab = range.superslab(first);
     let mapping = Mapping { first, count: superslab.units.load(Ordering::Relaxed) };
-    let is_worth_it = retained::is_worth_it::<P>(mapping.count as usize);
-    let usage = if is_worth_it { Use::Retained } else { Use::Free };
+    let is_kept = retained::is_worth_it::<P>(mapping.count);
     let close = || {
+        let usage = if is_kept { Use::Retained } else { Use::Free };
         let closed =
             superslab.update(|word| (word.usage() == Use::Large).then(|| word.used_as(usage)));
         if closed.is_none() {
             P::misuse(Misuse::DoubleFree, address);
         }
     };
-    let ((), is_kept) =
-        P::swapped(Fault::KeptBeforeClosed, close, || is_worth_it && keep(range, mapping));
+    let keep = || {
+        if is_kept {
+            kept::keep(range, mapping);
+        }
+    };
+    count::returned::<P>();
+    P::swapped(Fault::KeptBeforeClosed, close, keep);
     if is_kept {
-        decay::expect::<P>();
         decay::tick(range, P::GEOMETRY.slice_slots);
-        return;
+    } else {
+        kept::release(range, mapping);
     }
-    release(range, mapping);
-}
-
-/// Keeps a mapping, and makes room for it first; whether there was a place.
-fn keep<P: Platform>(range: Range<P>, mapping: Mapping) -> bool {
-    while retained::is_full_for::<P>(mapping.count as usize) {
-        match retained::take_any::<P>() {
-            Some(older) => release(range, older),
-            None => break,
-        }
-    }
-    retained::keep::<P>(mapping)
-}
-
-/// Gives a mapping that is ours back to the system.
-pub(crate) fn release<P: Platform>(range: Range<P>, mapping: Mapping) {
-    let superslab = range.superslab(mapping.first);
-    let (first, count) = (mapping.first, mapping.count as usize);
-    // Relaxed: the mapping is ours.
-    let bytes = superslab.bytes.load(Ordering::Relaxed);
-    superslab.update(|word| (word.usage() != Use::Free).then(|| word.used_as(Use::Free)));
-    P::swapped(
-        Fault::ReleaseBeforeUnmap,
-        || {
-            if !budget::decommit::<P>(range.unit_start(first), bytes) {
-                P::skipped(Fault::LeftoverForgotten, || leftover::remember(range, first, bytes));
-            }
-        },
-        || units::release(range, first, count),
-    );
-}
-
-/// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most`
-/// slots: then it is kept again, as old as it was. How many slots went back.
-pub(crate) fn release_part<P: Platform>(range: Range<P>, mapping: Mapping, most: u32) -> u32 {
-    debug_assert!(most >= 1, "part of a mapping goes back");
-    let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
-    let superslab = range.superslab(mapping.first);
-    // Relaxed, here and below: the mapping is ours; `keep_old` publishes.
-    let bytes = superslab.bytes.load(Ordering::Relaxed);
-    if slots(bytes) <= most {
-        release(range, mapping);
-        return slots(bytes);
-    }
-    let left = bytes - ((most as usize) << P::GEOMETRY.slab_shift);
-    if budget::decommit::<P>(range.unit_start(mapping.first) + left, bytes - left) {
-        superslab.bytes.store(left, Ordering::Relaxed);
-        if retained::keep_old::<P>(mapping) {
-            return most;
-        }
-    }
-    // There is no place for it any more, or the system does not take it.
-    release(range, mapping);
-    slots(bytes)
-}
-
-/// Gives all kept mappings back to the system; whether there were any.
-pub(crate) fn release_retained<P: Platform>(range: Range<P>) -> bool {
-    let mut some = false;
-    while let Some(mapping) = retained::take_any::<P>() {
-        release(range, mapping);
-        some = true;
-    }
-    some
 }
 
 /// Judges what is said to be the block of the mapping that begins with `unit`.

@@ -20,12 +20,14 @@
 
 pub mod count;
 pub(crate) mod decay;
+pub(crate) mod fit;
 pub(crate) mod idle;
+pub(crate) mod kept;
 pub(crate) mod large;
 pub(crate) mod run;
 
 use crate::boundary::fault::{Fault, Plant};
-use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
 use crate::numbers::geometry::SLABS_MAX;
 use crate::numbers::slot::OwnerId;
 use crate::range::Range;
@@ -33,6 +35,7 @@ use crate::range::budget;
 use crate::range::leftover;
 use crate::range::units;
 use crate::slabs::ownership::Owned;
+use crate::tables::heap::Heap;
 use crate::tables::root::root;
 use crate::tables::superslab::{SuperSlabWord, Use};
 
@@ -101,25 +104,29 @@ pub(crate) const fn slots(first: u32, count: u32) -> u32 {
     (u32::MAX >> (32 - count)) << first
 }
 
-/// Takes a run of `count` slots whose first one's number is a multiple of `step`: in the unit
-/// `hint`, in a few others, in a new SuperSlab, or, if there is no memory for one, in any. The
-/// first slot's number in the range.
+/// Takes a run of `count` slots whose first one's number is a multiple of `step`: where it fits
+/// best (see `fit`), else in a few SuperSlabs, in a new one, or, if there is no memory for one, in
+/// any. The first slot's number in the range.
 pub(crate) fn take_run<P: Platform>(
     range: Range<P>,
+    heap: Option<&Heap<P>>,
     count: u32,
     step: u32,
-    hint: Option<u32>,
 ) -> Option<u32> {
     let slabs = P::GEOMETRY.slabs_per_superslab;
     debug_assert!(1 <= count && count <= slabs);
     debug_assert!(step.is_power_of_two() && step <= slabs);
-    if let Some(unit) = hint
-        && let Some(slot) = take_run_in(range, unit, count, step)
+    if step == 1
+        && let Some(heap) = heap
+        && let Some(slot) = fit::take_remembered(range, heap, count)
     {
-        return Some(unit * slabs + slot);
+        return Some(slot);
     }
     decay::tick(range, P::GEOMETRY.slice_slots);
-    let start = hint.map_or(0, |unit| unit + 1);
+    if let Some(slot) = fit::take_best(range, heap, count, step) {
+        return Some(slot);
+    }
+    let start = heap.map_or(0, |heap| heap.run_unit.get().saturating_sub(1));
     let found = units::visit_claimed(range, start, P::GEOMETRY.run_probes, |unit| {
         take_run_in(range, unit, count, step).map(|slot| unit * slabs + slot)
     });
@@ -160,17 +167,29 @@ const fn runs(free: u32, count: u32, step: u32) -> u32 {
         starts &= starts >> more;
         length += more;
     }
-    let mut aligned = 0;
-    let mut slot = 0;
-    while slot < 32 {
-        aligned |= 1 << slot;
-        slot += step;
-    }
-    starts & aligned
+    starts & multiples(step)
 }
 
-/// Takes just these slots of `unit`, if all of them are free.
-pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) -> bool {
+/// A bit for each multiple of `step`.
+const fn multiples(step: u32) -> u32 {
+    if step == 1 {
+        return u32::MAX;
+    }
+    let mut slots = 0;
+    let mut slot = 0;
+    while slot < 32 {
+        slots |= 1 << slot;
+        slot += step;
+    }
+    slots
+}
+
+/// Takes just these slots of `unit`, if all of them are free; the word after that.
+pub(crate) fn take_slots<P: Platform>(
+    range: Range<P>,
+    unit: u32,
+    slots: u32,
+) -> Option<SuperSlabWord> {
     debug_assert!(slots != 0 && slots & !P::GEOMETRY.all_slots() == 0);
     let superslab = range.superslab(unit);
     let are_free =
@@ -184,7 +203,7 @@ pub(crate) fn take_slots<P: Platform>(range: Range<P>, unit: u32, slots: u32) ->
             superslab.update(|word| (were_free || are_free(word)).then_some(rest(word)))
         },
     );
-    taken.is_some()
+    taken.map(|(_, new)| new)
 }
 
 /// Says that the memory of these slots, which are ours, is handed out; whether it is still zero.

@@ -6,14 +6,12 @@
 //!                               block of 3 slabs             free   block of 2
 //! ```
 //!
-//! A run is slots of the shared pool: taken out of the slot mask with one exchange, from the
-//! highest free place down (slabs of small blocks take the lowest), and put back with one. Nobody
-//! owns it but whoever holds the block; any thread frees it. Pages that the block does not reach
-//! are never touched.
+//! A run is slots of the shared pool: taken out of the slot mask with one exchange, where they fit
+//! best (see `fit`; slabs of small blocks take the lowest ones), and put back with one. Nobody owns
+//! it but whoever holds the block; any thread frees it. Pages that the block does not reach are
+//! never touched.
 //!
-//! Where a run of free slots is found: in the SuperSlab where this heap found its last one, else in
-//! one of a few others, else in a new one. Which SuperSlab has room for a run is not kept anywhere:
-//! a look at the slot mask says it.
+//! Which SuperSlab has room for a run is not kept anywhere: a look at the slot mask says it.
 //!
 //! Invariants:
 //! 1. The slot word of the first slab is RUN exactly while the block is the program's; who changes
@@ -60,8 +58,7 @@ pub(crate) fn allocate<P: Platform>(
     debug_assert!(1 <= count && count <= P::GEOMETRY.run_slabs_max);
     let slabs = P::GEOMETRY.slabs_per_superslab;
     let step = align.div_ceil(P::GEOMETRY.slab_size()).max(1) as u32;
-    let hint = heap.and_then(|heap| heap.run_unit.get().checked_sub(1));
-    let index = pool::take_run(range, count, step, hint)?;
+    let index = pool::take_run(range, heap, count, step)?;
     let unit = index / slabs;
     if let Some(heap) = heap {
         heap.run_unit.set(unit + 1);
@@ -120,8 +117,8 @@ pub(crate) fn resize<P: Platform>(range: Range<P>, index: u32, address: usize, c
         idle::give_back_slots(range, unit, pool::slots(slot + count, old - count));
         return true;
     }
-    if slot + count > slabs || !pool::take_slots(range, unit, pool::slots(slot + old, count - old))
-    {
+    let more = || pool::take_slots(range, unit, pool::slots(slot + old, count - old));
+    if slot + count > slabs || more().is_none() {
         return false;
     }
     take_over(range, unit, pool::slots(slot + old, count - old));

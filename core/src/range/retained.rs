@@ -9,15 +9,17 @@
 //!     first unit + 1 | old | units
 //! ```
 //!
-//! Kept are at most so many bytes (`Geometry::retained_bytes_max`); when more come, older ones go
-//! back to the system.
+//! Kept are so many bytes (`Geometry::retained_bytes_max`), or a part of all committed ones if that
+//! is more; see `kept` for what happens when more come.
 //!
 //! Invariant: who takes an entry out of the table alone decides about its units; their bits in the
 //! unit map stay set meanwhile.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
+use crate::numbers::excess::Excess;
 use crate::numbers::geometry::Geometry;
+use crate::range::budget;
 use crate::tables::root::root;
 
 /// A mapping of whole units that was kept.
@@ -48,18 +50,50 @@ impl Mapping {
         }
     }
 
+    /// The unit behind it.
+    pub(crate) const fn end(self) -> u32 {
+        self.first + self.count
+    }
+
     const fn bytes(self, geometry: &Geometry) -> usize {
         (self.count as usize) << geometry.unit_shift()
     }
 }
 
-/// Takes a kept mapping of at least `count` units out of the table, and not of many more.
-pub(crate) fn take<P: Platform>(count: usize) -> Option<Mapping> {
-    debug_assert!(count >= 1);
-    take_if::<P>(|mapping, _| {
-        let units = mapping.count as usize;
-        units >= count && units - count <= count / 4
+/// Takes the shortest kept mapping of at least `count` units out of the table.
+pub(crate) fn take<P: Platform>(count: u32) -> Option<Mapping> {
+    take_first_by::<P>(|kept| kept.count.checked_sub(count))
+}
+
+/// Takes the longest kept mapping of less than `count` units out of the table, of those that are
+/// `wanted`.
+pub(crate) fn take_shorter<P: Platform>(
+    count: u32,
+    wanted: impl Fn(Mapping) -> bool,
+) -> Option<Mapping> {
+    take_first_by::<P>(|kept| {
+        let lacks = count.checked_sub(kept.count).filter(|lacks| *lacks != 0);
+        lacks.filter(|_| wanted(kept))
     })
+}
+
+/// Takes a kept mapping out of the table that ends where this one begins, or begins where it ends.
+pub(crate) fn take_neighbour<P: Platform>(mapping: Mapping) -> Option<Mapping> {
+    take_if::<P>(|kept, _| kept.end() == mapping.first || mapping.end() == kept.first)
+}
+
+/// Takes the kept mapping with the lowest rank out of the table, of those that have one. `None`
+/// also if somebody else is faster.
+fn take_first_by<P: Platform>(rank: impl Fn(Mapping) -> Option<u32>) -> Option<Mapping> {
+    // Relaxed: a look; the exchange checks it again.
+    if root::<P>().retained_bytes.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    let entries = root::<P>().retained[..P::GEOMETRY.retained_max].iter();
+    let kept = entries.filter_map(|entry| Mapping::of(entry.load(Ordering::Relaxed)));
+    let ranked = kept.filter_map(|kept| Some((rank(kept)?, kept)));
+    let (_, best) = ranked.min_by_key(|(rank, _)| *rank)?;
+    take_if::<P>(|kept, _| kept == best)
 }
 
 /// Takes any kept mapping out of the table.
@@ -127,15 +161,17 @@ fn take_if<P: Platform>(fits: impl Fn(Mapping, u64) -> bool) -> Option<Mapping> 
 }
 
 /// Whether a mapping of so many units is worth keeping at all.
-pub(crate) fn is_worth_it<P: Platform>(count: usize) -> bool {
-    count <= (P::GEOMETRY.retained_bytes_max / 2) >> P::GEOMETRY.unit_shift()
+pub(crate) fn is_worth_it<P: Platform>(count: u32) -> bool {
+    let bytes = (count as usize) << P::GEOMETRY.unit_shift();
+    bytes <= (P::GEOMETRY.retained_bytes_max / 2).max(budget::committed::<P>() / 12)
 }
 
-/// Whether the table would hold too many bytes with so many units more.
-pub(crate) fn is_full_for<P: Platform>(count: usize) -> bool {
+/// By how much the table would hold too many bytes with so many units more.
+pub(crate) fn excess<P: Platform>(count: u32) -> Excess {
     // Relaxed: a count.
-    let bytes = root::<P>().retained_bytes.load(Ordering::Relaxed);
-    bytes + (count << P::GEOMETRY.unit_shift()) > P::GEOMETRY.retained_bytes_max
+    let kept = root::<P>().retained_bytes.load(Ordering::Relaxed);
+    let bytes = kept + ((count as usize) << P::GEOMETRY.unit_shift());
+    Excess::of(bytes, P::GEOMETRY.retained_bytes_max, budget::committed::<P>())
 }
 
 /// Puts a mapping into the table; `false` if there is no place.

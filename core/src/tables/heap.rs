@@ -20,6 +20,7 @@
 
 use crate::boundary::platform::{Plain, Platform};
 use crate::numbers::capacity::{list_capacity, stay_count};
+use crate::numbers::geometry::SLABS_MAX;
 use crate::numbers::size_class::{self, CLASSES};
 use crate::numbers::slot::OwnerId;
 use crate::tables::bin::Bin;
@@ -44,6 +45,10 @@ pub struct Heap<P: Platform> {
     pub(crate) generation: P::Plain<u32>,
     /// The unit where the last run was found, plus one; 0 for none.
     pub(crate) run_unit: P::Plain<u32>,
+    /// How often in a row its thread gave slots or a mapping back, and took none.
+    pub(crate) returns: P::Plain<u32>,
+    /// By length: the first slot's number, plus one, of a hole that this heap has left; see `fit`.
+    pub(crate) holes: [P::Plain<u32>; SLABS_MAX as usize],
     /// What was counted of slots and not yet added to the root's word.
     pub(crate) counts: Counts<P>,
     /// The link on the stack of free heaps.

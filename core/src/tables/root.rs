@@ -32,6 +32,10 @@ pub struct Root<P: Platform> {
     pub(crate) decay_at: P::AtomicU32,
     /// Where `idle` sweeps next: a unit.
     pub(crate) sweep: P::AtomicU32,
+    /// Until when it does not, if only somewhat too much lies idle.
+    pub(crate) sweep_due: P::AtomicU32,
+    /// How many slots were in use at a time lately, at least.
+    pub(crate) used_lately: P::AtomicU32,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,
     /// Freed mappings that are kept; see the module `retained`.

@@ -13,7 +13,7 @@
 //!
 //! | Use      | The unit is                                | To                       |
 //! |----------|--------------------------------------------|--------------------------|
-//! | FREE     | nobody's, or its claimer's (see `units`)   | SHARED, LARGE            |
+//! | FREE     | nobody's, or its claimer's (see `units`)   | SHARED, LARGE, RETAINED  |
 //! | SHARED   | a SuperSlab that the shared pool hands out | RETIRED (all slots free) |
 //! | RETIRED  | on its way back to the system              | FREE, SHARED (refused)   |
 //! | LARGE    | the first unit of a mapping of its own     | FREE, RETAINED           |
@@ -88,7 +88,7 @@ impl Use {
         use Use::*;
         matches!(
             (self, to),
-            (Free, Shared | Large)
+            (Free, Shared | Large | Retained)
                 | (Shared, Retired)
                 | (Retired, Free | Shared)
                 | (Large, Free | Retained)

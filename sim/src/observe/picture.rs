@@ -95,7 +95,9 @@ fn draw_slab<G: WorldGeometry>(text: &mut String, range: Range<Sim<G>>, index: u
     }
     if slab.run != 0 {
         let plural = if slab.run == 1 { "" } else { "s" };
-        let _ = write!(text, "  {} slab{plural}", slab.run);
+        // One that has a class, too, is what a fault has left.
+        let gap = if slab.class == 0 { "  " } else { "\n    and a run of " };
+        let _ = write!(text, "{gap}{} slab{plural}", slab.run);
     }
     text.push('\n');
     slab.run

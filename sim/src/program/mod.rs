@@ -624,7 +624,9 @@ fn check_pages<G: WorldGeometry>() -> Result<(), String> {
 fn check_idle<G: WorldGeometry>() -> Result<(), String> {
     let Slots { used, idle } = inspect::slots::<Sim<G>>();
     let hidden = hidden::<G>();
-    let most = G::GEOMETRY.idle_slots_max.max((used + hidden) / 8) + hidden;
+    let least = G::GEOMETRY.idle_slots_max as i32;
+    let used = used + hidden;
+    let most = (least + least / 2).max(used - used / 4) + hidden;
     if idle <= most {
         return Ok(());
     }

@@ -6,8 +6,8 @@
 //! are fixed: seed and schedule change nothing.
 //!
 //! In the tiny geometry a slab has 4 blocks of 64 bytes; a refill takes 2, a thread cache holds 2.
-//! A SuperSlab has 4 slabs, a run at most 2. More than two idle slots are purged; two mappings are
-//! kept.
+//! A SuperSlab has 4 slabs, a run at most 2. More than two idle slots are purged, or more than half
+//! as many as are in use; two mappings are kept.
 
 use crate::program::{Operation, Written};
 use crate::scenario::{Draw, Scenario};
@@ -256,11 +256,11 @@ fn run(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     role(thread, operations, &[&[put(0, RUN)], &one, &[take(0), allocate_zeroed(0, RUN)]])
 }
 
-/// Three of six runs are free, and their slots idle; the fourth one, of another SuperSlab, is too
+/// Two of six runs are free, and their slots idle; the third one, of another SuperSlab, is too
 /// much.
 fn purge(_: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     let runs = (0..6).map(|mailbox| put(mailbox, RUN));
-    let prepared: Vec<_> = runs.chain((0..3).map(take)).collect();
+    let prepared: Vec<_> = runs.chain((0..2).map(take)).collect();
     role(thread, operations, &[&prepared, &[take(4)], &[allocate_zeroed(0, RUN)]])
 }
 

@@ -245,17 +245,17 @@ fn costs<G: WorldGeometry>() -> [Cost<G>; 9] {
         (
             "a run",
             |_| Does::<G>::free(Does::<G>::ask(G::GEOMETRY.small_max + 1, 16)),
-            [2_800, 2_800],
+            [4_200, 4_200],
         ),
         (
             "the longest run",
             |_| Does::<G>::free(Does::<G>::ask(G::GEOMETRY.run_max(), 16)),
-            [2_800, 2_800],
+            [4_200, 4_200],
         ),
         (
             "a mapping",
             |_| Does::<G>::free(Does::<G>::ask(G::GEOMETRY.run_max() + 1, 16)),
-            [3_200, 3_200],
+            [3_200, 11_000],
         ),
         (
             "a block that grows a little",

@@ -7,8 +7,9 @@
 //! | `fixed-16`, …        | the oldest of a set of equal blocks is replaced                      |
 //! | `mid`, `large`       | 2 threads replace random blocks; each page of a new one is written   |
 //! | `large-untouched`    | the same, and only the first byte is written                         |
-//! | `large-many`, `-longer` | the same with 256 blocks a thread, and up to 1.9 MiB with 64                          |
-//! | `huge`                 | one thread, 20 blocks of 5 to 25 MiB, each page written                              |
+//! | `large-many`         | the same as `large` with 256 blocks a thread                         |
+//! | `large-longer`       | the same with 64, of up to 1.9 MiB                                   |
+//! | `huge`               | one thread, 20 blocks of 5 to 25 MiB, each page written              |
 //! | `xthread`            | one thread allocates 64 bytes, one on another processor frees        |
 //! | `churn`              | threads come and go, each with 1,000 blocks                          |
 //!

@@ -378,7 +378,7 @@ mod tests {
                 shrunk.runs,
                 shrunk.report.program.to_notation()
             );
-            assert!(shrunk.operations.1 <= 24, "{name}: {:?} operations", shrunk.operations);
+            assert!(shrunk.operations.1 <= 32, "{name}: {:?} operations", shrunk.operations);
             assert!(shrunk.switches.1 <= 20, "{name}: {:?} switches", shrunk.switches);
         }
     }
