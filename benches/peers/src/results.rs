@@ -130,6 +130,23 @@ impl Results {
             .max_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio))
     }
 
+    /// How much slower a contestant is than the best one of each row, and how much more memory it
+    /// has than the leanest: geometric means over all rows. Everybody counts among the best, hak
+    /// and glibc too. `None` if it has no figure in some row.
+    pub(crate) fn means(&self, contestant: usize) -> Option<(f64, f64)> {
+        let (mut time, mut memory) = (0.0, 0.0);
+        for row in &self.cells {
+            let mine = row[contestant].as_ref().ok()?;
+            let all = || row.iter().filter_map(|cell| cell.as_ref().ok());
+            let fastest = all().map(|cell| cell.ratio).fold(mine.ratio, f64::max);
+            let leanest = all().map(|cell| cell.peak_mib).fold(mine.peak_mib, f64::min);
+            time += (fastest / mine.ratio).ln();
+            memory += (mine.peak_mib / leanest).ln();
+        }
+        let rows = self.cells.len() as f64;
+        Some(((time / rows).exp(), (memory / rows).exp()))
+    }
+
     /// Rows in which this contestant comes within [`TIE`] of the best peer, rows in which it is
     /// below glibc, and rows.
     pub(crate) fn score(&self, contestant: usize) -> (usize, usize, usize) {
@@ -169,6 +186,27 @@ mod tests {
         for (figure, right) in figures.into_iter().zip([2.0, 0.25, 10.0, 2.0]) {
             assert!((figure - right).abs() < 1e-9, "{figure} instead of {right}");
         }
+    }
+
+    #[test]
+    fn means_are_against_the_best_of_each_row() {
+        let cell = |ratio, peak_mib| {
+            Ok(Cell { ratio, half_spread: 0.0, nanoseconds: 1.0, peak_mib, crashes: 0 })
+        };
+        let results = |cells| Results {
+            repetitions: 1,
+            rows: Vec::new(),
+            contestants: Vec::new(),
+            cells,
+            load: Default::default(),
+        };
+        // In one row four times as slow as the best, in the other the best one; twice the memory.
+        let cells =
+            vec![vec![cell(1.0, 4.0), cell(4.0, 2.0)], vec![cell(3.0, 2.0), cell(2.0, 1.0)]];
+        let (time, memory) = results(cells.clone()).means(0).expect("figures in all rows");
+        assert!((time - 2.0).abs() < 1e-9 && (memory - 2.0).abs() < 1e-9, "{time} {memory}");
+        let lacking = vec![cells[0].clone(), vec![Err("it crashed".to_owned()), cell(2.0, 1.0)]];
+        assert_eq!(results(lacking).means(0), None);
     }
 
     #[test]

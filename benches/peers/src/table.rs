@@ -50,6 +50,11 @@ pub(crate) fn all(results: &Results, markdown: bool) -> String {
         ),
         heading("Peak memory in MiB", markdown),
         layout(&matrix(results, |cell| format!("{:.1}", cell.peak_mib)), markdown),
+        heading(
+            "All rows: geometric mean of time and of peak memory, the best of each row = 1",
+            markdown,
+        ),
+        layout(&means(results), markdown),
         heading("Who was measured", markdown),
         layout(&who(&results.contestants), markdown),
     ];
@@ -164,6 +169,19 @@ fn matrix(results: &Results, text: impl Fn(&Cell) -> String) -> Vec<Vec<String>>
         let mut line = vec![results.contestants[one].label()];
         line.extend(results.cells.iter().map(|row| show(&row[one], &text)));
         lines.push(line);
+    }
+    lines
+}
+
+/// A line for each contestant, the fastest one first.
+fn means(results: &Results) -> Vec<Vec<String>> {
+    let all = results.contestants.iter().enumerate();
+    let mut means: Vec<_> =
+        all.filter_map(|(number, one)| Some((one.label(), results.means(number)?))).collect();
+    means.sort_by(|one, other| one.1.0.total_cmp(&other.1.0));
+    let mut lines = vec![["allocator", "time", "peak memory"].map(str::to_owned).to_vec()];
+    for (label, (time, memory)) in means {
+        lines.push(vec![label, format!("{time:.3}"), format!("{memory:.3}")]);
     }
     lines
 }
