@@ -144,10 +144,7 @@ pub(crate) fn is_time<P: Platform>() -> bool {
 /// were tried.
 pub(crate) fn shrink<P: Platform>(range: Range<P>, unit: u32, seen: SuperSlabWord) -> u32 {
     if seen.free_slots() == P::GEOMETRY.all_slots() {
-        // Relaxed: how much there is to do. One that was never touched is some work, too.
-        let touched = range.superslab(unit).touched.load(Ordering::Relaxed);
-        retire(range, unit);
-        touched.count_ones().max(1)
+        retire(range, unit)
     } else {
         purge(range, unit)
     }
@@ -179,8 +176,8 @@ fn sweep<P: Platform>(range: Range<P>, most: u32, lately: u32) {
 }
 
 /// Gives the memory of a wholly free SuperSlab back to the system, unless somebody took a slot
-/// meanwhile.
-fn retire<P: Platform>(range: Range<P>, unit: u32) {
+/// meanwhile; how many slots were idle, and at least one for the work, or 0 if it was lost.
+fn retire<P: Platform>(range: Range<P>, unit: u32) -> u32 {
     let all = P::GEOMETRY.all_slots();
     let superslab = range.superslab(unit);
     let start = range.unit_start(unit);
@@ -194,8 +191,10 @@ fn retire<P: Platform>(range: Range<P>, unit: u32) {
     if retired.is_none() {
         // Somebody took a slot: the others stay idle.
         decay::expect::<P>();
-        return;
+        return 0;
     }
+    // Relaxed: the slots are ours.
+    let idle = superslab.touched.load(Ordering::Relaxed).count_ones().max(1);
     let gone = P::replaced(
         Fault::UnmapBeforeRetire,
         || budget::decommit::<P>(start, P::GEOMETRY.unit_size()),
@@ -207,11 +206,12 @@ fn retire<P: Platform>(range: Range<P>, unit: u32) {
             pool::share(range, unit, all);
             decay::expect::<P>();
         });
-        return;
+        return idle;
     }
     forget(range, unit, all);
     superslab.update(|word| Some(word.used_as(Use::Free)));
     units::release(range, unit, 1);
+    idle
 }
 
 /// Gives the pages of the slots that are idle in this SuperSlab back to the system; how many there

@@ -12,20 +12,20 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "128fd248d699a83e", "96b20e6d21dcabcf"),
-    ("remote-free", "fa9c32d13b150c95", "0d7d98c7b756436c"),
-    ("larson", "1d9aeee502c92801", "1296c952bb395b54"),
-    ("thread-churn", "50cab078faeae481", "c493e0fcfefa7b95"),
-    ("adoption", "16b95eaddbdd330e", "350d1e8873d25141"),
-    ("superslab-free", "4b5896d2b9e771a4", "38213f53e774ae76"),
-    ("decay", "f239ec2531085841", "eba6cf70437417ab"),
-    ("large-blocks", "6ae157caa2ef0cf1", "97ad6405ab05f95b"),
-    ("unwritten", "8c449cb615e6edcd", "8fe3eddb167c440e"),
-    ("guests", "b81480cca0e70552", "1d48d2f950b5e726"),
-    ("system-calls-fail", "b479c5a3ab103edc", "ab7c7c4319993581"),
-    ("limited", "2621b8491a09c3fa", "e2c4b6965c839fc8"),
-    ("aligned", "13a254a708760f23", "aba3c0c98210b3d2"),
-    ("ticking", "2e1372504095a0d8", "02a75729ee5f569b"),
+    ("mixed", "e940976d230beb0e", "1ac1f3194bf4ff18"),
+    ("remote-free", "b05d1c64449477cc", "dbfbe20c36dcec46"),
+    ("larson", "8b0bfe9daba445f1", "464b63160d5d0097"),
+    ("thread-churn", "ace6380b2d5f2508", "e26aa7d6cb2b8e8a"),
+    ("adoption", "b1095b8d8054a332", "a82972268dab4904"),
+    ("superslab-free", "a75f7acc7c7b4f74", "4c4104e20d571d51"),
+    ("decay", "10c315a658787426", "4b771dfb0ef55b14"),
+    ("large-blocks", "714e19b60caf3cd8", "c592b3cf195afbdf"),
+    ("unwritten", "b7655e1f1e11109f", "a1afec6da10df8ab"),
+    ("guests", "1d21c84c1e12f0db", "da5a9a5829f4b2d3"),
+    ("system-calls-fail", "0db481c687f52311", "000b71afdb7b283d"),
+    ("limited", "cfeecade9449414c", "26c3ede60e244afe"),
+    ("aligned", "45380ffe278690d2", "3b059bb0b1253aa1"),
+    ("ticking", "cf552ac9dd64a6df", "a15018d3b7e8ac1b"),
 ];
 
 #[test]
