@@ -51,13 +51,15 @@ impl Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
     Free,
+    /// As `Free`, of a thread whose heap knows how long the range is: on the fast path.
+    FreeFast,
     Measure,
     Reallocate,
     Grow,
 }
 
-const QUESTIONS: [Question; 4] =
-    [Question::Free, Question::Measure, Question::Reallocate, Question::Grow];
+const QUESTIONS: [Question; 5] =
+    [Question::Free, Question::FreeFast, Question::Measure, Question::Reallocate, Question::Grow];
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ enum Deed {
     Gone(Shape, usize),
     /// Where a block of the slab will begin that was never cut: this many behind the last one.
     Uncut(Shape, usize, Question),
+    /// The end of a slab of blocks of so many bytes, where no block has room.
+    Behind(usize, Question),
     /// A write to this word of a freed block, and then blocks like it are allocated; this many were
     /// freed before it.
     Overwritten(Shape, usize, usize),
@@ -135,6 +139,9 @@ fn cases<G: WorldGeometry>() -> Vec<Case> {
     for shape in [Shape::Mapping, Shape::LongMapping] {
         add(Deed::Gone(shape, 16), Some(Misuse::ForeignPointer));
     }
+    for question in QUESTIONS {
+        add(Deed::Behind(48, question), Some(Misuse::ForeignPointer));
+    }
     let nobodys = (geometry.unit_size() * 2) as isize;
     let end = (geometry.units_max * geometry.unit_size()) as isize;
     for question in QUESTIONS {
@@ -188,12 +195,16 @@ impl<G: WorldGeometry> Doer<G> {
     }
 
     fn ask(question: Question, address: usize) {
+        if question == Question::FreeFast && Range::<Sim<G>>::get().is_some() {
+            // The first free of a thread finds out how long the range is.
+            Self::free(Self::allocate(Shape::Small));
+        }
         let block = pointer(address);
         // SAFETY: [platform 2, platform 4] no contract: this is the misuse. It harms the simulated
         // world alone, since whatever the core touches there is in the arena or refused.
         unsafe {
             match question {
-                Question::Free => Allocator::<Sim<G>>::free(block),
+                Question::Free | Question::FreeFast => Allocator::<Sim<G>>::free(block),
                 Question::Measure => {
                     Allocator::<Sim<G>>::usable_size(block);
                 }
@@ -244,6 +255,14 @@ impl<G: WorldGeometry> Doer<G> {
                 };
                 Self::ask(question, place);
                 held.into_iter().for_each(Self::free);
+            }
+            Deed::Behind(size, question) => {
+                let block = Allocator::<Sim<G>>::allocate(size, 16);
+                user::received(block, size, 16);
+                let slab_size = G::GEOMETRY.slab_size();
+                let start = block.expose_provenance() & !(slab_size - 1);
+                Self::ask(question, start + slab_size / size * size);
+                Self::free(block.expose_provenance());
             }
             Deed::Overwritten(shape, word, others) => {
                 let others: Vec<usize> = (0..others).map(|_| Self::allocate(shape)).collect();
