@@ -349,6 +349,12 @@ impl World {
         self.engine().pages.is_committed(offset)
     }
 
+    /// The addresses that are reserved: begin and end, in their order.
+    pub fn reserved(&self) -> impl Iterator<Item = (usize, usize)> {
+        let base = self.base();
+        self.engine().pages.ranges().map(move |(from, to)| (base + from, base + to))
+    }
+
     /// The offset of the user area.
     pub fn user_offset(&self) -> usize {
         self.engine().user_offset

@@ -13,11 +13,15 @@
 //!   some back, or to which the system refuses to take memory back.
 //! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in
 //!   turn: what was begun is taken back.
+//! - *The range* and *slabs*: see the modules below this one.
 //!
 //! Invariants:
 //! 1. A block of these programs has one holder: the thread that got it, until it leaves it to
 //!    others in a word of the user area; and whoever frees it forgets it. What was not shown to the
 //!    runtime as received is freed by the lines that asked for it.
+
+mod range;
+mod slabs;
 
 use std::io;
 use std::marker::PhantomData;
@@ -373,14 +377,14 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
                 0 => {
                     // More SuperSlabs than a search looks at; the last one alone has a free block.
                     let superslabs = G::GEOMETRY.abandoned_probes as usize + 3;
-                    let mut held = Does::<G>::fill(superslabs, G::GEOMETRY.slab_size() / 2);
+                    let mut held = Does::<G>::fill(superslabs, G::GEOMETRY.small_max);
                     let last = held.pop().expect("there are many");
                     Does::<G>::free(last);
                     Does::<G>::end();
                 }
                 1 => {
                     let before = Allocator::<Sim<G>>::committed();
-                    let held = Does::<G>::ask(G::GEOMETRY.slab_size() / 2, 16);
+                    let held = Does::<G>::ask(G::GEOMETRY.small_max, 16);
                     let more = Allocator::<Sim<G>>::committed() - before;
                     assert!(more == 0, "{more} bytes more, although a block is free");
                     Does::<G>::free(held);
@@ -452,7 +456,7 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
                 _ if refuses || G::GEOMETRY.unit_size() > 1 << 16 => Does::<G>::end(),
                 0 => {
                     // Slabs with a free block each.
-                    let held = Does::<G>::fill(40, G::GEOMETRY.slab_size() / 2);
+                    let held = Does::<G>::fill(40, G::GEOMETRY.small_max);
                     let (stay, go): (Vec<_>, Vec<_>) =
                         held.into_iter().enumerate().partition(|(number, _)| number % 2 == 0);
                     go.into_iter().for_each(|(_, held)| Does::<G>::free(held));
@@ -533,17 +537,17 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
     ]
 }
 
-fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> Option<String> {
+fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> io::Result<Option<String>> {
     for (name, round, most) in costs::<G>() {
         match cost::<G>(world, round) {
             Ok(steps) if steps <= most[column] => {}
             Ok(steps) => {
-                return Some(format!(
+                return Ok(Some(format!(
                     "{name}: {steps} steps for a hundred, and {} are the most",
                     most[column]
-                ));
+                )));
             }
-            Err(violation) => return Some(format!("{name}: {violation}")),
+            Err(violation) => return Ok(Some(format!("{name}: {violation}"))),
         }
     }
     for (name, program, threads) in programs::<G>() {
@@ -561,11 +565,17 @@ fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> Option<Strin
         for refused in std::iter::once(None).chain((0..calls).map(Some)) {
             let (run, _) = run(world, refused);
             if let Some(violation) = run.violation() {
-                return Some(format!("{name}, call {refused:?} refused: {violation}"));
+                return Ok(Some(format!("{name}, call {refused:?} refused: {violation}")));
             }
         }
     }
-    held_up_by_a_stopped_thread::<G>(world, None).or_else(|| forgotten_by_a_slice::<G>(world))
+    let found =
+        held_up_by_a_stopped_thread::<G>(world, None).or_else(|| forgotten_by_a_slice::<G>(world));
+    if found.is_some() || G::GEOMETRY.unit_size() > 1 << 16 {
+        // What follows fills the range, which is too much memory in the production geometry.
+        return Ok(found);
+    }
+    Ok(range::broken::<G>(world)?.or_else(|| slabs::broken::<G>(world)))
 }
 
 /// A thread stops for ever inside `tick`, in front of each of its steps in turn: what lies idle
@@ -682,9 +692,11 @@ fn forgotten_by_a_slice<G: WorldGeometry>(world: &mut World) -> Option<String> {
 pub fn broken(geometry: GeometryName) -> io::Result<Option<String>> {
     let mut world = None;
     Ok(match geometry {
-        GeometryName::Tiny => broken_in::<Tiny>(prepared::<Tiny>(&mut world)?, 0),
-        GeometryName::Wide => broken_in::<Wide>(prepared::<Wide>(&mut world)?, 0),
-        GeometryName::Production => broken_in::<Production>(prepared::<Production>(&mut world)?, 1),
+        GeometryName::Tiny => broken_in::<Tiny>(prepared::<Tiny>(&mut world)?, 0)?,
+        GeometryName::Wide => broken_in::<Wide>(prepared::<Wide>(&mut world)?, 0)?,
+        GeometryName::Production => {
+            broken_in::<Production>(prepared::<Production>(&mut world)?, 1)?
+        }
     })
 }
 
