@@ -13,7 +13,9 @@ use std::panic::Location;
 use super::access::{Access, Kind};
 use super::current;
 use super::engine::{Engine, Trouble, borrow, halt, turn};
+use super::oracle;
 use super::stepwise::footprint::Manner;
+use super::violation::Finding;
 
 /// What a system call is told beside a range.
 #[derive(Clone, Copy)]
@@ -52,6 +54,10 @@ pub(crate) fn call(
 impl Engine {
     fn system(&mut self, access: &Access, detail: Detail) -> Result<Option<usize>, Trouble> {
         self.before(access)?;
+        if access.bytes == 0 {
+            let what = format!("{} of no bytes, at {:#x}", access.kind.name(), access.offset);
+            return Err(Finding::new(oracle::PAGE_STATE, what).into());
+        }
         let me = self.control.current;
         let fails = access.kind != Kind::Release
             && self.ask(access, |chooser, me, access| chooser.system_call_fails(me, access));

@@ -75,8 +75,9 @@ fn page_operations_on_pages_in_the_wrong_state_are_found() {
             then(start);
         }
     };
-    let wrong: [fn(*mut u8); 5] = [
+    let wrong: [fn(*mut u8); 6] = [
         |start| _ = Platform64::commit(start, 64),
+        |start| _ = Platform64::decommit(start, 0),
         |start| _ = Platform64::decommit(start, 192),
         |start| _ = Platform64::commit(start.wrapping_add(128), 256),
         |start| _ = Platform64::decommit(start.wrapping_add(8), 64),
