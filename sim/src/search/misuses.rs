@@ -66,8 +66,12 @@ const QUESTIONS: [Question; 5] =
 enum Deed {
     /// A pointer into a block, so many bytes from its start.
     Interior(Shape, usize, Question),
+    /// The same, of a block above which others have been freed.
+    InteriorBelow(Shape, usize, Question),
     /// A block that was freed; this many blocks like it were freed after it.
     Freed(Shape, usize, Question),
+    /// A block that was freed, beside others that were not, in another SuperSlab than the first.
+    FreedFarther(Shape, Question),
     /// A block that was freed, and memory went back to the system; so many bytes from its start.
     Gone(Shape, usize),
     /// Where a block of the slab will begin that was never cut: this many behind the last one.
@@ -89,6 +93,15 @@ enum Deed {
     Remote(Shape),
     /// Two threads free the same block at the same time.
     Twice(Shape),
+    /// One thread makes a mapping longer, elsewhere, that another one frees at the same time.
+    GrownAndFreed,
+}
+
+impl Deed {
+    /// Whether two threads do something wrong at the same time.
+    const fn is_of_two(self) -> bool {
+        matches!(self, Deed::Twice(_) | Deed::GrownAndFreed)
+    }
 }
 
 /// A deed, and what the allocator says to it.
@@ -132,6 +145,14 @@ fn cases<G: WorldGeometry>() -> Vec<Case> {
         }
         add(Deed::Guessed(shape), Some(Misuse::CorruptedLink));
     }
+    for question in QUESTIONS {
+        let (shape, inside) = (Shape::LongRun, geometry.slab_size());
+        if inside < shape.size::<G>() {
+            let deed = Deed::InteriorBelow(shape, inside, question);
+            add(deed, Some(Misuse::InteriorPointer));
+        }
+        add(Deed::FreedFarther(Shape::Run, question), Some(Misuse::DoubleFree));
+    }
     for shape in [Shape::Run, Shape::LongRun, Shape::Mapping, Shape::LongMapping] {
         add(Deed::Gone(shape, 0), Some(Misuse::DoubleFree));
         add(Deed::Twice(shape), Some(Misuse::DoubleFree));
@@ -142,6 +163,7 @@ fn cases<G: WorldGeometry>() -> Vec<Case> {
     for question in QUESTIONS {
         add(Deed::Behind(48, question), Some(Misuse::ForeignPointer));
     }
+    add(Deed::GrownAndFreed, Some(Misuse::DoubleFree));
     let nobodys = (geometry.unit_size() * 2) as isize;
     let end = (geometry.units_max * geometry.unit_size()) as isize;
     for question in QUESTIONS {
@@ -223,6 +245,19 @@ impl<G: WorldGeometry> Doer<G> {
             Deed::Interior(shape, inside, question) => {
                 let block = Self::allocate(shape);
                 Self::ask(question, block + inside);
+            }
+            Deed::InteriorBelow(shape, inside, question) => {
+                // Runs are put as high as can be.
+                let (above, block) = (Self::allocate(shape), Self::allocate(shape));
+                Self::free(above);
+                Self::ask(question, block + inside);
+            }
+            Deed::FreedFarther(shape, question) => {
+                let count = 2 * G::GEOMETRY.slabs_per_superslab;
+                let blocks: Vec<usize> = (0..count).map(|_| Self::allocate(shape)).collect();
+                let last = blocks[blocks.len() - 1];
+                Self::free(last);
+                Self::ask(question, last);
             }
             Deed::Freed(shape, others, question) => {
                 let block = Self::allocate(shape);
@@ -310,17 +345,38 @@ impl<G: WorldGeometry> Doer<G> {
                 user::returning(pointer(block));
                 user::plain_word(0).set(block as u64);
             }
+            Deed::GrownAndFreed => {
+                let block = Self::allocate(Shape::LongMapping);
+                // Behind it, so that it cannot grow where it is.
+                Self::allocate(Shape::LongMapping);
+                user::returning(pointer(block));
+                user::plain_word(0).set(block as u64);
+            }
         }
         Allocator::<Sim<G>>::thread_exit();
     }
 
     fn second(deed: Deed) {
+        let block = || user::plain_word(0).get() as usize;
         match deed {
-            Deed::Remote(_) => Self::free(user::plain_word(0).get() as usize),
-            Deed::Twice(_) => Self::ask(Question::Free, user::plain_word(0).get() as usize),
+            Deed::Remote(_) => Self::free(block()),
+            Deed::Twice(_) => Self::ask(Question::Free, block()),
+            Deed::GrownAndFreed => {
+                let size = G::GEOMETRY.unit_size() * 5;
+                // SAFETY: [platform 2, platform 4] as in `ask`.
+                unsafe { Allocator::<Sim<G>>::reallocate(pointer(block()), size, 16) };
+            }
             _ => {}
         }
         Allocator::<Sim<G>>::thread_exit();
+    }
+
+    /// Beside the second thread, if two do something wrong.
+    fn third(deed: Deed) {
+        match deed {
+            Deed::Twice(_) => Self::second(deed),
+            _ => Self::ask(Question::Free, user::plain_word(0).get() as usize),
+        }
     }
 }
 
@@ -328,13 +384,14 @@ fn unnoticed_in<G: WorldGeometry>(world: &mut World) -> Option<String> {
     cases::<G>().into_iter().find_map(|case| {
         let first = || Doer::<G>::first(case.deed);
         let second = || Doer::<G>::second(case.deed);
+        let third = || Doer::<G>::third(case.deed);
         let mut bodies = vec![
             Body { start: Start::AtOnce, run: &first },
             Body { start: Start::Joining(0), run: &second },
         ];
         let mut schedules = 1;
-        if let Deed::Twice(_) = case.deed {
-            bodies.push(Body { start: Start::Joining(0), run: &second });
+        if case.deed.is_of_two() {
+            bodies.push(Body { start: Start::Joining(0), run: &third });
             schedules = SCHEDULES;
         }
         (0..schedules).find_map(|schedule| unnoticed_case(world, case, &bodies, schedule))
@@ -357,9 +414,7 @@ fn unnoticed_case(
     let is_right = match (case.said, violation) {
         (None, None) => true,
         // How far the other thread has come decides what is seen of the block.
-        (Some(_), Some(violation)) if matches!(case.deed, Deed::Twice(_)) => {
-            violation.oracle == oracle::MISUSE
-        }
+        (Some(_), Some(violation)) if case.deed.is_of_two() => violation.oracle == oracle::MISUSE,
         (Some(what), Some(violation)) => {
             let says = format!("the allocator says {} ", what.name());
             violation.oracle == oracle::MISUSE && violation.message.starts_with(&says)
