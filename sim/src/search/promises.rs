@@ -13,13 +13,14 @@
 //!   some back, or to which the system refuses to take memory back.
 //! - *Refusals.* Each of those programs again, with each of its system calls for memory refused in
 //!   turn: what was begun is taken back.
-//! - *The range* and *slabs*: see the modules below this one.
+//! - *Growth*, *the range* and *slabs*: see the modules below this one.
 //!
 //! Invariants:
 //! 1. A block of these programs has one holder: the thread that got it, until it leaves it to
 //!    others in a word of the user area; and whoever frees it forgets it. What was not shown to the
 //!    runtime as received is freed by the lines that asked for it.
 
+mod growth;
 mod range;
 mod slabs;
 
@@ -148,6 +149,19 @@ impl<G: WorldGeometry> Does<G> {
         }
         user::received_with_prefix(new, size, 16, &pattern, size.min(pattern.bytes()));
         (new.expose_provenance(), size)
+    }
+
+    /// No block can be that long: this one stays as it is.
+    fn grow_too_far(held: HeldBlock, size: usize) {
+        if held.0 == 0 {
+            return;
+        }
+        let old = with_exposed_provenance_mut(held.0);
+        let pattern = user::returning_for(old, size);
+        // SAFETY: [promises 1, user 4] the program's block until now, and after null.
+        let new = unsafe { Allocator::<Sim<G>>::reallocate(old, size, 16) };
+        assert!(new.is_null(), "a block of {size} bytes");
+        user::received_with_prefix(old, pattern.bytes(), 16, &pattern.whole(), pattern.bytes());
     }
 
     /// Leaves a block to others.
@@ -522,6 +536,55 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
             2,
         ),
         (
+            "a block that shrinks to no bytes is one still",
+            |_, thread, refuses| {
+                if thread == 0 {
+                    let size = G::GEOMETRY.unit_size() + 1;
+                    for align in [16, G::GEOMETRY.unit_size(), 2 * G::GEOMETRY.unit_size()] {
+                        let block = Allocator::<Sim<G>>::allocate(size, align);
+                        if block.is_null() {
+                            continue;
+                        }
+                        // SAFETY: [promises 1] asked for above, and not freed yet.
+                        let block = unsafe { Allocator::<Sim<G>>::reallocate(block, 0, align) };
+                        let other = Allocator::<Sim<G>>::allocate(size, align);
+                        assert!(!block.is_null() && block != other, "one block twice");
+                        assert!(refuses || !other.is_null(), "there is room");
+                        // SAFETY: [promises 1] as above.
+                        let usable = unsafe { Allocator::<Sim<G>>::usable_size(block) };
+                        assert!(usable > 0, "a block of no bytes at all");
+                        for block in [block, other].into_iter().filter(|block| !block.is_null()) {
+                            // SAFETY: [promises 1] asked for above, and not freed yet.
+                            unsafe { Allocator::<Sim<G>>::free(block) };
+                        }
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
+            "a block that is to grow too far stays",
+            |_, thread, _| {
+                if thread == 0 {
+                    let unit = G::GEOMETRY.unit_size();
+                    for from in [16, G::GEOMETRY.run_max(), unit + 1] {
+                        let held = Does::<G>::ask(from, 16);
+                        for size in [isize::MAX as usize, usize::MAX] {
+                            Does::<G>::grow_too_far(held, size);
+                        }
+                        Does::<G>::free(held);
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
             "a thread without a heap frees",
             |_, thread, _| {
                 if thread == 0 {
@@ -575,7 +638,8 @@ fn broken_in<G: WorldGeometry>(world: &mut World, column: usize) -> io::Result<O
         // What follows fills the range, which is too much memory in the production geometry.
         return Ok(found);
     }
-    Ok(range::broken::<G>(world)?.or_else(|| slabs::broken::<G>(world)))
+    let found = range::broken::<G>(world)?.or_else(|| slabs::broken::<G>(world));
+    Ok(found.or_else(|| growth::broken::<G>(world)))
 }
 
 /// A thread stops for ever inside `tick`, in front of each of its steps in turn: what lies idle
