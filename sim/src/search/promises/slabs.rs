@@ -37,7 +37,8 @@ fn meet() {
 pub(super) fn broken<G: WorldGeometry>(world: &mut World) -> Option<String> {
     tidied_too_late::<G>(world)
         .or_else(|| taken_back_too_late::<G>(world))
-        .or_else(|| lost_when_reopened::<G>(world))
+        .or_else(|| lost_when_reopened::<G>(world, false))
+        .or_else(|| lost_when_reopened::<G>(world, true))
         .or_else(|| miscounted_in_a_free::<G>(world))
         .or_else(|| owner_for_ever::<G>(world))
 }
@@ -138,8 +139,8 @@ fn taken_back_too_late<G: WorldGeometry>(world: &mut World) -> Option<String> {
 
 /// A thread asks for a block while the first slab of its list has none, and another one behind it
 /// has; meanwhile a second thread frees a block of the first slab, at each of the steps in turn. No
-/// slab gets lost when the one behind it is emptied.
-fn lost_when_reopened<G: WorldGeometry>(world: &mut World) -> Option<String> {
+/// slab gets lost, whether the one behind is emptied or `keeps` a block.
+fn lost_when_reopened<G: WorldGeometry>(world: &mut World, keeps: bool) -> Option<String> {
     let fits = G::GEOMETRY.slab_size() / G::GEOMETRY.small_max;
     for behind in 0.. {
         let turn = Cell::new(0);
@@ -156,8 +157,9 @@ fn lost_when_reopened<G: WorldGeometry>(world: &mut World) -> Option<String> {
             older.drain(1..).for_each(Does::<G>::free);
             // The last of these is the one that does not come out of the thread cache.
             let again = ask(fits - 1);
-            // The older slab is emptied, and its slot is another class's, while the newer one is
-            // not.
+            let kept = if keeps { older.pop() } else { None };
+            // Unless a block is kept, the older slab is emptied, and its slot is another class's,
+            // while the newer one is not.
             older.into_iter().chain(again).chain(newer.pop()).for_each(Does::<G>::free);
             let other = Does::<G>::ask(16, 16);
             let more = ask(fits + 1);
@@ -166,7 +168,7 @@ fn lost_when_reopened<G: WorldGeometry>(world: &mut World) -> Option<String> {
             let owned = Does::<G>::owned();
             assert!(owned == 0, "{owned} slabs are a heap's that was given up");
             meet();
-            newer.into_iter().chain([one.take()]).for_each(Does::<G>::free);
+            newer.into_iter().chain([one.take()]).chain(kept).for_each(Does::<G>::free);
             Does::<G>::end();
         };
         let second = || {
