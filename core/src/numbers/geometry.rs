@@ -160,7 +160,7 @@ impl Geometry {
         returns_max: 3,
         count_batch: 2,
         count_hidden_max: 4,
-        slice_slots: 2,
+        slice_slots: 1,
         decay_interval: 250,
         tidy_slow_paths: 2,
     }

@@ -181,7 +181,7 @@ pub const SCENARIOS: &[Scenario] = &[
             heap; the others leave memory idle",
         origins: "D17 D21 D30 B2 B3",
         threads: 3,
-        operations: 24,
+        operations: 8,
         failing_system_calls: false,
         prologue: false,
         generate: ticking,
@@ -517,9 +517,14 @@ fn superslab_free(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Ope
 
 /// Waves of small and large blocks, with time between them.
 fn decay(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation> {
+    waves(draw, 6, operations)
+}
+
+/// Waves of so many blocks at most that are allocated and freed, while time passes.
+fn waves(draw: &mut Draw, most: usize, operations: usize) -> Vec<Operation> {
     let mut list = Vec::with_capacity(operations);
     while list.len() < operations {
-        let wave = 1 + draw.below(6);
+        let wave = 1 + draw.below(most);
         for register in 0..wave {
             list.push(match draw.below(4) {
                 half @ 0..=1 => {
@@ -676,7 +681,7 @@ fn aligned(draw: &mut Draw, _thread: usize, operations: usize) -> Vec<Operation>
 /// idle.
 fn ticking(draw: &mut Draw, thread: usize, operations: usize) -> Vec<Operation> {
     if thread % 3 != 2 {
-        return decay(draw, thread, operations);
+        return waves(draw, 2, operations);
     }
     (0..operations)
         .map(|_| match draw.below(8) {
