@@ -292,8 +292,8 @@ faults! {
     TouchLost, "touch-lost", D24, Line, Nothing, ["content", "accounting"],
         "which slots were touched is noted by a load and a store, while others touch theirs";
     KeptWithoutExchange, "kept-without-exchange", D24, Check, Nothing,
-        ["double-hand-out", "data-race", "live-block", "page-state", "released-memory"],
-        "a kept mapping is taken by a store, not by an exchange";
+        ["double-hand-out", "data-race", "live-block", "page-state", "released-memory",
+         "accounting"], "a kept mapping is taken by a store, not by an exchange";
     JoinedOverGap, "joined-over-gap", D24, Line, Nothing,
         ["page-state", "released-memory", "accounting"],
         "two kept mappings become one, although the end of the first one has no memory";
