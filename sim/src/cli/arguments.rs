@@ -12,6 +12,7 @@ use crate::run::events::{self, Events, Kill};
 use crate::run::settings::{GeometryName, MemoryModel, Settings, StrategyName};
 use crate::scenario::protocols::PROTOCOLS;
 use crate::scenario::{self, SCENARIOS, Scenario};
+use crate::search::contention::{CONTENDERS_MAX, SLICE};
 use crate::stress::{Flaw, STAND_INS};
 
 /// Runs hak's allocator core under a deterministic, seeded scheduler: finds races, replays them.
@@ -63,6 +64,12 @@ pub(super) enum Command {
     /// Exit codes: 0 nothing wrong, 1 a violation was found, 2 bad usage, or no block was freed by
     /// another thread than the one that asked for it, so that nothing was proved.
     Stress(Stress),
+    /// Counts the cache lines that pass between threads, for each operation and by word.
+    ///
+    /// With two threads, three and so on: what grows costs more with more processors.
+    ///
+    /// Exit codes: 0 counted, 1 a violation was found, 2 bad usage.
+    Contention(ContentionOptions),
     /// Lists what can be run.
     Scenarios(PlainOptions),
     /// Lists what can be planted, or measures how fast it is found.
@@ -384,6 +391,48 @@ pub(super) struct Stress {
     /// Stress a small allocator with this flaw instead of hak, to see that it is found.
     #[arg(long, value_name = "FLAW", value_parser = stand_in)]
     pub(super) stand_in: Option<Flaw>,
+    /// Print one JSON object, last, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ContentionOptions {
+    /// What happens: a scenario's name, or all.
+    ///
+    /// Only those whose programs are drawn from the seed: see `hak-sim scenarios`.
+    #[arg(long, value_name = "NAME|all", default_value = "all")]
+    pub(super) scenario: String,
+    /// The seed of the programs.
+    #[arg(long, default_value_t = 42)]
+    pub(super) seed: u64,
+    /// How many programs of each scenario.
+    ///
+    /// Sizes of blocks change from one to the next, in turn: four of them.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(super) schedules: u64,
+    /// With 2 to so many threads, 2 to 8.
+    #[arg(long, value_name = "N", default_value_t = CONTENDERS_MAX)]
+    pub(super) threads: usize,
+    /// Operations of each thread. The second half counts, the first one warms up.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(super) ops: usize,
+    /// Steps that a thread does in its turn.
+    ///
+    /// An operation that is not answered by the thread cache has about so many as the default.
+    #[arg(long, value_name = "N", default_value_t = SLICE)]
+    pub(super) slice: u64,
+    /// Let any thread go at each step instead, as searches do.
+    ///
+    /// Threads meet in the middle of each call then, as they hardly do in programs.
+    #[arg(long, conflicts_with = "slice")]
+    pub(super) random: bool,
+    /// Sizes.
+    #[arg(long, value_enum, value_name = "NAME", default_value = "production")]
+    pub(super) geometry: GeometryName,
+    /// OS threads that run; any number gives the same result.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) jobs: usize,
     /// Print one JSON object, last, on standard output.
     #[arg(long)]
     pub(super) json: bool,

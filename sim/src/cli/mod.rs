@@ -14,6 +14,7 @@
 //! only to a terminal.
 
 mod arguments;
+mod contention;
 mod corpus;
 mod explore;
 mod explored;
@@ -88,6 +89,7 @@ pub fn main() -> u8 {
         Some(Command::Corpus(options)) => corpus::main(options),
         Some(Command::Mutants(options)) => mutants::main(options),
         Some(Command::Stress(options)) => stress::main(options),
+        Some(Command::Contention(options)) => contention::main(options),
         Some(Command::Scenarios(options)) => lists::scenarios(options),
         Some(Command::Faults(options)) => lists::faults(options),
     };

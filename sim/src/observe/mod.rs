@@ -5,6 +5,7 @@
 //! | `ownership`, [`lifecycle`], `limit` | oracles at each step; `descriptors` is what they share |
 //! | `accounting`, `room`, `secret` | oracles at rest, and when a block is or is not handed out |
 //! | [`event_log`] | each step, for those who tell it |
+//! | [`coherence`] | which cache lines pass from one thread to another |
 //! | `states`, `hyperloglog` | how many different states were seen, about |
 //! | `picture` | the state as text |
 //!
@@ -13,6 +14,7 @@
 //! look at the words themselves, as they lie in memory.
 
 pub(crate) mod accounting;
+pub mod coherence;
 mod descriptors;
 pub mod event_log;
 pub(crate) mod hyperloglog;

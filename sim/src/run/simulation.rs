@@ -133,7 +133,7 @@ pub struct Simulator {
 }
 
 /// A run that does not end within so many steps per operation makes no progress.
-const STEPS_PER_OPERATION_MAX: u64 = 2_000;
+pub(crate) const STEPS_PER_OPERATION_MAX: u64 = 2_000;
 
 impl Simulator {
     /// A simulator without worlds yet.

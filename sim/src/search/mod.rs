@@ -7,9 +7,11 @@
 //! | [`prove`] | all schedules of a small program |
 //! | `shrink` | the smallest run that fails in the same way |
 //! | `mutants` | orderings made weaker and checks dropped |
+//! | [`contention`] | what threads cost each other, by their number |
 //! | [`misuses`], [`promises`] | wrong calls, and what is promised beside being right |
 //! | [`pinned`] | what runs come to when operations go one after the other |
 
+pub mod contention;
 pub mod explore;
 pub mod misuses;
 pub(crate) mod mutants;

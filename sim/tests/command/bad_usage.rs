@@ -97,7 +97,7 @@ fn unknown_commands_and_options_are_refused() {
     let other = folder.run("--schedules 5");
     other.refused(
         "no --schedules without a command: it is for `hak-sim explore` and `hak-sim corpus` and \
-         `hak-sim mutants` and `hak-sim faults`",
+         `hak-sim mutants` and `hak-sim contention` and `hak-sim faults`",
     );
     folder.run("explore mixed").refused("write --scenario mixed");
     folder.run("explore --kill each").refused("write --kill=each");
@@ -111,7 +111,9 @@ fn unknown_commands_and_options_are_refused() {
 fn help_and_version_end_well_on_standard_output() {
     let folder = Folder::new();
     let help = folder.expect(0, "--help").stdout;
-    for command in ["explore", "replay", "stress", "show", "diff", "scenarios", "faults"] {
+    for command in
+        ["explore", "replay", "stress", "contention", "show", "diff", "scenarios", "faults"]
+    {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         assert!(folder.expect(0, &format!("{command} --help")).stdout.contains("Usage:"));
     }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bad_usage;
+mod contention;
 mod corpus;
 mod determinism;
 mod digests;
