@@ -18,9 +18,10 @@ const fn row(name: &'static str, title: &'static str, pairs: u64) -> Row {
     Row { name, title, pairs }
 }
 
-const ALL: [Row; 15] = [
+const ALL: [Row; 18] = [
     row("larson", "larson 8 to 128 B, 1,024 blocks, 1 thread", 30_000_000),
     row("larson-4", "larson, 4 threads", 30_000_000),
+    row("larson-wide", "larson 8 to 1,000 B, 5,000 blocks, 2 threads", 20_000_000),
     row("mixed-400", "random_mixed, working set 400", 30_000_000),
     row("mixed-8192", "random_mixed, working set 8,192", 16_000_000),
     row("fixed-16", "fixed_size 16 B, set 64, oldest replaced", 60_000_000),
@@ -34,6 +35,8 @@ const ALL: [Row; 15] = [
     row("huge", "5 to 25 MiB, 1 thread, 20 live, touched", 1_000),
     row("xthread", "xthread: one allocates 64 B, another frees", 16_000_000),
     row("churn", "churn: threads of 1,000 allocations", 6_000_000),
+    row("sizes", "8 of each of 256 sizes of 8 to 2,048 B, 1 thread", 4_000_000),
+    row("pass-on", "2 threads at a time, half of the blocks passed on", 12_000_000),
 ];
 
 /// The rows whose name contains `part`.

@@ -12,6 +12,9 @@
 //! | `huge`               | one thread, 20 blocks of 5 to 25 MiB, each page written              |
 //! | `xthread`            | one thread allocates 64 bytes, one on another processor frees        |
 //! | `churn`              | threads come and go, each with 1,000 blocks                          |
+//! | `larson-wide`        | as `larson`: 5,000 blocks of 8 to 1,000 B a thread, 2 threads        |
+//! | `sizes`              | 8 blocks of each of 256 sizes are allocated, then freed; 1 thread    |
+//! | `pass-on`            | threads take 500 blocks over, replace, pass 500 on, and end          |
 //!
 //! Every thread draws from its own stream with a fixed seed: all allocators get the same calls.
 //!
@@ -36,6 +39,16 @@ const BATCHES: usize = 16;
 /// Blocks of one thread of `churn`.
 const CHURN: usize = 1_000;
 
+/// Blocks of each size in a round of `sizes`, and the sizes: 8 to 2,048 bytes.
+const OF_EACH: usize = 8;
+const STEP: usize = 8;
+const STEPS: usize = 256;
+
+/// Blocks that a thread of `pass-on` has, and how many of them it replaces. It takes half of the
+/// blocks over from a thread before it, and passes half on.
+const HELD: usize = 1_000;
+const REPLACED: usize = 2_000;
+
 /// Runs the workload until about so many pairs of an allocation and a free were done; the exact
 /// number of them. `None` if there is no such workload.
 pub(crate) fn run(name: &str, pairs: u64) -> Option<u64> {
@@ -45,6 +58,9 @@ pub(crate) fn run(name: &str, pairs: u64) -> Option<u64> {
         }
         "larson-4" => {
             on_threads(4, pairs, |seed, pairs| replace_random(seed, pairs, 1_024, 8, 121, false))
+        }
+        "larson-wide" => {
+            on_threads(2, pairs, |seed, pairs| replace_random(seed, pairs, 5_000, 8, 993, false))
         }
         "mixed-400" => {
             on_threads(1, pairs, |seed, pairs| replace_random(seed, pairs, 400, 16, 1_024, false))
@@ -75,6 +91,8 @@ pub(crate) fn run(name: &str, pairs: u64) -> Option<u64> {
         }),
         "xthread" => hand_over(pairs),
         "churn" => come_and_go(pairs),
+        "sizes" => many_sizes(pairs),
+        "pass-on" => pass_on(pairs),
         "pairs" => single_pairs(pairs, true),
         "pairs-loop" => single_pairs(pairs, false),
         "batches" => batches(pairs, true),
@@ -84,11 +102,11 @@ pub(crate) fn run(name: &str, pairs: u64) -> Option<u64> {
 }
 
 /// The linear congruential generator that all workloads draw from.
-struct Draw(u32);
+pub(crate) struct Draw(pub(crate) u32);
 
 impl Draw {
     #[inline(always)]
-    fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         // The upper bits are the good ones; a multiplication costs less than a remainder.
         ((u64::from(self.0 >> 8) * u64::from(bound)) >> 24) as u32
@@ -128,7 +146,7 @@ fn replace_random(seed: u32, pairs: u64, set: usize, least: usize, span: usize, 
 
 /// Writes a byte into each page of a block.
 #[inline(always)]
-fn write_pages(block: Block) {
+pub(crate) fn write_pages(block: Block) {
     for offset in (0..block.size).step_by(4_096) {
         // SAFETY: [workloads 1] the offset lies in the block.
         unsafe { block.start.add(offset).write_volatile(1) };
@@ -213,6 +231,64 @@ fn come_and_go(pairs: u64) -> u64 {
         thread.join().expect("the thread does nothing that could fail");
     }
     threads * CHURN as u64
+}
+
+/// Some blocks of each of many sizes are allocated, then all of them freed, again and again.
+fn many_sizes(pairs: u64) -> u64 {
+    let rounds = pairs / (STEPS * OF_EACH) as u64;
+    let mut held: Vec<Block> = Vec::with_capacity(STEPS * OF_EACH);
+    for _ in 0..rounds {
+        for step in 1..=STEPS {
+            held.extend((0..OF_EACH).map(|_| allocate(black_box(step * STEP))));
+        }
+        held.drain(..).for_each(free);
+    }
+    rounds * (STEPS * OF_EACH) as u64
+}
+
+/// Two threads at a time. Each takes blocks over from one that has ended, replaces random ones of
+/// them and of its own, passes half of what it then has on to the next one, and ends. Who passes on
+/// to whom changes each time. Lists are made once and go round.
+fn pass_on(pairs: u64) -> u64 {
+    let mut draw = Draw(42);
+    let mut lists: [Vec<Block>; 2] = std::array::from_fn(|_| Vec::with_capacity(HELD));
+    for list in &mut lists {
+        list.extend((0..HELD / 2).map(|_| allocate(16 + draw.below(497) as usize)));
+    }
+    let mut done = HELD as u64;
+    let mut round = 0;
+    while done < pairs {
+        let threads = lists.map(|mut list| {
+            round += 1;
+            let mut draw = Draw(42 + 77 * round);
+            thread::spawn(move || {
+                let new = |draw: &mut Draw| allocate(16 + draw.below(497) as usize);
+                list.extend((HELD / 2..HELD).map(|_| new(&mut draw)));
+                for _ in 0..REPLACED {
+                    let place = draw.below(HELD as u32) as usize;
+                    free(list[place]);
+                    list[place] = new(&mut draw);
+                }
+                // Every other one, so that what is passed on lies between what is free.
+                let mut place = 0;
+                list.retain(|&block| {
+                    place += 1;
+                    let is_kept = place % 2 == 0;
+                    if !is_kept {
+                        free(block);
+                    }
+                    is_kept
+                });
+                list
+            })
+        });
+        let [one, other] =
+            threads.map(|thread| thread.join().expect("the thread does nothing that could fail"));
+        lists = [other, one];
+        done += 2 * (HELD / 2 + REPLACED) as u64;
+    }
+    lists.into_iter().flatten().for_each(free);
+    done
 }
 
 /// For counting instructions: pairs of 64 bytes one after the other; or just the loop around them.
