@@ -7,6 +7,7 @@ use std::process::Command;
 use serde::Serialize;
 
 use crate::process::Launch;
+use crate::rows::GIB_FREED;
 
 /// The form in which an allocator is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -26,6 +27,8 @@ pub(crate) struct Contestant {
     pub(crate) name: String,
     pub(crate) form: Form,
     pub(crate) version: String,
+    /// The one row that it is measured in, if it is only a setting of another contestant.
+    pub(crate) only: Option<&'static str>,
     /// How to start it, or why that cannot be done.
     #[serde(skip)]
     pub(crate) launch: Result<Launch, String>,
@@ -39,11 +42,24 @@ impl Contestant {
 
     /// Whether this is hak.
     pub(crate) fn is_hak(&self) -> bool {
-        self.name == "hak"
+        self.name == "hak" || self.name.starts_with("hak ")
+    }
+
+    /// Whether it is one for itself, and not a setting of another one.
+    pub(crate) fn is_general(&self) -> bool {
+        self.only.is_none()
+    }
+
+    /// Whether it is measured in this row.
+    pub(crate) fn is_in(&self, row: &str) -> bool {
+        self.only.is_none_or(|only| only == row)
     }
 
     /// Name and form.
     pub(crate) fn label(&self) -> String {
+        if !self.is_general() {
+            return self.name.clone();
+        }
         match self.form {
             Form::System => self.name.clone(),
             Form::Crate => format!("{} crate", self.name),
@@ -117,9 +133,11 @@ pub(crate) fn all(libhak: Option<&Path>) -> Result<Vec<Contestant>, String> {
         name: name.to_owned(),
         form: Form::Library,
         version,
+        only: None,
         launch: file.map(|file| Launch {
             program: plain.clone(),
             identity: file_name(&file),
+            variables: &[],
             preload: Some(file),
         }),
     };
@@ -127,9 +145,11 @@ pub(crate) fn all(libhak: Option<&Path>) -> Result<Vec<Contestant>, String> {
         name: "glibc".to_owned(),
         form: Form::System,
         version: package_version("libc6"),
+        only: None,
         launch: Ok(Launch {
             program: plain.clone(),
             preload: None,
+            variables: &[],
             identity: "libc.so.6".to_owned(),
         }),
     }];
@@ -139,14 +159,23 @@ pub(crate) fn all(libhak: Option<&Path>) -> Result<Vec<Contestant>, String> {
         }
         None => build_libhak(),
     };
-    found.push(library("hak", "this source".to_owned(), file));
+    let hak = library("hak", "this source".to_owned(), file);
+    let mut background = hak.clone();
+    background.name = "hak .so, HAK_BACKGROUND".to_owned();
+    background.only = Some(GIB_FREED);
+    if let Ok(launch) = &mut background.launch {
+        launch.variables = &[("HAK_BACKGROUND", "1")];
+    }
+    found.extend([hak, background]);
     for (name, feature, package, compilers) in CRATES {
         found.push(Contestant {
             name: name.to_owned(),
             form: Form::Crate,
             version: if name == "hak" { "this source".to_owned() } else { locked_version(package) },
+            only: None,
             launch: build(&name.replace(' ', "-"), Some(feature), compilers).map(|program| {
-                Launch { program, preload: None, identity: format!("crate {name}") }
+                let identity = format!("crate {name}");
+                Launch { program, preload: None, variables: &[], identity }
             }),
         });
     }
@@ -155,7 +184,9 @@ pub(crate) fn all(libhak: Option<&Path>) -> Result<Vec<Contestant>, String> {
             find_library(file).ok_or_else(|| format!("not installed: apt-get install {package}"));
         found.push(library(name, package_version(package), found_file));
     }
-    found.sort_by_key(|one| (!one.is_reference(), !one.is_hak(), one.form == Form::Library));
+    found.sort_by_key(|one| {
+        (!one.is_reference(), !one.is_hak(), one.form == Form::Library, !one.is_general())
+    });
     for one in &found {
         if let Err(reason) = &one.launch {
             eprintln!("note: {} is not measured: {reason}", one.label());

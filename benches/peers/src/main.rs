@@ -13,6 +13,7 @@
 //!   given as a ratio to glibc in the same repetition: the median of the repetitions, and half
 //!   their spread.
 //! * Peak memory is what the kernel says about the process (`VmHWM`).
+//! * Memory rows have figures of their own, the medians of their repetitions.
 //! * Shared libraries come in by `LD_PRELOAD` under a program that calls C `malloc`; crates are the
 //!   global allocator of the same program, built with the same profile. Each process looks which
 //!   allocator really answers and refuses to report about another one.
@@ -26,10 +27,12 @@ mod results;
 mod rows;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use crate::results::Length;
 
 /// Measures hak and other allocators on the same workloads, side by side.
 #[derive(Parser, Debug)]
@@ -38,7 +41,7 @@ struct Arguments {
     /// How often each allocator runs each workload.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
     repetitions: u32,
-    /// A look: 3 repetitions, each of a third of the length.
+    /// A look: 3 repetitions, each of a third of the length; and one of each memory row.
     #[arg(long)]
     quick: bool,
     /// Only workloads whose name contains this.
@@ -57,7 +60,7 @@ struct Arguments {
     /// Prints one JSON object instead of tables.
     #[arg(long)]
     json: bool,
-    /// Where the plot goes.
+    /// Where the plot of speed goes; that of memory goes beside it, as NAME-memory.svg.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     /// Measures this libhak.so instead of building the one of this source.
@@ -80,13 +83,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let rows = rows::matching(arguments.workload.as_deref())?;
+    let (rows, memory_rows) = rows::matching(arguments.workload.as_deref())?;
     contestants::check_packages(arguments.install)?;
     let mut found = contestants::all(arguments.libhak.as_deref())?;
     if let Some(part) = &arguments.allocator {
         found.retain(|one| one.is_reference() || one.is_hak() || one.name.contains(part.as_str()));
     }
     if arguments.instructions {
+        found.retain(contestants::Contestant::is_general);
         let counts = instructions::count(&found);
         if arguments.json {
             return print_json(&counts);
@@ -94,12 +98,26 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         println!("{}", table::instructions(&counts, &found, arguments.markdown));
         return Ok(());
     }
-    let (repetitions, divisor) = if arguments.quick { (3, 3) } else { (arguments.repetitions, 1) };
-    let results = results::measure(&found, &rows, repetitions, divisor);
+    let length = if arguments.quick {
+        Length { repetitions: 3, divisor: 3, memory_repetitions: 1 }
+    } else {
+        let repetitions = arguments.repetitions;
+        Length { repetitions, divisor: 1, memory_repetitions: repetitions }
+    };
+    let results = results::measure(found, rows, memory_rows, length);
     if let Some(file) = &arguments.plot {
-        std::fs::write(file, plot::svg(&results)?).map_err(|error| {
-            format!("the plot cannot be written to {}: {error}", file.display())
-        })?;
+        let write = |file: &Path, text: String| {
+            std::fs::write(file, text).map_err(|error| {
+                format!("the plot cannot be written to {}: {error}", file.display())
+            })
+        };
+        if !results.rows.is_empty() {
+            write(file, plot::speed(&results)?)?;
+        }
+        if !results.memory_rows.is_empty() {
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+            write(&file.with_file_name(format!("{stem}-memory.svg")), plot::memory(&results)?)?;
+        }
     }
     if arguments.json {
         return print_json(&results);

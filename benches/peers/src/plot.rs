@@ -1,11 +1,12 @@
-//! The plot: a panel for each workload, in it a bar of speed and a bar of peak memory for each
-//! allocator.
+//! The plots: of the speed rows, a panel for each workload with a bar of speed and a bar of peak
+//! memory for each allocator; of the memory rows, a panel for each figure.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::contestants::Form;
+use crate::contestants::{Contestant, Form};
 use crate::results::Results;
+use crate::table::short;
 
 const COLUMNS: usize = 3;
 const PANEL: i32 = 450;
@@ -17,6 +18,9 @@ const MARGIN: i32 = 14;
 const NAMES: i32 = 104;
 const SPEED: i32 = 170;
 const MEMORY: i32 = 90;
+/// Widths of a memory panel's parts: names, among them that of a setting, and bars.
+const LONG_NAMES: i32 = 156;
+const BARS: i32 = 236;
 /// How far a whisker may reach beyond the longest bar.
 const WHISKER: i32 = 16;
 
@@ -27,48 +31,121 @@ const CRATE: RGBColor = RGBColor(0x3f, 0x6f, 0xa8);
 const LIBRARY: RGBColor = RGBColor(0x8f, 0xb3, 0xd9);
 const SYSTEM: RGBColor = RGBColor(0x55, 0x55, 0x55);
 
-/// The picture as SVG.
-pub(crate) fn svg(results: &Results) -> Result<String, String> {
-    let there: Vec<usize> = (0..results.contestants.len())
-        .filter(|&one| results.contestants[one].launch.is_ok())
-        .collect();
+/// The picture of the speed rows as SVG.
+pub(crate) fn speed(results: &Results) -> Result<String, String> {
+    let there = there(results, |one| one.is_general());
     let height = HEAD + LINE * there.len() as i32 + MARGIN;
-    let rows = results.rows.len().div_ceil(COLUMNS) as i32;
-    let columns = results.rows.len().min(COLUMNS) as i32;
-    let size = ((PANEL * columns + 2 * MARGIN) as u32, (TOP + height * rows + MARGIN) as u32);
-    let mut text = String::new();
-    {
-        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        draw(results, &there, height, &area)
-            .map_err(|error| format!("the plot cannot be drawn: {error}"))?;
-        area.present().map_err(|error| format!("the plot cannot be drawn: {error}"))?;
-    }
-    Ok(text)
+    let title = "Speed as a multiple of glibc (longer is better), and peak memory in MiB (shorter \
+        is better)";
+    picture(title, results.rows.len(), height, |number, (left, top), area| {
+        write(area, results.rows[number].title, (left, top + 8), 14.0, &INK, HPos::Left)?;
+        panel(results, &there, number, (left, top + HEAD), area)
+    })
+}
+
+/// The picture of the memory rows as SVG.
+pub(crate) fn memory(results: &Results) -> Result<String, String> {
+    let figures = results.all_figures();
+    let names: Vec<&str> = results.memory_rows.iter().map(|row| row.name).collect();
+    let there = there(results, |one| names.iter().any(|row| one.is_in(row)));
+    let height = HEAD + LINE * there.len() as i32 + MARGIN;
+    let title = "Memory, and the longest calls (shorter is better)";
+    picture(title, figures.len(), height, |number, (left, top), area| {
+        let (row, place, figure) = figures[number];
+        let title = format!("{}, {}", figure.title, figure.unit);
+        write(area, &title, (left, top + 8), 14.0, &INK, HPos::Left)?;
+        // Who is not measured in this row has no line.
+        let there: Vec<usize> = there
+            .iter()
+            .copied()
+            .filter(|&one| results.contestants[one].is_in(results.memory_rows[row].name))
+            .collect();
+        memory_panel(results, &there, (row, place), (left, top + HEAD - LINE), area)
+    })
+}
+
+fn there(results: &Results, is_wanted: impl Fn(&Contestant) -> bool) -> Vec<usize> {
+    let contestants = results.contestants.iter().enumerate();
+    let there = contestants.filter(|(_, one)| one.launch.is_ok() && is_wanted(one));
+    there.map(|(number, _)| number).collect()
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-fn draw(results: &Results, there: &[usize], height: i32, area: &Area<'_>) -> Outcome {
-    area.fill(&WHITE)?;
-    let title = "Speed as a multiple of glibc (longer is better), and peak memory in MiB (shorter \
-        is better)";
-    write(area, title, (MARGIN, 12), 17.0, &INK, HPos::Left)?;
-    let legend =
-        [("glibc", SYSTEM), ("hak", HAK), ("crate", CRATE), ("shared library (.so)", LIBRARY)];
-    let mut x = MARGIN;
-    for (label, color) in legend {
-        bar(area, (x, 40), 12, &color)?;
-        write(area, label, (x + 17, 38), 12.0, &INK, HPos::Left)?;
-        x += 40 + 7 * label.len() as i32;
+/// A picture of so many panels of this height, each drawn by `panel` at its place.
+fn picture(
+    title: &str,
+    panels: usize,
+    height: i32,
+    panel: impl Fn(usize, (i32, i32), &Area<'_>) -> Outcome,
+) -> Result<String, String> {
+    // The title is as wide as two panels.
+    let columns = panels.clamp(2, COLUMNS) as i32;
+    let rows = panels.div_ceil(COLUMNS) as i32;
+    let size = ((PANEL * columns + 2 * MARGIN) as u32, (TOP + height * rows + MARGIN) as u32);
+    let mut text = String::new();
+    let draw = |area: &Area<'_>| -> Outcome {
+        area.fill(&WHITE)?;
+        write(area, title, (MARGIN, 12), 17.0, &INK, HPos::Left)?;
+        let legend =
+            [("glibc", SYSTEM), ("hak", HAK), ("crate", CRATE), ("shared library (.so)", LIBRARY)];
+        let mut x = MARGIN;
+        for (label, color) in legend {
+            bar(area, (x, 40), 12, &color)?;
+            write(area, label, (x + 17, 38), 12.0, &INK, HPos::Left)?;
+            x += 40 + 7 * label.len() as i32;
+        }
+        for number in 0..panels {
+            let left = MARGIN + PANEL * (number % COLUMNS) as i32;
+            let top = TOP + height * (number / COLUMNS) as i32;
+            panel(number, (left, top), area)?;
+        }
+        area.present()?;
+        Ok(())
+    };
+    {
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        draw(&area).map_err(|error| format!("the plot cannot be drawn: {error}"))?;
     }
-    for (number, row) in results.rows.iter().enumerate() {
-        let left = MARGIN + PANEL * (number % COLUMNS) as i32;
-        let top = TOP + height * (number / COLUMNS) as i32;
-        write(area, row.title, (left, top + 8), 14.0, &INK, HPos::Left)?;
-        panel(results, there, number, (left, top + HEAD), area)?;
+    Ok(text)
+}
+
+/// One figure of the memory rows: a bar for each contestant.
+fn memory_panel(
+    results: &Results,
+    there: &[usize],
+    (row, place): (usize, usize),
+    (left, top): (i32, i32),
+    area: &Area<'_>,
+) -> Outcome {
+    let value = |who| results.figure(row, place, who);
+    let largest = there.iter().filter_map(|&who| value(who)).fold(0.0, f64::max);
+    let bars_at = left + LONG_NAMES;
+    for (line, &who) in there.iter().enumerate() {
+        let one = &results.contestants[who];
+        let y = top + LINE * line as i32;
+        let (color, ink) = colors(one);
+        write(area, &one.label(), (bars_at - 6, y), 11.0, ink, HPos::Right)?;
+        let Some(value) = value(who) else {
+            write(area, "no figure", (bars_at, y), 11.0, &FAINT, HPos::Left)?;
+            continue;
+        };
+        let length = (value / largest * f64::from(BARS)) as i32;
+        bar(area, (bars_at, y + 2), length.max(1), &color)?;
+        write(area, &short(value), (bars_at + length + 4, y), 11.0, ink, HPos::Left)?;
     }
     Ok(())
+}
+
+/// The color of a contestant's bars, and of its name.
+fn colors(one: &Contestant) -> (RGBColor, &'static RGBColor) {
+    match one.form {
+        _ if one.is_hak() => (HAK, &HAK),
+        Form::System => (SYSTEM, &INK),
+        Form::Crate => (CRATE, &INK),
+        Form::Library => (LIBRARY, &INK),
+    }
 }
 
 fn panel(
@@ -89,14 +166,8 @@ fn panel(
     write(area, "peak MiB", (memory_at, top - 17), 11.0, &FAINT, HPos::Left)?;
     for (line, &who) in there.iter().enumerate() {
         let one = &results.contestants[who];
-        let color = match one.form {
-            _ if one.is_hak() => HAK,
-            Form::System => SYSTEM,
-            Form::Crate => CRATE,
-            Form::Library => LIBRARY,
-        };
+        let (color, ink) = colors(one);
         let y = top + LINE * line as i32;
-        let ink = if one.is_hak() { &HAK } else { &INK };
         write(area, &one.label(), (left + NAMES - 6, y), 11.0, ink, HPos::Right)?;
         let Ok(cell) = &cells[who] else {
             write(area, "no figure", (speed_at, y), 11.0, &FAINT, HPos::Left)?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::contestants::Contestant;
 use crate::process::{self, Sample};
-use crate::rows::Row;
+use crate::rows::{Figure, Kind, MemoryRow, Row};
 
 /// A tie ends here: within so much of the best is as good as the best.
 pub(crate) const TIE: f64 = 0.15;
@@ -24,6 +24,19 @@ pub(crate) struct Cell {
     pub(crate) crashes: usize,
 }
 
+/// One allocator in one memory row: the medians of its figures.
+pub(crate) type Figures = Result<Vec<f64>, String>;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Length {
+    pub(crate) repetitions: u32,
+    /// The pairs of speed rows are divided by this.
+    pub(crate) divisor: u64,
+    /// The most repetitions of memory rows.
+    pub(crate) memory_repetitions: u32,
+}
+
 /// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Results {
@@ -32,41 +45,85 @@ pub(crate) struct Results {
     pub(crate) contestants: Vec<Contestant>,
     /// By row, then by contestant: what was found, or why there is nothing.
     pub(crate) cells: Vec<Vec<Result<Cell, String>>>,
+    pub(crate) memory_rows: Vec<MemoryRow>,
+    /// By memory row, then by contestant.
+    pub(crate) figures: Vec<Vec<Figures>>,
     /// The machine's load average over a minute, before and after.
     pub(crate) load: [String; 2],
 }
 
 /// Runs every workload over every contestant, so many times, in turns.
 pub(crate) fn measure(
-    contestants: &[Contestant],
-    rows: &[Row],
-    repetitions: u32,
-    divisor: u64,
+    contestants: Vec<Contestant>,
+    rows: Vec<Row>,
+    memory_rows: Vec<MemoryRow>,
+    length: Length,
 ) -> Results {
     let before = load();
-    let mut samples: Vec<Vec<Vec<Result<Sample, String>>>> =
-        vec![vec![Vec::new(); contestants.len()]; rows.len()];
-    for repetition in 0..repetitions as usize {
-        eprintln!("repetition {} of {repetitions}", repetition + 1);
-        for (row, cells) in rows.iter().zip(&mut samples) {
-            for turn in 0..contestants.len() {
-                // Who begins changes, so that nobody always comes after the same one.
-                let who = (turn + repetition * 5) % contestants.len();
-                cells[who].push(process::run(&contestants[who], row.name, row.pairs / divisor));
+    let Length { repetitions, divisor, memory_repetitions } = length;
+    let samples = in_turns(
+        &contestants,
+        &rows,
+        |_| repetitions,
+        |one, row| {
+            if !one.is_in(row.name) {
+                return Err(NOT_HERE.to_owned());
             }
-        }
-    }
+            process::run(one, row.name, row.pairs / divisor)
+        },
+    );
     let cells = samples.iter().map(|row| {
         let reference = &row[0];
         row.iter().map(|mine| cell(mine, reference)).collect()
     });
-    Results {
-        repetitions,
-        rows: rows.to_vec(),
-        contestants: contestants.to_vec(),
-        cells: cells.collect(),
-        load: [before, load()],
+    let cells = cells.collect();
+    let how_often = |row: &MemoryRow| memory_repetitions.min(row.repetitions);
+    let samples = in_turns(&contestants, &memory_rows, how_often, |one, row| {
+        if !one.is_in(row.name) {
+            return Err(NOT_HERE.to_owned());
+        }
+        medians((0..row.processes).map(|_| process::run_figures(one, row)).collect())
+    });
+    let figures = samples.into_iter().map(|row| row.into_iter().map(medians).collect()).collect();
+    let load = [before, load()];
+    Results { repetitions, rows, contestants, cells, memory_rows, figures, load }
+}
+
+/// Why there is no figure of a contestant in a row that it has no part in.
+const NOT_HERE: &str = "it is not measured in this row";
+
+/// Samples by row, contestant and repetition. Every contestant has its turn before anybody has a
+/// second one.
+fn in_turns<Row, Sample: Clone>(
+    contestants: &[Contestant],
+    rows: &[Row],
+    how_often: impl Fn(&Row) -> u32,
+    run: impl Fn(&Contestant, &Row) -> Sample,
+) -> Vec<Vec<Vec<Sample>>> {
+    let mut samples = vec![vec![Vec::new(); contestants.len()]; rows.len()];
+    let repetitions = rows.iter().map(&how_often).max().unwrap_or(0);
+    for repetition in 0..repetitions {
+        eprintln!("repetition {} of {repetitions}", repetition + 1);
+        for (row, cells) in rows.iter().zip(&mut samples) {
+            if repetition >= how_often(row) {
+                continue;
+            }
+            for turn in 0..contestants.len() {
+                // Who begins changes, so that nobody always comes after the same one.
+                let who = (turn + repetition as usize * 5) % contestants.len();
+                cells[who].push(run(&contestants[who], row));
+            }
+        }
     }
+    samples
+}
+
+/// The median of each figure; one sample that failed is no figure.
+fn medians(samples: Vec<Figures>) -> Figures {
+    let samples: Vec<Vec<f64>> = samples.into_iter().collect::<Result<_, _>>()?;
+    let count = samples.first().map_or(0, Vec::len);
+    let of = |figure| median(&mut samples.iter().map(|sample| sample[figure]).collect::<Vec<_>>());
+    Ok((0..count).map(of).collect())
 }
 
 fn cell(
@@ -117,6 +174,45 @@ fn load() -> String {
     text.split(' ').next().unwrap_or_default().to_owned()
 }
 
+/// Geometric means of how far a contestant is from the best one of each row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Means {
+    /// Processor time in the speed rows.
+    pub(crate) speed: Option<f64>,
+    /// Peak memory in the speed rows, and the figures of memory.
+    pub(crate) memory: Option<f64>,
+    /// The figures of time in the memory rows.
+    pub(crate) waits: Option<f64>,
+}
+
+/// A geometric mean that is being taken.
+struct Mean {
+    logarithms: f64,
+    count: usize,
+    lacks: bool,
+}
+
+impl Mean {
+    const fn new() -> Mean {
+        Mean { logarithms: 0.0, count: 0, lacks: false }
+    }
+
+    /// Adds how far a contestant is from the best one.
+    fn add(&mut self, contestant: usize, all: &[Option<f64>]) {
+        let best = all.iter().flatten().copied().fold(f64::INFINITY, f64::min);
+        match all[contestant] {
+            Some(mine) => self.logarithms += (mine / best).ln(),
+            None => self.lacks = true,
+        }
+        self.count += 1;
+    }
+
+    fn value(&self) -> Option<f64> {
+        let is_known = !self.lacks && self.count > 0;
+        is_known.then(|| (self.logarithms / self.count as f64).exp())
+    }
+}
+
 impl Results {
     /// Number and cell of the fastest peer in a row: neither hak nor glibc.
     pub(crate) fn best_peer(&self, row: usize) -> Option<(usize, &Cell)> {
@@ -130,21 +226,73 @@ impl Results {
             .max_by(|one, other| one.1.ratio.total_cmp(&other.1.ratio))
     }
 
-    /// How much slower a contestant is than the best one of each row, and how much more memory it
-    /// has than the leanest: geometric means over all rows. Everybody counts among the best, hak
-    /// and glibc too. `None` if it has no figure in some row.
-    pub(crate) fn means(&self, contestant: usize) -> Option<(f64, f64)> {
-        let (mut time, mut memory) = (0.0, 0.0);
-        for row in &self.cells {
-            let mine = row[contestant].as_ref().ok()?;
-            let all = || row.iter().filter_map(|cell| cell.as_ref().ok());
-            let fastest = all().map(|cell| cell.ratio).fold(mine.ratio, f64::max);
-            let leanest = all().map(|cell| cell.peak_mib).fold(mine.peak_mib, f64::min);
-            time += (fastest / mine.ratio).ln();
-            memory += (mine.peak_mib / leanest).ln();
+    /// Number and value of the peer that is best in a figure: neither hak nor glibc.
+    pub(crate) fn least_peer(&self, row: usize, place: usize) -> Option<(usize, f64)> {
+        let contestants = self.contestants.iter().enumerate();
+        let peers = contestants.filter(|(_, one)| !one.is_hak() && !one.is_reference());
+        peers
+            .filter_map(|(number, _)| Some((number, self.figure(row, place, number)?)))
+            .min_by(|one, other| one.1.total_cmp(&other.1))
+    }
+
+    /// Figures of the memory rows in which this contestant comes within [`TIE`] of the best peer,
+    /// and figures.
+    pub(crate) fn memory_score(&self, contestant: usize) -> (usize, usize) {
+        let (mut near, mut figures) = (0, 0);
+        for (row, place, _) in self.all_figures() {
+            let mine = self.figure(row, place, contestant);
+            let (Some(mine), Some((_, best))) = (mine, self.least_peer(row, place)) else {
+                continue;
+            };
+            figures += 1;
+            near += usize::from(mine * (1.0 - TIE) <= best);
         }
-        let rows = self.cells.len() as f64;
-        Some(((time / rows).exp(), (memory / rows).exp()))
+        (near, figures)
+    }
+
+    /// All figures of the memory rows: the row, the place in it, the figure.
+    pub(crate) fn all_figures(&self) -> Vec<(usize, usize, Figure)> {
+        let rows = self.memory_rows.iter().enumerate();
+        let figures = rows.flat_map(|(row, one)| {
+            one.figures.iter().enumerate().map(move |(place, figure)| (row, place, *figure))
+        });
+        figures.collect()
+    }
+
+    /// A figure of a contestant.
+    pub(crate) fn figure(&self, row: usize, place: usize, contestant: usize) -> Option<f64> {
+        Some(self.figures[row][contestant].as_ref().ok()?[place])
+    }
+
+    /// How far a contestant is from the best one of each row: geometric means over all rows and
+    /// figures. Everybody counts among the best, hak and glibc too, but no setting of another
+    /// contestant. A mean is `None` if there is nothing to take it of, or the contestant lacks some
+    /// of it.
+    pub(crate) fn means(&self, contestant: usize) -> Means {
+        let (mut speed, mut memory, mut waits) = (Mean::new(), Mean::new(), Mean::new());
+        for row in &self.cells {
+            let all = |of: fn(&Cell) -> f64| {
+                let known = row.iter().map(move |cell| Some(of(cell.as_ref().ok()?)));
+                self.general(known)
+            };
+            speed.add(contestant, &all(|cell| 1.0 / cell.ratio));
+            memory.add(contestant, &all(|cell| cell.peak_mib));
+        }
+        for (row, place, figure) in self.all_figures() {
+            let all = (0..self.contestants.len()).map(|one| self.figure(row, place, one));
+            let all = self.general(all);
+            match figure.kind {
+                Kind::Memory => memory.add(contestant, &all),
+                Kind::Time => waits.add(contestant, &all),
+            }
+        }
+        Means { speed: speed.value(), memory: memory.value(), waits: waits.value() }
+    }
+
+    /// Values by contestant, without those of settings of other contestants.
+    fn general(&self, values: impl Iterator<Item = Option<f64>>) -> Vec<Option<f64>> {
+        let values = values.zip(&self.contestants);
+        values.map(|(value, one)| value.filter(|_| one.is_general())).collect()
     }
 
     /// Rows in which this contestant comes within [`TIE`] of the best peer, rows in which it is
@@ -167,6 +315,7 @@ impl Results {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contestants::Form;
 
     fn sample(nanoseconds: u64) -> Result<Sample, String> {
         Ok(Sample {
@@ -188,25 +337,64 @@ mod tests {
         }
     }
 
+    fn contestant(only: Option<&'static str>) -> Contestant {
+        Contestant {
+            name: "one".to_owned(),
+            form: Form::Crate,
+            version: String::new(),
+            only,
+            launch: Err(String::new()),
+        }
+    }
+
+    fn results(cells: Vec<Vec<Result<Cell, String>>>, figures: Vec<Figures>) -> Results {
+        const FIGURES: [Figure; 2] = [
+            Figure { name: "resident", title: "", unit: "MiB", kind: Kind::Memory },
+            Figure { name: "longest", title: "", unit: "µs", kind: Kind::Time },
+        ];
+        let row =
+            MemoryRow { name: "row", amount: 1, repetitions: 1, processes: 1, figures: &FIGURES };
+        Results {
+            repetitions: 1,
+            rows: Vec::new(),
+            contestants: vec![contestant(None), contestant(None), contestant(Some("row"))],
+            cells,
+            memory_rows: vec![row],
+            figures: vec![figures],
+            load: Default::default(),
+        }
+    }
+
     #[test]
     fn means_are_against_the_best_of_each_row() {
         let cell = |ratio, peak_mib| {
             Ok(Cell { ratio, half_spread: 0.0, nanoseconds: 1.0, peak_mib, crashes: 0 })
         };
-        let results = |cells| Results {
-            repetitions: 1,
-            rows: Vec::new(),
-            contestants: Vec::new(),
-            cells,
-            load: Default::default(),
-        };
-        // In one row four times as slow as the best, in the other the best one; twice the memory.
-        let cells =
-            vec![vec![cell(1.0, 4.0), cell(4.0, 2.0)], vec![cell(3.0, 2.0), cell(2.0, 1.0)]];
-        let (time, memory) = results(cells.clone()).means(0).expect("figures in all rows");
-        assert!((time - 2.0).abs() < 1e-9 && (memory - 2.0).abs() < 1e-9, "{time} {memory}");
-        let lacking = vec![cells[0].clone(), vec![Err("it crashed".to_owned()), cell(2.0, 1.0)]];
-        assert_eq!(results(lacking).means(0), None);
+        let none = || Err("it crashed".to_owned());
+        // In one row four times as slow as the best, in the other the best one; twice the memory,
+        // and in the figure eight times. The setting is far better, and does not count.
+        let cells = vec![
+            vec![cell(1.0, 4.0), cell(4.0, 2.0), none()],
+            vec![cell(3.0, 2.0), cell(2.0, 1.0), none()],
+        ];
+        let figures = vec![Ok(vec![8.0, 3.0]), Ok(vec![4.0, 1.0]), Ok(vec![0.1, 0.1])];
+        let means = results(cells.clone(), figures.clone()).means(0);
+        let found = [means.speed, means.memory, means.waits].map(|mean| mean.expect("no gaps"));
+        for (mean, right) in found.into_iter().zip([2.0, 2.0, 3.0]) {
+            assert!((mean - right).abs() < 1e-9, "{mean} instead of {right}");
+        }
+        let lacking = vec![cells[0].clone(), vec![none(), cell(2.0, 1.0), none()]];
+        let means = results(lacking, figures).means(0);
+        assert_eq!((means.speed, means.memory), (None, None));
+        assert!(means.waits.is_some());
+    }
+
+    #[test]
+    fn medians_are_taken_of_each_figure() {
+        let samples = [[1.0, 30.0], [9.0, 10.0], [2.0, 20.0]].map(|sample| Ok(sample.to_vec()));
+        assert_eq!(medians(samples.to_vec()), Ok(vec![2.0, 20.0]));
+        let failed = [samples[0].clone(), Err("it crashed".to_owned())];
+        assert_eq!(medians(failed.to_vec()), Err("it crashed".to_owned()));
     }
 
     #[test]

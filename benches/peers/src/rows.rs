@@ -1,8 +1,8 @@
-//! The rows of the table: workloads and their lengths.
+//! The rows of the tables: workloads, their lengths, and what is measured in them.
 
 use serde::Serialize;
 
-/// One workload.
+/// One workload of which the time is measured.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Row {
     /// Its name in the program `hak-peers-workload`.
@@ -39,13 +39,115 @@ const ALL: [Row; 18] = [
     row("pass-on", "2 threads at a time, half of the blocks passed on", 12_000_000),
 ];
 
+/// One workload with figures of its own.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct MemoryRow {
+    /// Its name in the program `hak-peers-workload`.
+    pub(crate) name: &'static str,
+    /// MiB, threads or pairs in one process.
+    pub(crate) amount: u64,
+    /// At most so many repetitions: memory varies less than time, and some of this takes long.
+    pub(crate) repetitions: u32,
+    /// Processes in a repetition, of which the median is taken.
+    pub(crate) processes: u32,
+    /// What is measured.
+    pub(crate) figures: &'static [Figure],
+}
+
+/// What a figure is: a mean is over figures of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// Memory, or pages, or memory for each byte that lives.
+    Memory,
+    /// Time by the clock on the wall.
+    Time,
+}
+
+/// One figure of a memory row. Less is better.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Figure {
+    /// Its name in the answer of the program.
+    pub(crate) name: &'static str,
+    /// What a person reads.
+    pub(crate) title: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) kind: Kind,
+}
+
+const fn figure(name: &'static str, title: &'static str, unit: &'static str, kind: Kind) -> Figure {
+    Figure { name, title, unit, kind }
+}
+
+/// The time of `start`, which the program cannot know: from when it is started until it has ended.
+pub(crate) const WHOLE: &str = "whole";
+
+/// The row that `HAK_BACKGROUND` has figures in.
+pub(crate) const GIB_FREED: &str = "gib-freed";
+
+const ALL_MEMORY: [MemoryRow; 5] = [
+    MemoryRow {
+        name: GIB_FREED,
+        amount: 1_024,
+        repetitions: 3,
+        processes: 1,
+        figures: &[
+            figure("right-after", "1 GiB freed by 4 threads: at once", "MiB", Kind::Memory),
+            figure("idle", "1 GiB freed: after an idle second", "MiB", Kind::Memory),
+            figure("small-work", "1 GiB freed: after a second of work", "MiB", Kind::Memory),
+        ],
+    },
+    MemoryRow {
+        name: "phases",
+        amount: 250,
+        repetitions: 3,
+        processes: 1,
+        figures: &[figure(
+            "per-live-byte",
+            "phases of sizes: resident for a live byte",
+            "bytes",
+            Kind::Memory,
+        )],
+    },
+    MemoryRow {
+        name: "sleepers",
+        amount: 2_000,
+        repetitions: 3,
+        processes: 1,
+        figures: &[figure("per-thread", "2,000 sleepers: for each thread", "KiB", Kind::Memory)],
+    },
+    MemoryRow {
+        name: "start",
+        amount: 0,
+        repetitions: 99,
+        processes: 15,
+        figures: &[
+            figure("resident", "a program that does nothing: resident", "MiB", Kind::Memory),
+            figure("faults", "a program that does nothing: it needs", "page faults", Kind::Memory),
+            figure(WHOLE, "a program that does nothing: exec to exit", "ms", Kind::Time),
+        ],
+    },
+    MemoryRow {
+        name: "longest",
+        amount: 20_000,
+        repetitions: 99,
+        processes: 1,
+        figures: &[
+            figure("longest-call", "longest malloc or free beside 1 GiB", "µs", Kind::Time),
+            figure("longest-free", "longest free beside 1 GiB", "µs", Kind::Time),
+        ],
+    },
+];
+
 /// The rows whose name contains `part`.
-pub(crate) fn matching(part: Option<&str>) -> Result<Vec<Row>, String> {
-    let rows: Vec<Row> =
-        ALL.into_iter().filter(|row| part.is_none_or(|part| row.name.contains(part))).collect();
-    if rows.is_empty() {
-        let names: Vec<&str> = ALL.iter().map(|row| row.name).collect();
+pub(crate) fn matching(part: Option<&str>) -> Result<(Vec<Row>, Vec<MemoryRow>), String> {
+    let is_wanted = |name: &str| part.is_none_or(|part| name.contains(part));
+    let rows: Vec<Row> = ALL.into_iter().filter(|row| is_wanted(row.name)).collect();
+    let memory: Vec<MemoryRow> = ALL_MEMORY.into_iter().filter(|row| is_wanted(row.name)).collect();
+    if rows.is_empty() && memory.is_empty() {
+        let names = ALL.iter().map(|row| row.name).chain(ALL_MEMORY.iter().map(|row| row.name));
+        let names: Vec<&str> = names.collect();
         return Err(format!("no workload has this in its name; there are {}", names.join(", ")));
     }
-    Ok(rows)
+    Ok((rows, memory))
 }

@@ -1,8 +1,10 @@
 //! The tables, as plain columns or as markdown.
 
+use std::cmp::Ordering;
+
 use crate::contestants::Contestant;
 use crate::instructions::Count;
-use crate::results::{Cell, Results, TIE};
+use crate::results::{Cell, Means, Results, TIE};
 
 /// Lines of cells, the first one the heading.
 fn layout(lines: &[Vec<String>], markdown: bool) -> String {
@@ -39,30 +41,32 @@ fn layout(lines: &[Vec<String>], markdown: bool) -> String {
 
 /// All tables of a run.
 pub(crate) fn all(results: &Results, markdown: bool) -> String {
-    let mut parts = vec![
-        heading("hak and the best peer", markdown),
-        layout(&verdict(results), markdown),
-        scores(results),
-        heading("Speed: pairs per second of processor time, glibc = 1", markdown),
-        layout(
+    let mut parts = Vec::new();
+    let mut table = |text: &str, lines: &[Vec<String>]| {
+        parts.push(heading(text, markdown));
+        parts.push(layout(lines, markdown));
+    };
+    if !results.rows.is_empty() {
+        table("hak and the best peer", &verdict(results));
+        table(
+            "Speed: pairs per second of processor time, glibc = 1",
             &matrix(results, |cell| format!("{:.2} ±{:.0}%", cell.ratio, cell.half_spread * 100.0)),
-            markdown,
-        ),
-        heading("Peak memory in MiB", markdown),
-        layout(&matrix(results, |cell| format!("{:.1}", cell.peak_mib)), markdown),
-        heading(
-            "All rows: geometric mean of time and of peak memory, the best of each row = 1",
-            markdown,
-        ),
-        layout(&means(results), markdown),
-        heading("Who was measured", markdown),
-        layout(&who(&results.contestants), markdown),
-    ];
+        );
+        table("Peak memory in MiB", &matrix(results, |cell| format!("{:.1}", cell.peak_mib)));
+    }
+    if !results.memory_rows.is_empty() {
+        table("Memory, and the longest calls: hak and the best peer", &memory_verdict(results));
+        table("Memory, and the longest calls: everybody", &memory_matrix(results));
+    }
+    table("Who was measured", &who(&results.contestants));
     parts.extend(failures(results));
     parts.push(format!(
         "{} repetitions; load average of the machine {} before and {} after.\n",
         results.repetitions, results.load[0], results.load[1]
     ));
+    parts.push(heading("All rows: geometric means, the best of each row = 1", markdown));
+    parts.push(layout(&means(results), markdown));
+    parts.push(scores(results));
     parts.join("\n")
 }
 
@@ -79,7 +83,16 @@ fn failures(results: &Results) -> Vec<String> {
             ));
         }
         for (row, cells) in results.rows.iter().zip(&results.cells) {
-            if let Err(reason) = &cells[who] {
+            if one.is_in(row.name)
+                && let Err(reason) = &cells[who]
+            {
+                said.push(format!("{}, {}: no figure: {reason}\n", one.label(), row.name));
+            }
+        }
+        for (row, cells) in results.memory_rows.iter().zip(&results.figures) {
+            if one.is_in(row.name)
+                && let Err(reason) = &cells[who]
+            {
                 said.push(format!("{}, {}: no figure: {reason}\n", one.label(), row.name));
             }
         }
@@ -97,8 +110,7 @@ fn heading(text: &str, markdown: bool) -> String {
 
 /// One line per row: glibc, hak in both forms, the best peer, the lowest peak memory.
 fn verdict(results: &Results) -> Vec<Vec<String>> {
-    let haks: Vec<usize> =
-        (0..results.contestants.len()).filter(|&one| results.contestants[one].is_hak()).collect();
+    let haks = haks(results);
     let mut heading = vec!["workload".to_owned(), "glibc, M pairs/s".to_owned()];
     heading.extend(haks.iter().map(|&hak| results.contestants[hak].label()));
     heading.extend(
@@ -136,6 +148,69 @@ fn verdict(results: &Results) -> Vec<Vec<String>> {
     lines
 }
 
+/// The forms of hak.
+fn haks(results: &Results) -> Vec<usize> {
+    let contestants = results.contestants.iter().enumerate();
+    let haks = contestants.filter(|(_, one)| one.is_hak() && one.is_general());
+    haks.map(|(number, _)| number).collect()
+}
+
+/// One line per figure of the memory rows: glibc, hak in both forms, the best peer.
+fn memory_verdict(results: &Results) -> Vec<Vec<String>> {
+    let haks = haks(results);
+    let mut heading = vec!["workload".to_owned(), "in".to_owned(), "glibc".to_owned()];
+    heading.extend(haks.iter().map(|&hak| results.contestants[hak].label()));
+    heading.extend(["best peer", "hak of best"].map(str::to_owned));
+    let mut lines = vec![heading];
+    for (row, place, figure) in results.all_figures() {
+        let text = |value: Option<f64>| value.map_or(NOTHING.to_owned(), short);
+        let mut line = vec![figure.title.to_owned(), figure.unit.to_owned()];
+        line.push(text(results.figure(row, place, 0)));
+        line.extend(haks.iter().map(|&hak| text(results.figure(row, place, hak))));
+        let best = results.least_peer(row, place);
+        line.push(best.map_or(NOTHING.to_owned(), |(who, value)| {
+            format!("{} {}", results.contestants[who].label(), short(value))
+        }));
+        let parts = haks.iter().filter_map(|&hak| {
+            let part = results.figure(row, place, hak)? / best?.1;
+            Some(format!("{:.0} %", part * 100.0))
+        });
+        line.push(parts.collect::<Vec<_>>().join(" / "));
+        lines.push(line);
+    }
+    lines
+}
+
+/// A line for each contestant, the figures of the memory rows side by side.
+fn memory_matrix(results: &Results) -> Vec<Vec<String>> {
+    let figures = results.all_figures();
+    let mut heading = vec!["allocator".to_owned()];
+    heading.extend(figures.iter().map(|&(row, _, figure)| {
+        format!("{}: {}, {}", results.memory_rows[row].name, figure.name, figure.unit)
+    }));
+    let mut lines = vec![heading];
+    for (number, one) in results.contestants.iter().enumerate() {
+        if one.launch.is_err() || !results.memory_rows.iter().any(|row| one.is_in(row.name)) {
+            continue;
+        }
+        let mut line = vec![one.label()];
+        line.extend(figures.iter().map(|&(row, place, _)| {
+            results.figure(row, place, number).map_or(NOTHING.to_owned(), short)
+        }));
+        lines.push(line);
+    }
+    lines
+}
+
+/// Three digits that count, or all of those before the point.
+pub(crate) fn short(value: f64) -> String {
+    match value {
+        0.0..9.995 => format!("{value:.2}"),
+        9.995..99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
 const NOTHING: &str = "-";
 
 fn show(cell: &Result<Cell, String>, text: impl Fn(&Cell) -> String) -> String {
@@ -145,13 +220,22 @@ fn show(cell: &Result<Cell, String>, text: impl Fn(&Cell) -> String) -> String {
 fn scores(results: &Results) -> String {
     let mut text = String::new();
     for (number, one) in results.contestants.iter().enumerate() {
-        if one.is_hak() && one.launch.is_ok() {
+        if !one.is_hak() || !one.is_general() || one.launch.is_err() {
+            continue;
+        }
+        let (label, tie) = (one.label(), TIE * 100.0);
+        if !results.rows.is_empty() {
             let (near, below, rows) = results.score(number);
             text += &format!(
-                "{}: within {:.0} % of the best peer on {near} of {rows} rows, \
-                 below glibc on {below}.\n",
-                one.label(),
-                TIE * 100.0
+                "{label}: within {tie:.0} % of the best peer on {near} of {rows} speed rows, \
+                 below glibc on {below}.\n"
+            );
+        }
+        if !results.memory_rows.is_empty() {
+            let (near, figures) = results.memory_score(number);
+            text += &format!(
+                "{label}: within {tie:.0} % of the best peer in {near} of {figures} figures of \
+                 the memory rows.\n"
             );
         }
     }
@@ -161,6 +245,7 @@ fn scores(results: &Results) -> String {
 fn matrix(results: &Results, text: impl Fn(&Cell) -> String) -> Vec<Vec<String>> {
     let there: Vec<usize> = (0..results.contestants.len())
         .filter(|&one| results.contestants[one].launch.is_ok())
+        .filter(|&one| results.contestants[one].is_general())
         .collect();
     let mut heading = vec!["allocator".to_owned()];
     heading.extend(results.rows.iter().map(|row| row.name.to_owned()));
@@ -173,15 +258,19 @@ fn matrix(results: &Results, text: impl Fn(&Cell) -> String) -> Vec<Vec<String>>
     lines
 }
 
-/// A line for each contestant, the fastest one first.
+/// A line for each contestant, the fastest one first; who lacks a figure somewhere comes last.
 fn means(results: &Results) -> Vec<Vec<String>> {
     let all = results.contestants.iter().enumerate();
-    let mut means: Vec<_> =
-        all.filter_map(|(number, one)| Some((one.label(), results.means(number)?))).collect();
-    means.sort_by(|one, other| one.1.0.total_cmp(&other.1.0));
-    let mut lines = vec![["allocator", "time", "peak memory"].map(str::to_owned).to_vec()];
-    for (label, (time, memory)) in means {
-        lines.push(vec![label, format!("{time:.3}"), format!("{memory:.3}")]);
+    let all = all.filter(|(_, one)| one.launch.is_ok() && one.is_general());
+    let mut means: Vec<_> = all.map(|(number, one)| (one.label(), results.means(number))).collect();
+    let rank = |means: &Means| [means.speed, means.memory].map(|mean| mean.unwrap_or(f64::MAX));
+    means
+        .sort_by(|one, other| rank(&one.1).partial_cmp(&rank(&other.1)).unwrap_or(Ordering::Equal));
+    let heading = ["allocator", "time", "memory", "longest calls and start"];
+    let mut lines = vec![heading.map(str::to_owned).to_vec()];
+    let text = |mean: Option<f64>| mean.map_or(NOTHING.to_owned(), |mean| format!("{mean:.3}"));
+    for (label, Means { speed, memory, waits }) in means {
+        lines.push(vec![label, text(speed), text(memory), text(waits)]);
     }
     lines
 }

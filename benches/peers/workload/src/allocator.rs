@@ -51,13 +51,21 @@ const CRATE: Option<&str> = None;
 /// A block of this size, its first byte written.
 #[inline(always)]
 pub(crate) fn allocate(size: usize) -> Block {
+    let block = allocate_untouched(size);
+    // SAFETY: [allocator 1] at least one byte; volatile, so that the block is not optimised away.
+    unsafe { block.start.write_volatile(1) };
+    block
+}
+
+/// A block of this size, to which nothing was written. The caller writes to it, so that the block
+/// is not optimised away.
+#[inline(always)]
+pub(crate) fn allocate_untouched(size: usize) -> Block {
     let start = raw::allocate(size);
     if start.is_null() {
         eprintln!("out of memory: a block of {size} bytes was refused");
         std::process::exit(1);
     }
-    // SAFETY: [allocator 1] at least one byte; volatile, so that the block is not optimised away.
-    unsafe { start.write_volatile(1) };
     Block { start, size }
 }
 

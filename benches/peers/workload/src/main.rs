@@ -2,16 +2,18 @@
 //! `hak-peers` starts it.
 //!
 //! ```text
-//! hak-peers-workload WORKLOAD PAIRS ALLOCATOR
+//! hak-peers-workload WORKLOAD AMOUNT ALLOCATOR
 //! ```
 //!
-//! ALLOCATOR is `crate NAME` or the name of a shared library's file: if another one answers,
-//! nothing is measured.
+//! AMOUNT is a number of pairs, or of what else the workload has (`memory`). ALLOCATOR is `crate
+//! NAME` or the name of a shared library's file: if another one answers, nothing is measured.
+//! `start` alone does not look, as looking needs more than all that it does.
 //!
 //! Invariant: the call of the system that asks for the time writes to the structure it is given,
 //! and keeps nothing.
 
 mod allocator;
+mod memory;
 mod workloads;
 
 use std::process::ExitCode;
@@ -31,22 +33,33 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &[String]) -> Result<String, String> {
-    let [workload, pairs, expected] = arguments else {
-        return Err(
-            "give a workload, a number of pairs and the allocator that is expected".to_owned()
-        );
+    let [workload, amount, expected] = arguments else {
+        return Err("give a workload, an amount and the allocator that is expected".to_owned());
     };
-    let pairs: u64 = pairs.parse().map_err(|_| format!("{pairs} is no number of pairs"))?;
+    if workload == "start" {
+        return Ok(figures(&memory::at_start()));
+    }
+    let amount: u64 = amount.parse().map_err(|_| format!("{amount} is no number"))?;
     let found = allocator::identify()?;
     if found != *expected {
         return Err(format!("expected {expected} and found {found}"));
     }
+    if let Some(found) = memory::run(workload, amount) {
+        return Ok(figures(&found));
+    }
     let before = processor_seconds();
-    let done = workloads::run(workload, pairs)
+    let done = workloads::run(workload, amount)
         .ok_or_else(|| format!("there is no workload {workload}"))?;
     let seconds = processor_seconds() - before;
     let peak = peak_kib()?;
     Ok(format!(r#"{{"pairs":{done},"seconds":{seconds:.6},"peak_kib":{peak}}}"#))
+}
+
+/// Figures as one line of JSON.
+fn figures(figures: &[(&str, f64)]) -> String {
+    let members: Vec<String> =
+        figures.iter().map(|(name, value)| format!(r#""{name}":{value}"#)).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// Processor time of all threads of this process so far.
