@@ -72,27 +72,37 @@ impl Contestant {
 /// C and C++.
 ///
 /// Each gets the compiler that was measured to be the better one for it: clang makes rpmalloc up to
-/// 18 % and mimalloc up to 10 % faster than gcc does, and snmalloc slower in `xthread`.
-const CRATES: [(&str, &str, &str, [&str; 2]); 7] = [
+/// 18 % and mimalloc up to 10 % faster than gcc does, and snmalloc slower in `xthread`. Nobody has
+/// compared them for tcmalloc, scudo and hardened, which gcc builds.
+const CRATES: [(&str, &str, &str, [&str; 2]); 10] = [
     ("hak", "with-hak", "hak", GCC),
     ("mimalloc 3", "with-mimalloc-3", "mimalloc", CLANG),
     ("mimalloc 2", "with-mimalloc-2", "mimalloc", CLANG),
     ("jemalloc", "with-jemalloc", "tikv-jemallocator", GCC),
     ("snmalloc", "with-snmalloc", "snmalloc-rs", GCC),
     ("rpmalloc", "with-rpmalloc", "rpmalloc", CLANG),
+    ("tcmalloc", "with-tcmalloc", "tcmalloc-better", GCC),
+    ("scudo", "with-scudo", "scudo", GCC),
+    ("hardened", "with-hardened", "hardened_malloc-rs", GCC),
     ("ferroc", "with-ferroc", "ferroc", GCC),
 ];
 
 const GCC: [&str; 2] = ["gcc", "g++"];
 const CLANG: [&str; 2] = ["clang", "clang++"];
 
-/// Shared libraries: name, Debian package, file.
-const LIBRARIES: [(&str, &str, &str); 4] = [
+/// Shared libraries: name, Debian package, file, which may have folders before its name.
+const LIBRARIES: [(&str, &str, &str); 5] = [
     ("mimalloc 2", "libmimalloc2.0", "libmimalloc.so.2"),
     ("jemalloc", "libjemalloc2", "libjemalloc.so.2"),
     ("tcmalloc", "libtcmalloc-minimal4", "libtcmalloc_minimal.so.4"),
     ("tbbmalloc", "libtbbmalloc2", "libtbbmalloc_proxy.so.2"),
+    ("scudo", "libclang-rt-22-dev", SCUDO),
 ];
+
+#[cfg(target_arch = "x86_64")]
+const SCUDO: &str = "llvm-22/lib/clang/22/lib/linux/libclang_rt.scudo_standalone-x86_64.so";
+#[cfg(not(target_arch = "x86_64"))]
+const SCUDO: &str = "llvm-22/lib/clang/22/lib/linux/libclang_rt.scudo_standalone-aarch64.so";
 
 /// Programs that builds of peers need, and their Debian packages.
 const TOOLS: [(&str, &str); 5] =

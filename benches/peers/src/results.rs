@@ -41,6 +41,7 @@ pub(crate) struct Length {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Results {
     pub(crate) repetitions: u32,
+    pub(crate) memory_repetitions: u32,
     pub(crate) rows: Vec<Row>,
     pub(crate) contestants: Vec<Contestant>,
     /// By row, then by contestant: what was found, or why there is nothing.
@@ -86,7 +87,16 @@ pub(crate) fn measure(
     });
     let figures = samples.into_iter().map(|row| row.into_iter().map(medians).collect()).collect();
     let load = [before, load()];
-    Results { repetitions, rows, contestants, cells, memory_rows, figures, load }
+    Results {
+        repetitions,
+        memory_repetitions,
+        rows,
+        contestants,
+        cells,
+        memory_rows,
+        figures,
+        load,
+    }
 }
 
 /// Why there is no figure of a contestant in a row that it has no part in.
@@ -356,6 +366,7 @@ mod tests {
             MemoryRow { name: "row", amount: 1, repetitions: 1, processes: 1, figures: &FIGURES };
         Results {
             repetitions: 1,
+            memory_repetitions: 1,
             rows: Vec::new(),
             contestants: vec![contestant(None), contestant(None), contestant(Some("row"))],
             cells,

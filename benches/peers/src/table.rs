@@ -61,13 +61,26 @@ pub(crate) fn all(results: &Results, markdown: bool) -> String {
     table("Who was measured", &who(&results.contestants));
     parts.extend(failures(results));
     parts.push(format!(
-        "{} repetitions; load average of the machine {} before and {} after.\n",
-        results.repetitions, results.load[0], results.load[1]
+        "Repetitions: {}. Load average of the machine {} before and {} after.\n",
+        repetitions(results),
+        results.load[0],
+        results.load[1]
     ));
     parts.push(heading("All rows: geometric means, the best of each row = 1", markdown));
     parts.push(layout(&means(results), markdown));
     parts.push(scores(results));
     parts.join("\n")
+}
+
+/// How often the rows were measured.
+fn repetitions(results: &Results) -> String {
+    let speed =
+        (!results.rows.is_empty()).then(|| format!("{} of each speed row", results.repetitions));
+    let memory = results.memory_rows.iter().map(|row| {
+        let times = row.repetitions.min(results.memory_repetitions) * row.processes;
+        format!("{times} of {}", row.name)
+    });
+    speed.into_iter().chain(memory).collect::<Vec<_>>().join(", ")
 }
 
 /// What went wrong, a paragraph for each contestant.

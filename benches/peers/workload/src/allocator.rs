@@ -42,6 +42,9 @@ global!("with-mimalloc-2", "mimalloc 2", mimalloc::MiMalloc);
 global!("with-jemalloc", "jemalloc", tikv_jemallocator::Jemalloc);
 global!("with-snmalloc", "snmalloc", snmalloc_rs::SnMalloc);
 global!("with-rpmalloc", "rpmalloc", rpmalloc::RpMalloc);
+global!("with-tcmalloc", "tcmalloc", tcmalloc_better::TCMalloc);
+global!("with-scudo", "scudo", scudo::GlobalScudoAllocator);
+global!("with-hardened", "hardened", hardened_malloc_rs::HardenedMalloc);
 global!("with-ferroc", "ferroc", ferroc::Ferroc);
 
 /// The crate that is built in, if any.
