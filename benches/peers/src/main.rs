@@ -13,6 +13,9 @@
 //!   given as a ratio to glibc in the same repetition: the median of the repetitions, and half
 //!   their spread.
 //! * Peak memory is what the kernel says about the process (`VmHWM`).
+//! * Who takes more than 0.2 s for a tenth of a row's pairs, and more than three times as long as
+//!   hak, runs no more than that tenth in each repetition: all of them would take most of the time
+//!   of the whole run.
 //! * Memory rows have figures of their own, the medians of their repetitions.
 //! * Shared libraries come in by `LD_PRELOAD` under a program that calls C `malloc`; crates are the
 //!   global allocator of the same program, built with the same profile. Each process looks which
@@ -39,7 +42,7 @@ use crate::results::Length;
 #[command(version)]
 struct Arguments {
     /// How often each allocator runs each workload.
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     repetitions: u32,
     /// A look: 3 repetitions, each of a third of the length; and one of each memory row.
     #[arg(long)]

@@ -9,6 +9,12 @@ use crate::rows::{Figure, Kind, MemoryRow, Row};
 /// A tie ends here: within so much of the best is as good as the best.
 pub(crate) const TIE: f64 = 0.15;
 
+/// Everybody runs this part of a row's pairs first, and who is slow runs no more of them later.
+const SHORT: u64 = 10;
+
+/// Slow is who takes so many times as long as hak for that part, and so many seconds.
+const SLOW: (f64, f64) = (3.0, 0.2);
+
 /// One allocator on one workload.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cell {
@@ -22,6 +28,8 @@ pub(crate) struct Cell {
     pub(crate) peak_mib: f64,
     /// Processes that crashed at their end, after the answer.
     pub(crate) crashes: usize,
+    /// Whether it ran a tenth of the pairs only, because it is slow.
+    pub(crate) is_short: bool,
 }
 
 /// One allocator in one memory row: the medians of its figures.
@@ -62,24 +70,32 @@ pub(crate) fn measure(
 ) -> Results {
     let before = load();
     let Length { repetitions, divisor, memory_repetitions } = length;
+    if !rows.is_empty() {
+        eprintln!("who is slow");
+    }
+    let is_short = rows.iter().map(|row| slow(&contestants, row));
+    let is_short: Vec<Vec<bool>> = is_short.collect();
     let samples = in_turns(
         &contestants,
         &rows,
         |_| repetitions,
-        |one, row| {
+        |row, who| {
+            let part = if is_short[row][who] { divisor.max(SHORT) } else { divisor };
+            let (one, row) = (&contestants[who], &rows[row]);
             if !one.is_in(row.name) {
                 return Err(NOT_HERE.to_owned());
             }
-            process::run(one, row.name, row.pairs / divisor)
+            process::run(one, row.name, row.pairs / part)
         },
     );
-    let cells = samples.iter().map(|row| {
-        let reference = &row[0];
-        row.iter().map(|mine| cell(mine, reference)).collect()
+    let cells = samples.iter().zip(&is_short).map(|(row, is_short)| {
+        let cells = row.iter().zip(is_short).map(|(mine, &is_short)| cell(mine, &row[0], is_short));
+        cells.collect()
     });
     let cells = cells.collect();
     let how_often = |row: &MemoryRow| memory_repetitions.min(row.repetitions);
-    let samples = in_turns(&contestants, &memory_rows, how_often, |one, row| {
+    let samples = in_turns(&contestants, &memory_rows, how_often, |row, who| {
+        let (one, row) = (&contestants[who], &memory_rows[row]);
         if !one.is_in(row.name) {
             return Err(NOT_HERE.to_owned());
         }
@@ -102,26 +118,39 @@ pub(crate) fn measure(
 /// Why there is no figure of a contestant in a row that it has no part in.
 const NOT_HERE: &str = "it is not measured in this row";
 
-/// Samples by row, contestant and repetition. Every contestant has its turn before anybody has a
-/// second one.
+/// Who is slow in a row, by contestant.
+fn slow(contestants: &[Contestant], row: &Row) -> Vec<bool> {
+    let seconds = |one: &Contestant| {
+        let sample = one.is_in(row.name).then(|| process::run(one, row.name, row.pairs / SHORT))?;
+        Some(sample.ok()?.seconds)
+    };
+    let seconds: Vec<Option<f64>> = contestants.iter().map(seconds).collect();
+    let of_hak = seconds.iter().zip(contestants).filter(|(_, one)| one.is_hak());
+    let hak = of_hak.filter_map(|(&seconds, _)| seconds).fold(f64::INFINITY, f64::min);
+    let is_slow = |seconds: f64| seconds > SLOW.0 * hak && seconds > SLOW.1;
+    seconds.into_iter().map(|seconds| seconds.is_some_and(is_slow)).collect()
+}
+
+/// Samples by row, contestant and repetition, run by the numbers of both. Every contestant has its
+/// turn before anybody has a second one.
 fn in_turns<Row, Sample: Clone>(
     contestants: &[Contestant],
     rows: &[Row],
     how_often: impl Fn(&Row) -> u32,
-    run: impl Fn(&Contestant, &Row) -> Sample,
+    run: impl Fn(usize, usize) -> Sample,
 ) -> Vec<Vec<Vec<Sample>>> {
     let mut samples = vec![vec![Vec::new(); contestants.len()]; rows.len()];
     let repetitions = rows.iter().map(&how_often).max().unwrap_or(0);
     for repetition in 0..repetitions {
         eprintln!("repetition {} of {repetitions}", repetition + 1);
-        for (row, cells) in rows.iter().zip(&mut samples) {
-            if repetition >= how_often(row) {
+        for (row, cells) in samples.iter_mut().enumerate() {
+            if repetition >= how_often(&rows[row]) {
                 continue;
             }
             for turn in 0..contestants.len() {
                 // Who begins changes, so that nobody always comes after the same one.
                 let who = (turn + repetition as usize * 5) % contestants.len();
-                cells[who].push(run(&contestants[who], row));
+                cells[who].push(run(row, who));
             }
         }
     }
@@ -139,6 +168,7 @@ fn medians(samples: Vec<Figures>) -> Figures {
 fn cell(
     mine: &[Result<Sample, String>],
     reference: &[Result<Sample, String>],
+    is_short: bool,
 ) -> Result<Cell, String> {
     let mut ratios = Vec::new();
     let mut times = Vec::new();
@@ -161,6 +191,7 @@ fn cell(
         nanoseconds: median(&mut times),
         peak_mib: median(&mut peaks),
         crashes,
+        is_short,
     })
 }
 
@@ -340,7 +371,7 @@ mod tests {
     fn ratios_are_taken_within_a_repetition() {
         let glibc = [sample(20), sample(40), sample(30)];
         let mine = [sample(10), sample(20), sample(10)];
-        let cell = cell(&mine, &glibc).expect("all ran");
+        let cell = cell(&mine, &glibc, false).expect("all ran");
         let figures = [cell.ratio, cell.half_spread, cell.nanoseconds, cell.peak_mib];
         for (figure, right) in figures.into_iter().zip([2.0, 0.25, 10.0, 2.0]) {
             assert!((figure - right).abs() < 1e-9, "{figure} instead of {right}");
@@ -379,7 +410,14 @@ mod tests {
     #[test]
     fn means_are_against_the_best_of_each_row() {
         let cell = |ratio, peak_mib| {
-            Ok(Cell { ratio, half_spread: 0.0, nanoseconds: 1.0, peak_mib, crashes: 0 })
+            Ok(Cell {
+                ratio,
+                half_spread: 0.0,
+                nanoseconds: 1.0,
+                peak_mib,
+                crashes: 0,
+                is_short: false,
+            })
         };
         let none = || Err("it crashed".to_owned());
         // In one row four times as slow as the best, in the other the best one; twice the memory,
@@ -412,7 +450,7 @@ mod tests {
     fn one_failure_is_no_figure() {
         let glibc = [sample(20), sample(40)];
         let mine = [sample(10), Err("it crashed".to_owned())];
-        assert_eq!(cell(&mine, &glibc).err(), Some("it crashed".to_owned()));
+        assert_eq!(cell(&mine, &glibc, false).err(), Some("it crashed".to_owned()));
     }
 
     #[test]

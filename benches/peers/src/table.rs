@@ -83,7 +83,7 @@ fn repetitions(results: &Results) -> String {
     speed.into_iter().chain(memory).collect::<Vec<_>>().join(", ")
 }
 
-/// What went wrong, a paragraph for each contestant.
+/// What went wrong or is not as with the others, a paragraph for each contestant.
 fn failures(results: &Results) -> Vec<String> {
     let mut said = Vec::new();
     for (who, one) in results.contestants.iter().enumerate().filter(|(_, one)| one.launch.is_ok()) {
@@ -93,6 +93,16 @@ fn failures(results: &Results) -> Vec<String> {
             let label = one.label();
             said.push(format!(
                 "{label}: {crashes} processes crashed at their end, after the work.\n"
+            ));
+        }
+        let rows = results.rows.iter().zip(&results.cells);
+        let short = rows.filter(|(_, cells)| cells[who].as_ref().is_ok_and(|cell| cell.is_short));
+        let short: Vec<&str> = short.map(|(row, _)| row.name).collect();
+        if !short.is_empty() {
+            said.push(format!(
+                "{}: a tenth of the pairs in {}, where it is far slower than hak.\n",
+                one.label(),
+                short.join(", ")
             ));
         }
         for (row, cells) in results.rows.iter().zip(&results.cells) {
