@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use crate::contestants::Contestant;
+use crate::results::{Figures, Measured};
 use crate::rows::{MemoryRow, WHOLE};
 
 /// A process that runs longer is ended: something is wrong with it.
@@ -93,21 +94,24 @@ pub(crate) fn run(contestant: &Contestant, workload: &str, pairs: u64) -> Result
 }
 
 /// Runs a workload with figures in a process of its own, and returns them in their order.
-pub(crate) fn run_figures(contestant: &Contestant, row: &MemoryRow) -> Result<Vec<f64>, String> {
+pub(crate) fn run_figures(contestant: &Contestant, row: &MemoryRow) -> Figures {
     let is_whole = row.figures.iter().any(|figure| figure.name == WHOLE);
     let (output, whole) = if is_whole {
         whole(contestant, row)?
     } else {
         (ended(contestant, row.name, row.amount)?, Duration::ZERO)
     };
-    if !output.status.success() {
-        return Err(last_words(&output));
-    }
+    let crashes = usize::from(!output.status.success());
     let answer = serde_json::from_slice::<BTreeMap<String, f64>>(&output.stdout);
-    let mut answer = answer.map_err(|error| format!("its answer is not understood: {error}"))?;
+    let mut answer = match answer {
+        Ok(answer) => answer,
+        Err(_) if crashes > 0 => return Err(last_words(&output)),
+        Err(error) => return Err(format!("its answer is not understood: {error}")),
+    };
     answer.insert(WHOLE.to_owned(), whole.as_secs_f64() * 1e3);
     let figures = row.figures.iter().map(|figure| answer.get(figure.name).copied());
-    figures.collect::<Option<Vec<f64>>>().ok_or_else(|| "a figure is not in its answer".to_owned())
+    let values = figures.collect::<Option<Vec<f64>>>().ok_or("a figure is not in its answer")?;
+    Ok(Measured { values, crashes })
 }
 
 /// Runs a program that does nothing, and how long that takes.

@@ -32,8 +32,17 @@ pub(crate) struct Cell {
     pub(crate) is_short: bool,
 }
 
-/// One allocator in one memory row: the medians of its figures.
-pub(crate) type Figures = Result<Vec<f64>, String>;
+/// One allocator in one memory row.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Measured {
+    /// Its figures, or the medians of them.
+    pub(crate) values: Vec<f64>,
+    /// Processes that crashed at their end, after the answer.
+    pub(crate) crashes: usize,
+}
+
+/// What was measured in a memory row, or why there is nothing.
+pub(crate) type Figures = Result<Measured, String>;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -159,10 +168,13 @@ fn in_turns<Row, Sample: Clone>(
 
 /// The median of each figure; one sample that failed is no figure.
 fn medians(samples: Vec<Figures>) -> Figures {
-    let samples: Vec<Vec<f64>> = samples.into_iter().collect::<Result<_, _>>()?;
-    let count = samples.first().map_or(0, Vec::len);
-    let of = |figure| median(&mut samples.iter().map(|sample| sample[figure]).collect::<Vec<_>>());
-    Ok((0..count).map(of).collect())
+    let samples: Vec<Measured> = samples.into_iter().collect::<Result<_, _>>()?;
+    let count = samples.first().map_or(0, |sample| sample.values.len());
+    let of = |figure| {
+        median(&mut samples.iter().map(|sample| sample.values[figure]).collect::<Vec<_>>())
+    };
+    let crashes = samples.iter().map(|sample| sample.crashes).sum();
+    Ok(Measured { values: (0..count).map(of).collect(), crashes })
 }
 
 fn cell(
@@ -302,7 +314,7 @@ impl Results {
 
     /// A figure of a contestant.
     pub(crate) fn figure(&self, row: usize, place: usize, contestant: usize) -> Option<f64> {
-        Some(self.figures[row][contestant].as_ref().ok()?[place])
+        Some(self.figures[row][contestant].as_ref().ok()?.values[place])
     }
 
     /// How far a contestant is from the best one of each row: geometric means over all rows and
@@ -407,6 +419,10 @@ mod tests {
         }
     }
 
+    fn measured(values: &[f64], crashes: usize) -> Figures {
+        Ok(Measured { values: values.to_vec(), crashes })
+    }
+
     #[test]
     fn means_are_against_the_best_of_each_row() {
         let cell = |ratio, peak_mib| {
@@ -426,7 +442,8 @@ mod tests {
             vec![cell(1.0, 4.0), cell(4.0, 2.0), none()],
             vec![cell(3.0, 2.0), cell(2.0, 1.0), none()],
         ];
-        let figures = vec![Ok(vec![8.0, 3.0]), Ok(vec![4.0, 1.0]), Ok(vec![0.1, 0.1])];
+        let figures =
+            [[8.0, 3.0], [4.0, 1.0], [0.1, 0.1]].map(|values| measured(&values, 0)).to_vec();
         let means = results(cells.clone(), figures.clone()).means(0);
         let found = [means.speed, means.memory, means.waits].map(|mean| mean.expect("no gaps"));
         for (mean, right) in found.into_iter().zip([2.0, 2.0, 3.0]) {
@@ -440,8 +457,8 @@ mod tests {
 
     #[test]
     fn medians_are_taken_of_each_figure() {
-        let samples = [[1.0, 30.0], [9.0, 10.0], [2.0, 20.0]].map(|sample| Ok(sample.to_vec()));
-        assert_eq!(medians(samples.to_vec()), Ok(vec![2.0, 20.0]));
+        let samples = [[1.0, 30.0], [9.0, 10.0], [2.0, 20.0]].map(|sample| measured(&sample, 1));
+        assert_eq!(medians(samples.to_vec()), measured(&[2.0, 20.0], 3));
         let failed = [samples[0].clone(), Err("it crashed".to_owned())];
         assert_eq!(medians(failed.to_vec()), Err("it crashed".to_owned()));
     }

@@ -87,8 +87,10 @@ fn repetitions(results: &Results) -> String {
 fn failures(results: &Results) -> Vec<String> {
     let mut said = Vec::new();
     for (who, one) in results.contestants.iter().enumerate().filter(|(_, one)| one.launch.is_ok()) {
-        let crashes: usize =
-            results.cells.iter().filter_map(|row| Some(row[who].as_ref().ok()?.crashes)).sum();
+        let cells = results.cells.iter().filter_map(|row| Some(row[who].as_ref().ok()?.crashes));
+        let figures = &results.figures;
+        let figures = figures.iter().filter_map(|row| Some(row[who].as_ref().ok()?.crashes));
+        let crashes: usize = cells.chain(figures).sum();
         if crashes > 0 {
             let label = one.label();
             said.push(format!(
