@@ -47,21 +47,20 @@ impl<P: Platform> Range<P> {
 
 /// Makes the range longer, so that `count` units of which the first one's place is a multiple of
 /// `align` units find room; `false` if the system refuses, or if the range cannot be any longer,
-/// and there is no unit that was not there before: what lies behind the extent may be another
-/// thread's piece, which is free.
+/// and the extent is still `seen`: what lies behind it may be another thread's piece, which is
+/// free.
 #[cold]
-pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> bool {
+pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize, seen: usize) -> bool {
     debug_assert!(count >= 1 && align.is_power_of_two());
     if let Some(piece) = take_piece::<P>() {
-        return finish(range, piece) == Extension::Done;
+        return finish(range, piece) == Extension::Done || range.extent() != seen;
     }
-    let begin = range.extent();
     loop {
         let from = range.extent();
         let needed = units::next_place(range, from, align) + count - from;
         let left = range.units() - from;
         if from + needed > units::end_for(range, count) {
-            return from != begin;
+            return from != seen;
         }
         let step = step::<P>(range, from);
         let mut most = needed.max(step).min(left);
@@ -70,9 +69,13 @@ pub(crate) fn grow<P: Platform>(range: Range<P>, count: usize, align: usize) -> 
             most = needed;
             answer = extend(range, from, most);
         }
+        if answer == Extension::Done {
+            // Not tried again: a piece whose table is refused is noted, and ours.
+            answer = finish(range, Piece { from, count: most, has_table: false });
+        }
         match answer {
             Extension::Done => return true,
-            Extension::Refused => return from != begin,
+            Extension::Refused => return from != seen,
             // Only so far that another thread's piece of the usual length is passed by, and not
             // what lies behind it.
             Extension::Taken => advance::<P>(from, from + most.min(step)),
@@ -88,6 +91,7 @@ fn step<P: Platform>(range: Range<P>, from: usize) -> usize {
     from.clamp(most.div_ceil(4), most)
 }
 
+/// Steps 1 and 2.
 fn extend<P: Platform>(range: Range<P>, from: usize, count: usize) -> Extension {
     let to = from + count;
     debug_assert!(from < to && to <= range.units());
@@ -98,10 +102,7 @@ fn extend<P: Platform>(range: Range<P>, from: usize, count: usize) -> Extension 
         return Extension::Refused;
     }
     let bytes = count << P::GEOMETRY.unit_shift();
-    match P::extend(pointer(range.unit_start(from as u32)), bytes) {
-        Extension::Done => finish(range, Piece { from, count, has_table: false }),
-        answer => answer,
-    }
+    P::extend(pointer(range.unit_start(from as u32)), bytes)
 }
 
 /// A piece whose addresses are ours.

@@ -26,8 +26,10 @@ pub(crate) fn claim<P: Platform>(range: Range<P>, count: usize, align: usize) ->
         return None;
     }
     loop {
-        let found = search(range, count, align);
-        if found.is_some() || !growth::grow(range, count, align) {
+        // Read before the search: what others add behind it is searched the next time.
+        let extent = range.extent();
+        let found = search(range, count, align, extent);
+        if found.is_some() || !growth::grow(range, count, align, extent) {
             return found;
         }
     }
@@ -39,12 +41,13 @@ pub(crate) fn end_for<P: Platform>(range: Range<P>, count: usize) -> usize {
     if count == 1 { range.units() } else { range.units() - range.units() / 16 }
 }
 
-fn search<P: Platform>(range: Range<P>, count: usize, align: usize) -> Option<u32> {
+/// Searches the units below `extent`.
+fn search<P: Platform>(range: Range<P>, count: usize, align: usize, extent: usize) -> Option<u32> {
     // Relaxed: a hint.
     let hint = root::<P>().unit_hint.load(Ordering::Relaxed) * 64;
-    let extent = range.extent().min(end_for(range, count));
-    let first = claim_in(range, count, align, hint, extent);
-    first.or_else(|| claim_in(range, count, align, 0, extent.min(hint + count)))
+    let end = extent.min(end_for(range, count));
+    let first = claim_in(range, count, align, hint, end);
+    first.or_else(|| claim_in(range, count, align, 0, end.min(hint + count)))
 }
 
 /// The first unit from `from` on whose address is a multiple of `align` units.

@@ -43,8 +43,6 @@ struct Grows {
     rule: Rule,
     behind: u32,
     waited: bool,
-    /// It was about to get a piece when it began to wait.
-    grew: bool,
     /// Bytes of a unit.
     unit: usize,
     calls: u32,
@@ -54,8 +52,6 @@ struct Grows {
 /// What a thread has called.
 #[derive(Clone, Copy, Default)]
 struct Calls {
-    /// Calls for addresses or tables.
-    all: u32,
     /// Calls for addresses, since the last other one.
     extends: u32,
     /// All is refused from now on.
@@ -65,7 +61,7 @@ struct Calls {
 impl Grows {
     fn new(rule: Rule, behind: u32, unit: usize) -> Grows {
         let threads = [Calls::default(); 4];
-        Grows { rule, behind, waited: false, grew: false, unit, calls: 0, threads }
+        Grows { rule, behind, waited: false, unit, calls: 0, threads }
     }
 }
 
@@ -76,9 +72,7 @@ impl Chooser for Grows {
 
     fn choose(&mut self, point: &ChoicePoint<'_>) -> Choice {
         let waits = point.runnable.contains(TICKS) && point.steps[TICKS] >= self.behind;
-        if waits && !self.waited {
-            (self.waited, self.grew) = (true, self.threads[TICKS].all > 0);
-        }
+        self.waited |= waits;
         let next = if waits { MEANWHILE } else { TICKS };
         let next = if point.runnable.contains(next) { next } else { point.runnable.first() };
         Choice::Run(next)
@@ -86,7 +80,6 @@ impl Chooser for Grows {
 
     fn system_call_fails(&mut self, thread: ThreadId, access: &Access) -> bool {
         let is_extend = access.kind == Kind::Extend;
-        self.threads[thread].all += u32::from(is_extend || access.kind == Kind::Ensure);
         // The simulated system has two ways to say no: these addresses are taken then, for ever.
         let is_taken = is_extend && !(access.offset / access.bytes).is_multiple_of(2);
         if !matches!(access.kind, Kind::Ensure | Kind::Extend) || is_taken {
@@ -152,11 +145,9 @@ pub(super) fn broken<G: WorldGeometry>(world: &mut World) -> Option<String> {
 
 fn lost_by_a_refusal<G: WorldGeometry>(world: &mut World) -> Option<String> {
     let fills = || {
-        // So that the usual pieces do not end where the range ends. And no piece is longer than
-        // what is asked for: one whose table is refused costs units behind it if it is.
+        // So that the usual pieces do not end where the range ends.
         mapping::<G>(3);
-        let most = G::GEOMETRY.growth_max;
-        while mapping::<G>(most).0 != 0 {}
+        while mapping::<G>(1).0 != 0 {}
         Does::<G>::end();
     };
     let ends = || {
@@ -219,7 +210,7 @@ fn lost_to_another_thread<G: WorldGeometry>(world: &mut World) -> Option<String>
             let mut chooser = Grows::new(rule, behind, G::GEOMETRY.unit_size());
             let run = world.run(&plan, &bodies, &mut chooser, &mut ());
             let broken = run.violation().map(ToString::to_string);
-            let is_wrong = chooser.grew && !is_had.get() && rule != Rule::LastCall;
+            let is_wrong = !is_had.get() && rule != Rule::LastCall;
             let broken = broken.or(is_wrong.then(|| "null was said, and there are units".into()));
             if let Some(broken) = broken {
                 return Some(format!(
