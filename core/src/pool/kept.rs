@@ -105,10 +105,13 @@ pub(crate) fn keep<P: Platform>(range: Range<P>, mapping: Mapping) {
     put(range, mapping);
 }
 
-/// Gives older mappings back to the system if too much is kept with so many units more.
+/// Gives older mappings back to the system if too much is kept with so many units more: a slice,
+/// and twice what these units are, if some has to go at once.
 fn make_room<P: Platform>(range: Range<P>, units: u32) {
     let older = || retained::take_old::<P>().or_else(retained::take_any::<P>);
-    loop {
+    let slice = P::GEOMETRY.slice_slots;
+    let mut left = slice.saturating_add(units.saturating_mul(2 * P::GEOMETRY.slabs_per_superslab));
+    while left != 0 {
         let is_at_once = match retained::excess::<P>(units) {
             Excess::None => return,
             Excess::Some => count::is_shrinking::<P>(),
@@ -118,11 +121,8 @@ fn make_room<P: Platform>(range: Range<P>, units: u32) {
             return;
         }
         let Some(older) = older() else { return };
-        if is_at_once {
-            release(range, older);
-        } else {
-            release_part(range, older, P::GEOMETRY.slice_slots);
-        }
+        let most = if is_at_once { left } else { left.min(slice) };
+        left = left.saturating_sub(release_part(range, older, most));
     }
 }
 
@@ -188,8 +188,8 @@ pub(crate) fn release<P: Platform>(range: Range<P>, mapping: Mapping) {
     );
 }
 
-/// Gives a kept mapping that is ours back to the system, or its end if it is longer than `most`
-/// slots: then it is kept again, as old as it was. How many slots went back.
+/// Gives a kept mapping that is ours back to the system, or its end if it has memory for more than
+/// `most` slots: then the rest is kept as an old one. How many slots went back.
 pub(crate) fn release_part<P: Platform>(range: Range<P>, mapping: Mapping, most: u32) -> u32 {
     debug_assert!(most >= 1, "part of a mapping goes back");
     let slots = |bytes: usize| bytes.div_ceil(P::GEOMETRY.slab_size()) as u32;
@@ -201,14 +201,21 @@ pub(crate) fn release_part<P: Platform>(range: Range<P>, mapping: Mapping, most:
         return slots(bytes);
     }
     let left = bytes - ((most as usize) << P::GEOMETRY.slab_shift);
-    if budget::decommit::<P>(range.unit_start(mapping.first) + left, bytes - left) {
-        superslab.bytes.store(left, Ordering::Relaxed);
-        if retained::keep_old::<P>(mapping) {
-            return most;
-        }
+    if !budget::decommit::<P>(range.unit_start(mapping.first) + left, bytes - left) {
+        // The system does not take it: it will not take the whole either, and that is written down.
+        release(range, mapping);
+        return slots(bytes);
     }
-    // There is no place for it any more, or the system does not take it.
-    release(range, mapping);
+    let count = left.div_ceil(P::GEOMETRY.unit_size()) as u32;
+    let shorter = Mapping { count, ..mapping };
+    superslab.bytes.store(left, Ordering::Relaxed);
+    superslab.units.store(count, Ordering::Relaxed);
+    units::release(range, shorter.end(), (mapping.count - count) as usize);
+    if retained::keep_old::<P>(shorter) {
+        return most;
+    }
+    // There is no place for it any more.
+    release(range, shorter);
     slots(bytes)
 }
 

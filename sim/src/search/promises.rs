@@ -494,6 +494,35 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
             2,
         ),
         (
+            "a free gives back no more than twice what it brings, and a slice",
+            |_, thread, _| {
+                if thread == 0 {
+                    let geometry = G::GEOMETRY;
+                    let unit = geometry.unit_size();
+                    // So much is kept that some is to go with each more, and nearly all once
+                    // nothing else is held.
+                    let bytes = geometry.retained_bytes_max;
+                    let sizes =
+                        [bytes / 2, bytes / 2, bytes, unit, bytes / 2, unit, unit, 2 * unit];
+                    let held = sizes.map(|size| Does::<G>::ask(size, 16));
+                    for (held, size) in held.into_iter().zip(sizes) {
+                        let before = Allocator::<Sim<G>>::committed();
+                        Does::<G>::free(held);
+                        let back = before - Allocator::<Sim<G>>::committed();
+                        let slice = (geometry.slice_slots as usize) << geometry.slab_shift;
+                        let brings = size.next_multiple_of(unit);
+                        // What is not kept goes back as it is, beside the others.
+                        let most = 3 * brings + slice;
+                        assert!(back <= most, "{back} bytes of at most {most} with {size}");
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
             "a tick says whether another one is needed",
             |_, thread, refuses| {
                 if thread == 0 {
