@@ -2,10 +2,10 @@
 //! their number in the head of a file, or the contract of the function in which it stands. What is
 //! cited exists. CONTRIBUTING.md has the forms.
 
+mod repository;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use walkdir::{DirEntry, WalkDir};
 
 /// What a comment begins with that is about safety.
 const MARK: &str = concat!("SAFETY", ":");
@@ -256,15 +256,8 @@ fn judged(sources: &[Source], source: &Source) -> Vec<(usize, Option<&'static st
 }
 
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let is_ours = |entry: &DirEntry| {
-        let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0 || !(name == "target" || name.starts_with('.'))
-    };
-    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_ours);
-    let paths = entries.map(|entry| entry.expect("a file of the repository").into_path());
     let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
-    paths.filter(is_rust).map(|path| read(&path)).collect()
+    repository::files().filter(is_rust).map(|path| read(&path)).collect()
 }
 
 fn read(path: &Path) -> Source {

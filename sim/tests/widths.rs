@@ -1,10 +1,10 @@
 //! Lines are at most 100 characters wide in code, comments included, and 120 in Markdown. Links may
 //! be wider, tables too, but not in code, and code blocks in pages.
 
+mod repository;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use walkdir::{DirEntry, WalkDir};
 
 const CODE: usize = 100;
 const PAGE: usize = 120;
@@ -64,14 +64,7 @@ fn wide(text: Text, content: &str) -> Vec<usize> {
 
 /// All files of the repository that are text of ours.
 fn files() -> Vec<(PathBuf, Text)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let is_ours = |entry: &DirEntry| {
-        let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0 || !(name == "target" || name.starts_with('.'))
-    };
-    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(is_ours);
-    let paths = entries.map(|entry| entry.expect("a file of the repository").into_path());
-    paths.filter_map(|path| Text::of(&path).map(|text| (path, text))).collect()
+    repository::files().filter_map(|path| Text::of(&path).map(|text| (path, text))).collect()
 }
 
 #[test]
