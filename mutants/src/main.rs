@@ -83,6 +83,14 @@ fn judged(verdict: &Verdict, argument: Option<&Argument>) -> Option<String> {
     }
 }
 
+/// Says which arguments are about no mutant.
+fn tell_stale(out: &mut impl Write, stale: &[&Argument]) -> std::io::Result<()> {
+    for argument in stale {
+        writeln!(out, "line {} of arguments.txt names no mutant: {}", argument.line, argument.key)?;
+    }
+    Ok(())
+}
+
 fn run(options: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
     let begin = Instant::now();
     let core = places::read(&source().join("core/src"))?;
@@ -102,6 +110,7 @@ fn run(options: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
             writeln!(out, "{mutant}")?;
         }
         writeln!(out, "{} mutants", mutants.len())?;
+        tell_stale(&mut out, &stale)?;
         return Ok(stale.is_empty());
     }
     let program = copy::build(&source(), &core)?;
@@ -160,9 +169,7 @@ fn run(options: &Arguments) -> Result<bool, Box<dyn std::error::Error>> {
         writeln!(out, "{value}")?;
         return Ok(passed);
     }
-    for argument in &stale {
-        writeln!(out, "line {} of arguments.txt names no mutant: {}", argument.line, argument.key)?;
-    }
+    tell_stale(&mut out, &stale)?;
     let [killed, differ, argued, survived] = counts;
     let all = mutants.len();
     writeln!(

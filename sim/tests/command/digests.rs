@@ -12,20 +12,20 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "e940976d230beb0e", "1ac1f3194bf4ff18"),
-    ("remote-free", "b05d1c64449477cc", "dbfbe20c36dcec46"),
-    ("larson", "8b0bfe9daba445f1", "464b63160d5d0097"),
-    ("thread-churn", "ace6380b2d5f2508", "e26aa7d6cb2b8e8a"),
-    ("adoption", "b1095b8d8054a332", "a82972268dab4904"),
-    ("superslab-free", "a75f7acc7c7b4f74", "4c4104e20d571d51"),
-    ("decay", "23481063b6aa1537", "4b771dfb0ef55b14"),
-    ("large-blocks", "714e19b60caf3cd8", "c592b3cf195afbdf"),
-    ("unwritten", "b7655e1f1e11109f", "a1afec6da10df8ab"),
-    ("guests", "1d21c84c1e12f0db", "da5a9a5829f4b2d3"),
-    ("system-calls-fail", "0db481c687f52311", "000b71afdb7b283d"),
-    ("limited", "cfeecade9449414c", "26c3ede60e244afe"),
-    ("aligned", "9a3c6ea1888f6fc5", "3b059bb0b1253aa1"),
-    ("ticking", "7836e2f56f008344", "e229122445cbb64f"),
+    ("mixed", "2d6e891db917db2d", "83c6c8dbaabd2486"),
+    ("remote-free", "11ba022768d8f577", "d546b0b613008247"),
+    ("larson", "1788e4534d391a85", "abeb8b7fdbbf1041"),
+    ("thread-churn", "62e1c5b8a914050d", "c40e0532e60197ec"),
+    ("adoption", "5d623f4574d01120", "9e35e62f3aaa94ee"),
+    ("superslab-free", "53a124af275d54c5", "d6305abab16faef7"),
+    ("decay", "f7569a111ddc484d", "7972d84bd32ba319"),
+    ("large-blocks", "061a28a44de161cd", "8ac14dbd3f6f6506"),
+    ("unwritten", "5e5a27a3e66b1783", "e0b0acd78f42effd"),
+    ("guests", "cbb8713bd036248c", "6193716934727712"),
+    ("system-calls-fail", "3c4d238b8f2fc55e", "8d59235fa6b82851"),
+    ("limited", "7d197a0b9c64531d", "740e0cad1092edac"),
+    ("aligned", "b6d0d77751a008a3", "09b06e3b7847a5d7"),
+    ("ticking", "82f652867a68a44b", "80e0cdf2bd3cdd78"),
 ];
 
 #[test]

@@ -142,12 +142,12 @@ fn a_replay_that_is_to_stop_stops_there_and_shows_the_state() {
         let all = trace.steps.len();
         for until in [0, 1, all / 2, all - 1] {
             let ended = folder.expect(0, &format!("replay t.hak --until {until}"));
-            let text = &ended.stdout;
+            let text = ended.stdout.replace(',', "");
             assert!(text.starts_with(&format!("replayed {until} of {all} ")), "{text}");
             assert!(text.contains("nothing wrong so far\n"), "{text}");
             assert!(text.contains(&format!("\nthe state after {until} step")), "{text}");
             if until > all / 3 {
-                assert!(text.contains("\n  superslab 0 "), "{text}");
+                assert!(text.contains("\n  superslab "), "{text}");
             }
             let value = folder.expect(0, &format!("replay t.hak --until {until} --json")).json();
             assert_eq!((&value["outcome"], &value["steps"]), (&"stopped".into(), &until.into()));
