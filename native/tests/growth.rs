@@ -148,7 +148,8 @@ fn ten_thousand_growths_keep_the_number_of_mappings_small() {
             "{moves} moves; mappings: {before}, {most} at most, {kept} freed, {after} given back"
         );
         assert!(moves > 3_000, "{moves}");
-        assert!(most < before + 1_000, "{before} mappings became {most}");
+        // It grows with the blocks that live, at most 8 mappings each, and not with time.
+        assert!(most < before + 2_000, "{before} mappings became {most}");
         assert!(after < before + 50, "{before} mappings became {after}");
     });
 }
