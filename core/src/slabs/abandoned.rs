@@ -83,6 +83,11 @@ pub(crate) fn adopt<P: Platform>(
             let slot = listed.trailing_zeros();
             listed &= listed - 1;
             let index = unit * P::GEOMETRY.slabs_per_superslab + slot;
+            // A look: the slot words of slabs of other classes, which their owners write, are left
+            // alone. The door looks again.
+            if range.class(index) != class {
+                continue;
+            }
             if let Some(owned) = ownership::open_of_class(range, index, class, me) {
                 next = unit;
                 return Some(owned.unlisted(range));

@@ -1,6 +1,7 @@
 //! The root: the few words from which everything else is found. Zeroed memory is a valid root.
 
 use core::mem::MaybeUninit;
+use core::ops::Deref;
 
 use crate::boundary::platform::{Atomic, Ordering, Platform};
 use crate::numbers::geometry::RETAINED_MAX;
@@ -11,6 +12,19 @@ use crate::tables::index_stack::IndexStack;
 /// The most pieces that are noted at a time: one more is lost.
 pub(crate) const PIECES: usize = 4;
 
+/// Words that have a cache line of their own, because others beside them are written by many
+/// threads, or read by many. `hak-sim contention` counts what it costs where they have not.
+#[repr(C, align(64))]
+pub(crate) struct Line<T>(T);
+
+impl<T> Deref for Line<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// One per allocator, in the platform's static memory.
 #[repr(C, align(128))]
 pub struct Root<P: Platform> {
@@ -20,36 +34,36 @@ pub struct Root<P: Platform> {
     pub(crate) extent: P::AtomicUsize,
     /// Pieces of the range whose growth was refused in the middle; 0 for none.
     pub(crate) pieces: [P::AtomicU64; PIECES],
-    /// Heaps whose thread has ended.
-    pub(crate) free_heaps: IndexStack<P>,
-    /// Heaps that were ever used; the ones above were not.
-    pub(crate) heaps_used: P::AtomicU32,
+    /// How many committed bytes there may be (0 for any number); see `budget`.
+    pub(crate) limit: P::AtomicUsize,
     /// When the next slice of a round of `decay` is due, or that one is under way; 0 if none is
     /// needed. See there.
-    pub(crate) decay_due: P::AtomicU32,
+    pub(crate) decay_due: Line<P::AtomicU32>,
     /// The unit from which on a round of `decay` that has begun goes on; 0 if the next slice begins
     /// a round.
     pub(crate) decay_at: P::AtomicU32,
+    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`.
+    pub(crate) slots: Line<P::AtomicU64>,
+    /// How many slots were in use at a time lately, at least.
+    pub(crate) used_lately: Line<P::AtomicU32>,
     /// Where `idle` sweeps next: a unit.
     pub(crate) sweep: P::AtomicU32,
     /// Until when it does not, if only somewhat too much lies idle.
     pub(crate) sweep_due: P::AtomicU32,
-    /// How many slots were in use at a time lately, at least.
-    pub(crate) used_lately: P::AtomicU32,
+    /// Committed bytes of units; see `budget`.
+    pub(crate) committed: Line<P::AtomicUsize>,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,
+    /// Bytes of kept mappings. May be off while threads are in the middle of changing it.
+    pub(crate) retained_bytes: Line<P::AtomicUsize>,
     /// Freed mappings that are kept; see the module `retained`.
     pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
-    /// Bytes of these. May be off while threads are in the middle of changing it.
-    pub(crate) retained_bytes: P::AtomicUsize,
-    /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`. Not
-    /// beside the words above, which are seldom written and often read.
-    pub(crate) slots: P::AtomicU64,
-    /// Committed bytes of units, and how many there may be (0 for any number); see `budget`.
-    pub(crate) committed: P::AtomicUsize,
-    pub(crate) limit: P::AtomicUsize,
     /// SuperSlabs with free slots.
-    pub(crate) available: IndexStack<P>,
+    pub(crate) available: Line<IndexStack<P>>,
+    /// Heaps whose thread has ended.
+    pub(crate) free_heaps: Line<IndexStack<P>>,
+    /// Heaps that were ever used; the ones above were not.
+    pub(crate) heaps_used: P::AtomicU32,
     /// Per class: slabs without an owner that have free blocks; see the module `abandoned`.
     pub(crate) abandoned: [Directory<P>; CLASSES + 1],
     /// The heap of threads that have none: zero for ever. Not a `Heap`, which has words that are
@@ -59,8 +73,9 @@ pub struct Root<P: Platform> {
     pub(crate) ended: Nobody<P>,
 }
 
-/// What the root knows of the abandoned slabs of a class. Valid when zeroed.
-#[repr(C)]
+/// What the root knows of the abandoned slabs of a class; a cache line, as above. Valid when
+/// zeroed.
+#[repr(C, align(64))]
 pub struct Directory<P: Platform> {
     /// How many are listed.
     pub(crate) count: P::AtomicU32,
