@@ -370,6 +370,8 @@ faults! {
         "the next round of decay is due in 49 days";
     NeverTidied, "never-tidied", B3, Check, Nothing, ["accounting"],
         "what a living thread's heap holds and has not used for two intervals does not go back";
+    ReserveLostByFlush, "reserve-lost-by-flush", H9, Line, Nothing, ["accounting"],
+        "a thread cache that is given up, or shrinks, forgets its reserve";
     OneBlockTooMany, "one-block-too-many", C4, Line, Nothing, ["misuse", "secret"],
         "the blocks of a slab are rounded up, so that its last one does not fit";
 }

@@ -113,6 +113,7 @@ words! {
         Secret: "secret",
         Slabs: "list of slabs",
         Reserve: "reserve of the thread cache",
+        Overflows: "times in a row that it was full",
         Seen: "thread cache when tidied last",
         Last: "slab used last",
     }
@@ -298,6 +299,7 @@ fn place_in_heap<P: Platform>(heap: u32, offset: usize) -> Place {
     }
     let tables = [
         (Heap::<P>::RESERVES_AT, 8, BinField::Reserve),
+        (Heap::<P>::OVERFLOWS_AT, 4, BinField::Overflows),
         (Heap::<P>::SEEN_AT, 8, BinField::Seen),
         (Heap::<P>::LAST_AT, 4, BinField::Last),
     ];

@@ -59,6 +59,8 @@ pub struct Geometry {
     pub cache_blocks_min: u32,
     /// Thread caches of classes that may hold so many blocks have a reserve.
     pub reserve_blocks_min: u32,
+    /// A thread cache that is full more often than this in a row, and never empty, shrinks.
+    pub overflows_max: u32,
     /// Refill takes at most so many bytes at once.
     pub refill_bytes: usize,
     /// So many slots may lie idle (free, with pages that were touched) in any case: as many as were
@@ -116,6 +118,7 @@ impl Geometry {
         cache_blocks_max: 256,
         cache_blocks_min: 8,
         reserve_blocks_min: 64,
+        overflows_max: 4,
         refill_bytes: 4096,
         idle_slots_min: 64,
         idle_slots_max: 256,
@@ -153,6 +156,7 @@ impl Geometry {
         cache_blocks_max: 4,
         cache_blocks_min: 2,
         reserve_blocks_min: 4,
+        overflows_max: 2,
         refill_bytes: 128,
         idle_slots_min: 1,
         idle_slots_max: 2,

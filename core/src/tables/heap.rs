@@ -64,6 +64,8 @@ pub struct Heap<P: Platform> {
     /// Per class: the other half of the thread cache, see the module `cache`; the first block's
     /// address, or 0.
     reserves: [P::Plain<usize>; CLASSES + 1],
+    /// Per class: how often in a row the list of the thread cache was full, and never empty.
+    overflows: [P::Plain<u32>; CLASSES + 1],
     /// Per class: the first block of the thread cache when the heap was tidied last.
     pub(crate) seen: [P::Plain<usize>; CLASSES + 1],
     /// Per class: the slab that was refilled from last, also after it was given up: index + 1,
@@ -96,6 +98,22 @@ impl<P: Platform> Heap<P> {
         &self.reserves[class as usize]
     }
 
+    /// How often in a row the list of the thread cache of `class` was full, and never empty.
+    pub(crate) fn overflows(&self, class: u32) -> &P::Plain<u32> {
+        &self.overflows[class as usize]
+    }
+
+    /// Whether the list of the thread cache of `class` has shrunk: see `cache`.
+    pub(crate) fn has_shrunk(&self, class: u32) -> bool {
+        self.overflows(class).get() > P::GEOMETRY.overflows_max
+    }
+
+    /// How many blocks the list of the thread cache of `class` holds at most.
+    pub(crate) fn list_capacity(&self, class: u32) -> u32 {
+        let full = list_capacity(&P::GEOMETRY, size_class::size_of(class));
+        if self.has_shrunk(class) { 1 } else { full }
+    }
+
     /// The slab of `class` that was refilled from last, also after it was given up: index + 1,
     /// or 0.
     pub(crate) fn last(&self, class: u32) -> &P::Plain<u32> {
@@ -124,7 +142,7 @@ impl<P: Platform> Heap<P> {
 
     /// Blocks of `class` in the thread cache.
     pub(crate) fn cached(&self, class: u32) -> u32 {
-        let full = list_capacity(&P::GEOMETRY, size_class::size_of(class));
+        let full = self.list_capacity(class);
         let bin = self.bin(class);
         let first = match bin.room.get() {
             _ if bin.cache.get() == 0 => 0,
@@ -146,6 +164,8 @@ impl<P: Platform> Heap<P> {
 
     /// Where the reserves of all classes lie in a heap.
     pub(crate) const RESERVES_AT: usize = core::mem::offset_of!(Heap<P>, reserves);
+    /// Where the numbers of overflows lie in a heap.
+    pub(crate) const OVERFLOWS_AT: usize = core::mem::offset_of!(Heap<P>, overflows);
     /// Where the lengths of caches when they were tidied last lie in a heap.
     pub(crate) const SEEN_AT: usize = core::mem::offset_of!(Heap<P>, seen);
     /// Where the slabs used last lie in a heap.

@@ -8,14 +8,20 @@
 //! program does, nearly half a cache of allocations or frees lies between two steps that touch
 //! slabs (after the magazines of Bonwick and Adams: Magazines and vmem, 2001).
 //!
+//! Each cached block may be the last one of its slab, whose memory then stays. So if a list is full
+//! several times in a row (`Geometry::overflows_max`), is never empty in between, and what leaves it
+//! goes to slabs of this heap, then the thread is giving up what it has: the list *shrinks* to one
+//! block, without a reserve, until it is empty once. Blocks of other heaps' slabs go back in
+//! batches all the time: there a batch saves an exchange for each block.
+//!
 //! A block of a slab that this heap owns, or that nobody owns and this heap claims for that, goes
 //! on its freelist; every other one on the remote list of its slab (remote free); in chains of
 //! neighbours, so that a batch costs one exchange. A slab whose last block comes back goes to the
-//! shared pool, unless it is the only one of its class that the heap has.
+//! shared pool, unless it is the only one of its class that the heap has, and the list has not shrunk.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Plain, Platform};
-use crate::numbers::capacity::{has_reserve, list_capacity, stay_count};
+use crate::numbers::capacity::{has_reserve, stay_count};
 use crate::numbers::size_class;
 use crate::numbers::slot::OwnerId;
 use crate::pool::idle;
@@ -25,11 +31,39 @@ use crate::tables::block::{self, Chain};
 use crate::tables::heap::Heap;
 
 /// Makes room in the full list of the thread cache of `class`: a few blocks stay, the others become
-/// the reserve, and the reserve that there was goes back.
+/// the reserve, and the reserve that there was goes back. If the list shrinks, everything does.
 ///
 /// # Safety
 /// `heap` is the running thread's, and the list is full.
 pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
+    let overflows = heap.overflows(class);
+    let opens = |count: u32, stay: u32| {
+        overflows.set(count);
+        heap.bin(class).room.set(heap.list_capacity(class) - stay);
+    };
+    if overflows.get() >= P::GEOMETRY.overflows_max {
+        opens(P::GEOMETRY.overflows_max + 1, 0);
+        // SAFETY: [contract] the heap is the running thread's.
+        if !unsafe { flush(heap, class) } {
+            opens(0, 0);
+        }
+        return;
+    }
+    // SAFETY: [contract] the heap is the running thread's, and the list is full.
+    let (leaves, stay) = unsafe { cut(heap, class) };
+    opens(overflows.get() + 1, stay);
+    // SAFETY: [contract, block 1] the list is in no cache any more: it is ours alone.
+    if leaves != 0 && !unsafe { scatter(heap, class, leaves) } {
+        opens(0, stay);
+    }
+}
+
+/// Cuts the full list of the thread cache of `class`: the list that goes back, or 0, and how many
+/// blocks stay.
+///
+/// # Safety
+/// As [`make_room`].
+unsafe fn cut<P: Platform>(heap: &Heap<P>, class: u32) -> (usize, u32) {
     let (bin, reserve) = (heap.bin(class), heap.reserve(class));
     let size = size_class::size_of(class);
     let stay = stay_count(&P::GEOMETRY, size);
@@ -46,18 +80,12 @@ pub(crate) unsafe fn make_room<P: Platform>(heap: &Heap<P>, class: u32) {
         });
         rest
     };
-    bin.room.set(list_capacity(&P::GEOMETRY, size) - stay);
-    let leaves = if has_reserve(&P::GEOMETRY, size) {
-        let older = reserve.get();
-        reserve.set(rest);
-        older
-    } else {
-        rest
-    };
-    if leaves != 0 {
-        // SAFETY: [contract, block 1] the list is in no cache any more: it is ours alone.
-        unsafe { scatter(heap, class, leaves) };
+    if !has_reserve(&P::GEOMETRY, size) {
+        return (rest, stay);
     }
+    let older = reserve.get();
+    reserve.set(rest);
+    (older, stay)
 }
 
 /// Right after [`Bin::push_cached`](crate::tables::bin::Bin::push_cached) found the thread cache of
@@ -95,6 +123,7 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
     if reserve.get() == 0 || bin.cache.get() != 0 {
         return None;
     }
+    heap.overflows(class).set(0);
     bin.cache.set(reserve.get());
     bin.room.set(stay_count(&P::GEOMETRY, size_class::size_of(class)));
     reserve.set(0);
@@ -103,34 +132,39 @@ pub(crate) unsafe fn take_reserve<P: Platform>(heap: &Heap<P>, class: u32) -> Op
     unsafe { bin.pop_cached() }
 }
 
-/// Gives all blocks of the thread cache of `class` back. What room there is then [`give_up_class`]
-/// says.
+/// Gives all blocks of the thread cache of `class` back; whether all went to slabs of this heap.
+/// What room there is then [`give_up_class`] says.
 ///
 /// # Safety
 /// `heap` is the running thread's.
-pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) {
+pub(crate) unsafe fn flush<P: Platform>(heap: &Heap<P>, class: u32) -> bool {
     let bin = heap.bin(class);
-    let lists = [bin.cache.get(), heap.reserve(class).get()];
+    let reserve = P::wrong(Fault::ReserveLostByFlush, heap.reserve(class).get(), 0);
+    let lists = [bin.cache.get(), reserve];
     bin.cache.set(0);
     heap.reserve(class).set(0);
+    let mut all_own = true;
     for list in lists {
         if list != 0 {
             // SAFETY: [contract, block 1] the list is in no cache any more: it is ours alone.
-            unsafe { scatter(heap, class, list) };
+            all_own &= unsafe { scatter(heap, class, list) };
         }
     }
+    all_own
 }
 
-/// Gives each block of a list (linked, ending in 0) back to its slab.
+/// Gives each block of a list (linked, ending in 0) back to its slab; whether all slabs are this
+/// heap's.
 ///
 /// # Safety
 /// `heap` is the running thread's, which alone holds the blocks; they are of `class`.
-unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
+unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) -> bool {
     debug_assert!(class != 0 && block != 0);
     let range = Range::of(heap);
     let bin = heap.bin(class);
     let begins = |block| bin.is_start(block);
     let bytes = heap.bytes.get();
+    let mut all_own = true;
     while block != 0 {
         let index = home::<P>(range, bytes, block, begins);
         let mut chain = Chain::of(block);
@@ -142,8 +176,9 @@ unsafe fn scatter<P: Platform>(heap: &Heap<P>, class: u32, mut block: usize) {
             block = unsafe { block::next::<P>(block) };
         }
         // SAFETY: [contract] the chain's blocks are of that slab, and ours.
-        unsafe { give_back(range, heap, class, index, chain) };
+        all_own &= unsafe { give_back(range, heap, class, index, chain) };
     }
+    all_own
 }
 
 /// The slab that a freed block came from; `begins` says whether a block of the class can begin
@@ -160,6 +195,8 @@ fn home<P: Platform>(
     }
 }
 
+/// Gives a chain of blocks back to their slab; whether it is this heap's.
+///
 /// # Safety
 /// As `scatter`; the chain's blocks are in slab `index`.
 unsafe fn give_back<P: Platform>(
@@ -168,7 +205,7 @@ unsafe fn give_back<P: Platform>(
     class: u32,
     index: u32,
     chain: Chain,
-) {
+) -> bool {
     let me = heap.owner();
     let slab = range.slab(index);
     // Relaxed: only this thread writes or removes its own identity.
@@ -184,16 +221,17 @@ unsafe fn give_back<P: Platform>(
         // SAFETY: [contract, ownership 1] the slab is ours, and so are the chain's blocks.
         unsafe { slab.push(chain) };
         let bin = heap.bin(class);
-        if slab.is_unused() && !bin.is_only(owned) {
+        if slab.is_unused() && (!bin.is_only(owned) || heap.has_shrunk(class)) {
             P::skipped(Fault::SlabUsedAfterPurge, || bin.unlink(range, owned));
             idle::give_back(range, owned);
         }
-        return;
+        return true;
     }
     // SAFETY: [contract] the chain's blocks are of that slab, and ours.
     if let Some(owned) = unsafe { ownership::free_remote(index, slab, chain, me) } {
         settle(range, heap, owned);
     }
+    false
 }
 
 /// Finds a place for a slab that a remote free has reopened: our own list if we allocate from its
@@ -256,6 +294,7 @@ pub(crate) fn give_up_class<P: Platform>(
         slabs += 1;
     }
     heap.last(class).set(0);
+    heap.overflows(class).set(0);
     bin.room.set(0);
     slabs
 }

@@ -134,8 +134,10 @@ pub(crate) fn exit<P: Platform>() {
 pub(crate) fn give_up_all<P: Platform>(range: Range<P>, heap: &Heap<P>) {
     let classes = size_class::class_of(P::GEOMETRY.small_max);
     for class in 1..=classes {
-        // SAFETY: [heap 1] the heap is the running thread's.
-        let flush = || unsafe { cache::flush(heap, class) };
+        let flush = || {
+            // SAFETY: [heap 1] the heap is the running thread's.
+            unsafe { cache::flush(heap, class) };
+        };
         P::skipped(Fault::CacheStrand, || {
             P::replaced(Fault::FreeOnlyStrand, flush, || {
                 if heap.last(class).get() != 0 {

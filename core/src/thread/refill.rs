@@ -12,7 +12,7 @@
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Plain, Platform};
-use crate::numbers::capacity::{list_capacity, refill_count, refill_most};
+use crate::numbers::capacity::{refill_count, refill_most};
 use crate::numbers::size_class;
 use crate::pool;
 use crate::range::Range;
@@ -37,7 +37,7 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
     heap.note_used(class);
     loop {
         if let Some(list) = from_own(range, heap, bin, class) {
-            return Some(stock(bin, class, list));
+            return Some(stock(heap, bin, class, list));
         }
         let found = sticky(range, heap, class)
             .or_else(|| abandoned::adopt(range, class, heap.owner(), P::GEOMETRY.abandoned_probes))
@@ -49,8 +49,9 @@ pub(crate) unsafe fn refill<P: Platform>(heap: &Heap<P>, class: u32) -> Option<u
 }
 
 /// Hands out the first block of a list and puts the rest into the empty thread cache.
-fn stock<P: Platform>(bin: &Bin<P>, class: u32, list: List) -> usize {
-    let capacity = list_capacity(&P::GEOMETRY, size_class::size_of(class));
+fn stock<P: Platform>(heap: &Heap<P>, bin: &Bin<P>, class: u32, list: List) -> usize {
+    heap.overflows(class).set(0);
+    let capacity = heap.list_capacity(class);
     debug_assert!(list.count >= 1 && list.count <= capacity);
     bin.open(class);
     // SAFETY: [block 1] the blocks were popped by this thread and are its alone.

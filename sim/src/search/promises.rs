@@ -523,6 +523,32 @@ fn programs<G: WorldGeometry>() -> Vec<PromiseProgram<G>> {
             2,
         ),
         (
+            "a thread that only frees keeps one block of a class",
+            |_, thread, refuses| {
+                if thread == 0 {
+                    // A few with a reserve, and without.
+                    let sizes = [G::GEOMETRY.slab_size() / 128, G::GEOMETRY.small_max / 2];
+                    for size in sizes.map(|size| size.max(16)) {
+                        // Neighbours are freed far from one another.
+                        let held = Does::<G>::fill(2, size);
+                        let steps = 4 * G::GEOMETRY.slabs_per_superslab as usize;
+                        for first in 0..steps {
+                            held.iter().skip(first).step_by(steps).for_each(|&held| {
+                                Does::<G>::free(held);
+                            });
+                        }
+                        let owned = Does::<G>::owned();
+                        assert!(refuses || owned <= 1, "{owned} slabs are owned, of {size} bytes");
+                        Allocator::<Sim<G>>::collect();
+                    }
+                    Does::<G>::end();
+                } else {
+                    Does::<G>::finish();
+                }
+            },
+            2,
+        ),
+        (
             "a tick says whether another one is needed",
             |_, thread, refuses| {
                 if thread == 0 {
