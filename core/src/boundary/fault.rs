@@ -193,7 +193,8 @@ faults! {
         "a slab that goes to the pool keeps its class in the class map";
     SlabExhaustion, "slab-exhaustion", S8, Line, Nothing, ["out-of-memory"],
         "the pool does not grow beyond its first SuperSlab";
-    StaleSlot, "stale-slot", S9, Check, Nothing, ["transition", "accounting", "data-race"],
+    StaleSlot, "stale-slot", S9, Check, Nothing,
+        ["transition", "accounting", "data-race", "owner-only"],
         "a slot is taken that was seen free, though its SuperSlab was retired meanwhile";
     StaleClaim, "stale-claim", S10, Check, Nothing, ["transition"],
         "a SuperSlab is retired that was seen wholly free, though a slot of it was claimed \
@@ -212,6 +213,8 @@ faults! {
         "blocks in a thread cache are not counted, and their SuperSlab is retired";
     CacheStrand, "cache-strand", H9, Line, Nothing, ["accounting", "misuse"],
         "a thread ends with blocks in its cache";
+    ReserveLostByFlush, "reserve-lost-by-flush", H9, Line, Nothing, ["accounting"],
+        "a thread cache that is given up, or shrinks, forgets its reserve";
     StaleBitmap, "stale-bitmap", D1, Line, Nothing, ["data-race"],
         "the word of a SuperSlab's slot mask is exchanged with relaxed ordering";
     StackAba, "stack-aba", D2, Check, Nothing, ["data-race"],
@@ -259,10 +262,10 @@ faults! {
     SlabUsedAfterPurge, "slab-used-after-purge", D17, Line, Nothing, ["owner-only"],
         "a slab that was given to the pool stays in its heap's list";
     GrownOnOldLook, "grown-on-old-look", D17, Check, Nothing,
-        ["overlap", "data-race", "live-block", "double-hand-out", "secret"],
+        ["overlap", "data-race", "live-block", "double-hand-out", "secret", "transition"],
         "a run grows into slots that were seen free, though they were taken meanwhile";
     HoleOnOldLook, "hole-on-old-look", D17, Check, Nothing,
-        ["overlap", "data-race", "live-block", "double-hand-out", "secret"],
+        ["overlap", "data-race", "live-block", "double-hand-out", "secret", "transition"],
         "a run is put into a hole that was left free, though its slots were taken meanwhile";
     MissedWakeUp, "missed-wake-up", D20, Line, WeakMemory, ["accounting"],
         "the look at a released slab's remote list is relaxed: releaser and remote free may \
@@ -370,8 +373,6 @@ faults! {
         "the next round of decay is due in 49 days";
     NeverTidied, "never-tidied", B3, Check, Nothing, ["accounting"],
         "what a living thread's heap holds and has not used for two intervals does not go back";
-    ReserveLostByFlush, "reserve-lost-by-flush", H9, Line, Nothing, ["accounting"],
-        "a thread cache that is given up, or shrinks, forgets its reserve";
     OneBlockTooMany, "one-block-too-many", C4, Line, Nothing, ["misuse", "secret"],
         "the blocks of a slab are rounded up, so that its last one does not fit";
 }

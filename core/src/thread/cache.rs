@@ -9,7 +9,7 @@
 //! slabs (after the magazines of Bonwick and Adams: Magazines and vmem, 2001).
 //!
 //! Each cached block may be the last one of its slab, whose memory then stays. So if a list is full
-//! several times in a row (`Geometry::overflows_max`), is never empty in between, and what leaves it
+//! several times in a row (`Geometry::overflows_max`), never empty in between, and what leaves it
 //! goes to slabs of this heap, then the thread is giving up what it has: the list *shrinks* to one
 //! block, without a reserve, until it is empty once. Blocks of other heaps' slabs go back in
 //! batches all the time: there a batch saves an exchange for each block.
@@ -17,7 +17,7 @@
 //! A block of a slab that this heap owns, or that nobody owns and this heap claims for that, goes
 //! on its freelist; every other one on the remote list of its slab (remote free); in chains of
 //! neighbours, so that a batch costs one exchange. A slab whose last block comes back goes to the
-//! shared pool, unless it is the only one of its class that the heap has, and the list has not shrunk.
+//! shared pool, unless it is the heap's only one of its class, and the list has not shrunk.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Misuse, Plain, Platform};

@@ -135,11 +135,14 @@ mod tests {
 
     #[test]
     fn each_fault_is_found_by_an_oracle_of_its_row_and_nothing_is_found_without_one() {
+        let mut wrong = Vec::new();
         for fault in Fault::ALL {
-            let name = fault.name();
-            let found = search(Some(*fault)).unwrap_or_else(|| panic!("{name} is not found"));
-            assert!(fault.row().oracles.contains(&found), "{name} was found by {found}");
+            let found = search(Some(*fault)).unwrap_or("nothing");
+            if !fault.row().oracles.contains(&found) {
+                wrong.push(format!("{} was found by {found}", fault.name()));
+            }
         }
+        assert!(wrong.is_empty(), "{wrong:#?}");
         assert_eq!(search(None), None);
     }
 

@@ -12,20 +12,20 @@ use crate::support::Folder;
 
 /// Scenario, digest in the tiny geometry, digest in the production geometry.
 const SEED_42: &[(&str, &str, &str)] = &[
-    ("mixed", "2d6e891db917db2d", "83c6c8dbaabd2486"),
-    ("remote-free", "11ba022768d8f577", "d546b0b613008247"),
-    ("larson", "1788e4534d391a85", "abeb8b7fdbbf1041"),
-    ("thread-churn", "62e1c5b8a914050d", "c40e0532e60197ec"),
-    ("adoption", "5d623f4574d01120", "9e35e62f3aaa94ee"),
-    ("superslab-free", "53a124af275d54c5", "d6305abab16faef7"),
-    ("decay", "f7569a111ddc484d", "7972d84bd32ba319"),
-    ("large-blocks", "061a28a44de161cd", "8ac14dbd3f6f6506"),
-    ("unwritten", "5e5a27a3e66b1783", "e0b0acd78f42effd"),
-    ("guests", "cbb8713bd036248c", "6193716934727712"),
-    ("system-calls-fail", "3c4d238b8f2fc55e", "8d59235fa6b82851"),
-    ("limited", "7d197a0b9c64531d", "740e0cad1092edac"),
-    ("aligned", "b6d0d77751a008a3", "09b06e3b7847a5d7"),
-    ("ticking", "82f652867a68a44b", "80e0cdf2bd3cdd78"),
+    ("mixed", "dadb679b146ef203", "9fc966b193c51743"),
+    ("remote-free", "14ad425296597ba9", "398d9bc7d6badde5"),
+    ("larson", "e7ad1e957127d1d9", "34d35b2c0cee49e4"),
+    ("thread-churn", "a9f1c95e6eded0de", "eefd22d6031fdf19"),
+    ("adoption", "e98e9593c4715844", "d7b296962eef0a61"),
+    ("superslab-free", "d81eb8a882e80de2", "1e397e57d3702cfc"),
+    ("decay", "c40962d340ed6204", "6e34a7fdc800c099"),
+    ("large-blocks", "922930b615bf9a83", "1eda4e58cdfe2168"),
+    ("unwritten", "99e9ecb95b26ad4e", "0f9003393c875c6a"),
+    ("guests", "8d540d9509fe591f", "cb3bd54d3763d026"),
+    ("system-calls-fail", "f8ef35b6f2592375", "52be8c47805789ca"),
+    ("limited", "49202aae1327a592", "1eede3d930be9e00"),
+    ("aligned", "a9800a6925229bb4", "cf422d6ebb9a84dd"),
+    ("ticking", "7e49fcb6067637ea", "d8110abd66f851ae"),
 ];
 
 #[test]

@@ -36,6 +36,13 @@ pub(super) struct Incident {
     pub(super) event: u8,
 }
 
+impl Incident {
+    /// Which step it happened to.
+    pub(super) fn at(&self) -> (u8, FailingMoment) {
+        (self.thread, self.moment)
+    }
+}
+
 /// A run that fails.
 #[derive(Clone)]
 pub(super) struct Failing {

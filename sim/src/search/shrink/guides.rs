@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use hak_replay::{Guide, GuideChoice, Recorder, StepSeen};
 use hak_traces::EVENT_PLAIN;
 
-use super::failing::{Done, Failing, FailingMoment};
+use super::failing::{Done, Failing, FailingMoment, Incident};
 use crate::runtime::THREADS_MAX;
 use crate::runtime::strategy::Choices;
 
@@ -57,6 +57,8 @@ impl Guide for SampleGuide {
 pub(super) struct TurnsGuide<'a> {
     failing: &'a Failing,
     next: usize,
+    /// The incidents, by thread and moment.
+    incidents: Vec<Incident>,
     /// The last step of each thread.
     moments: [FailingMoment; THREADS_MAX],
     pub(super) executed: Vec<Done>,
@@ -66,7 +68,9 @@ pub(super) struct TurnsGuide<'a> {
 impl<'a> TurnsGuide<'a> {
     pub(super) fn new(failing: &'a Failing, recorder: Option<Recorder>) -> TurnsGuide<'a> {
         let moments = [FailingMoment::default(); THREADS_MAX];
-        TurnsGuide { failing, next: 0, moments, executed: Vec::new(), recorder }
+        let mut incidents = failing.incidents.clone();
+        incidents.sort_by_key(Incident::at);
+        TurnsGuide { failing, next: 0, incidents, moments, executed: Vec::new(), recorder }
     }
 }
 
@@ -86,10 +90,8 @@ impl Guide for TurnsGuide<'_> {
 
     fn event(&mut self, _step: u64, thread: u8, operation: u32) -> Option<u8> {
         let moment = self.moments[usize::from(thread)].next(operation);
-        let mut incidents = self.failing.incidents.iter();
-        incidents
-            .find(|incident| incident.thread == thread && incident.moment == moment)
-            .map(|incident| incident.event)
+        let found = self.incidents.binary_search_by_key(&(thread, moment), Incident::at);
+        found.ok().map(|place| self.incidents[place].event)
     }
 
     fn executed(&mut self, _step: u64, seen: &StepSeen, digest: u64) -> ControlFlow<()> {
