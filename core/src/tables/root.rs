@@ -15,9 +15,9 @@ pub(crate) const PIECES: usize = 4;
 /// Words that have a cache line of their own, because others beside them are written by many
 /// threads, or read by many. `hak-sim contention` counts what it costs where they have not.
 #[repr(C, align(64))]
-pub(crate) struct Line<T>(T);
+pub(crate) struct OwnLine<T>(T);
 
-impl<T> Deref for Line<T> {
+impl<T> Deref for OwnLine<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -38,30 +38,30 @@ pub struct Root<P: Platform> {
     pub(crate) limit: P::AtomicUsize,
     /// When the next slice of a round of `decay` is due, or that one is under way; 0 if none is
     /// needed. See there.
-    pub(crate) decay_due: Line<P::AtomicU32>,
+    pub(crate) decay_due: OwnLine<P::AtomicU32>,
     /// The unit from which on a round of `decay` that has begun goes on; 0 if the next slice begins
     /// a round.
     pub(crate) decay_at: P::AtomicU32,
     /// Slots in use and idle ones, as far as heaps have added what they counted; see `count`.
-    pub(crate) slots: Line<P::AtomicU64>,
+    pub(crate) slots: OwnLine<P::AtomicU64>,
     /// How many slots were in use at a time lately, at least.
-    pub(crate) used_lately: Line<P::AtomicU32>,
+    pub(crate) used_lately: OwnLine<P::AtomicU32>,
     /// Where `idle` sweeps next: a unit.
     pub(crate) sweep: P::AtomicU32,
     /// Until when it does not, if only somewhat too much lies idle.
     pub(crate) sweep_due: P::AtomicU32,
     /// Committed bytes of units; see `budget`.
-    pub(crate) committed: Line<P::AtomicUsize>,
+    pub(crate) committed: OwnLine<P::AtomicUsize>,
     /// Where the search for a free unit begins: a word of the unit map. A hint.
     pub(crate) unit_hint: P::AtomicUsize,
     /// Bytes of kept mappings. May be off while threads are in the middle of changing it.
-    pub(crate) retained_bytes: Line<P::AtomicUsize>,
+    pub(crate) retained_bytes: OwnLine<P::AtomicUsize>,
     /// Freed mappings that are kept; see the module `retained`.
     pub(crate) retained: [P::AtomicU64; RETAINED_MAX],
     /// SuperSlabs with free slots.
-    pub(crate) available: Line<IndexStack<P>>,
+    pub(crate) available: OwnLine<IndexStack<P>>,
     /// Heaps whose thread has ended.
-    pub(crate) free_heaps: Line<IndexStack<P>>,
+    pub(crate) free_heaps: OwnLine<IndexStack<P>>,
     /// Heaps that were ever used; the ones above were not.
     pub(crate) heaps_used: P::AtomicU32,
     /// Per class: slabs without an owner that have free blocks; see the module `abandoned`.
