@@ -291,7 +291,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         if self.visited.count() >= self.options.states_max {
             return Err(self.cut("states"));
         }
-        if self.visited.bytes() + self.stage.bytes_max() > self.options.bytes_max {
+        if self.visited.bytes_next() + self.stage.bytes_max() > self.options.bytes_max {
             return Err(self.cut("memory"));
         }
         let uses = InUse {

@@ -40,9 +40,19 @@ impl Visited {
         self.hashes.len() * (size_of::<u128>() + 1)
     }
 
+    /// The memory that the next visit needs at most: twice as much beside what there is, if the set
+    /// has to grow for it.
+    pub(super) fn bytes_next(&self) -> usize {
+        if self.is_full() { 3 * self.bytes() } else { self.bytes() }
+    }
+
+    fn is_full(&self) -> bool {
+        (self.count as usize + 1) * 4 > self.hashes.len() * 3
+    }
+
     /// A state is visited, with these threads asleep.
     pub(super) fn visit(&mut self, hash: u128, asleep: ThreadSet) -> Visit {
-        if (self.count as usize + 1) * 4 > self.hashes.len() * 3 {
+        if self.is_full() {
             self.grow();
         }
         // Zero stands for a free place.
@@ -100,7 +110,10 @@ mod tests {
         let mut visited = Visited::new();
         let hash = |number: u64| u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_0c95);
         for number in 1..20_000 {
+            let (next, before) = (visited.bytes_next(), visited.bytes());
             assert_eq!(visited.visit(hash(number), ThreadSet::EMPTY), Visit::First);
+            let used = if visited.bytes() == before { before } else { before + visited.bytes() };
+            assert_eq!(used, next);
         }
         for number in 1..20_000 {
             assert_eq!(visited.visit(hash(number), ThreadSet::EMPTY), Visit::Done);
