@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use hak_core::Fault;
 
-use super::Refusal;
+use super::{Refusal, continued};
 use crate::faults;
 use crate::faults::not_plantable::ABSENT;
 use crate::run::events::{self, Events, Kill};
@@ -203,6 +203,15 @@ pub(super) struct Explore {
     /// For how long, in seconds; where it stops depends on the machine.
     #[arg(long, value_name = "SECONDS", conflicts_with = "schedules")]
     pub(super) time: Option<u64>,
+    /// Continue a recorded run instead: its first STEP steps, then the strategy [schedules: 1000].
+    ///
+    /// How many continuations fail says how far the run was decided by then. Its program, memory
+    /// model, geometry and events are the recorded ones.
+    #[arg(long, value_name = "FILE@STEP", value_parser = continued::from, conflicts_with_all = [
+        "scenario", "time", "shard", "all", "plant", "memory", "threads", "ops", "geometry",
+        "failures", "spurious", "exit", "kill",
+    ])]
+    pub(super) from: Option<continued::RunPrefix>,
     /// OS threads that search; any number gives the same result.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) jobs: usize,

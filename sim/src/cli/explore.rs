@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::arguments::{self, Explore};
 use super::explored::{Failure, text, value};
-use super::{Exit, Refusal, print, run};
+use super::{Exit, Refusal, continued, print, run};
 use crate::report::{counted, grouped};
 use crate::run::events::Events;
 use crate::run::settings::{Settings, StrategyName};
@@ -27,6 +27,9 @@ const SCHEDULES_KILL_EACH: u64 = 100;
 const POWER: u64 = 100;
 
 pub(super) fn main(options: &Explore) -> Result<Exit, Refusal> {
+    if let Some(from) = &options.from {
+        return continued::main(options, from);
+    }
     let search = search(options)?;
     options.trace.as_deref().map_or(Ok(()), run::check_trace_file)?;
     let bar = progress_bar(search.limit);

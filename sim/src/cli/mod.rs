@@ -15,6 +15,7 @@
 
 mod arguments;
 mod contention;
+mod continued;
 mod corpus;
 mod explore;
 mod explored;

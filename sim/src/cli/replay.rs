@@ -21,7 +21,7 @@ use crate::run::simulation::{Extras, Guidable, GuidedError, Simulator};
 use crate::runtime::{Kind, THREADS_MAX};
 use crate::search::shrink;
 
-fn read(file: &Path) -> Result<Trace, Refusal> {
+pub(super) fn read(file: &Path) -> Result<Trace, Refusal> {
     Trace::read(file).map_err(|error| match error {
         // These name the file themselves.
         TraceError::Unreadable { .. } | TraceError::Unwritable { .. } => Refusal::from(error),
@@ -29,7 +29,7 @@ fn read(file: &Path) -> Result<Trace, Refusal> {
     })
 }
 
-fn kind_name(kind: u8) -> &'static str {
+pub(super) fn kind_name(kind: u8) -> &'static str {
     Kind::ALL.get(kind as usize).map_or("unknown access", |kind| kind.name())
 }
 
@@ -73,27 +73,7 @@ pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
     match hak_replay::replay(&mut subject, &trace, options.until, kind_name) {
         Err(ReplayError::Subject(error)) => Err(Refusal::from(error)),
         Err(ReplayError::Diverged(divergence)) => {
-            print(
-                options.json,
-                || {
-                    format!(
-                        "the trace {} does not fit this code (commit {COMMIT})\n{}",
-                        options.file.display(),
-                        divergence_text(&divergence)
-                    )
-                },
-                || {
-                    json!({
-                        "outcome": "diverged",
-                        "step": number(divergence.step, divergence.reason),
-                        "reason": reason_text(divergence.reason),
-                        "recorded": divergence.recorded_text(),
-                        "this_run": divergence.actual_text(),
-                        "commit": COMMIT,
-                    })
-                },
-            )?;
-            Ok(Exit::Diverged)
+            say_diverged(&options.file, options.json, &divergence)
         }
         Ok(_) => {
             let report = subject.report.take().expect("a run leaves a report");
@@ -121,6 +101,35 @@ pub(super) fn replay(options: &Replay) -> Result<Exit, Refusal> {
             Ok(run::exit_of(&report))
         }
     }
+}
+
+/// Says where a trace does not fit this code.
+pub(super) fn say_diverged(
+    file: &Path,
+    json: bool,
+    divergence: &Divergence,
+) -> Result<Exit, Refusal> {
+    print(
+        json,
+        || {
+            format!(
+                "the trace {} does not fit this code (commit {COMMIT})\n{}",
+                file.display(),
+                divergence_text(divergence)
+            )
+        },
+        || {
+            json!({
+                "outcome": "diverged",
+                "step": number(divergence.step, divergence.reason),
+                "reason": reason_text(divergence.reason),
+                "recorded": divergence.recorded_text(),
+                "this_run": divergence.actual_text(),
+                "commit": COMMIT,
+            })
+        },
+    )?;
+    Ok(Exit::Diverged)
 }
 
 /// The number of a step for people; a difference between two ends is behind the last step of both.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`explore`] | schedules drawn from a seed |
 //! | [`prove`] | all schedules of a small program |
+//! | `continued` | a recorded run followed for a while, and then left to chance |
 //! | `shrink` | the smallest run that fails in the same way |
 //! | `mutants` | orderings made weaker and checks dropped |
 //! | [`contention`] | what threads cost each other, by their number |
@@ -12,6 +13,7 @@
 //! | [`pinned`] | what runs come to when operations go one after the other |
 
 pub mod contention;
+pub(crate) mod continued;
 pub mod explore;
 pub mod misuses;
 pub(crate) mod mutants;

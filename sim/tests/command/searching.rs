@@ -1,5 +1,6 @@
 //! `hak-sim explore`: the same result for any number of jobs, and parts that make up the whole.
 
+use hak_traces::Trace;
 use serde_json::{Value, json};
 
 use crate::support::{Folder, arguments_of, commands_in};
@@ -297,4 +298,36 @@ fn what_makes_no_sense_of_events_is_refused() {
 fn progress_is_shown_to_terminals_only() {
     let ended = Folder::new().run("explore --schedules 2000 --jobs 2");
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+}
+
+#[test]
+fn continuations_are_the_same_for_any_number_of_jobs_and_can_be_recorded() {
+    let folder = Folder::new();
+    let trace = folder.record(crate::support::FAULT, "race.hak");
+    let last = trace.steps.len();
+    let at = |steps: usize, more: &str| format!("explore --from race.hak@{steps} {more}");
+    // From the last step on nothing but the violation is left.
+    let all = folder.expect(1, &at(last, "--schedules 40 --json")).json();
+    assert_eq!((all["violating"].as_u64(), all["continuations"].as_u64()), (Some(40), Some(40)));
+    let one = folder.expect(1, &at(last / 2, "--jobs 1 --json --trace next.hak"));
+    for jobs in [2, 3] {
+        assert_eq!(one, folder.expect(1, &at(last / 2, &format!("--jobs {jobs} --json"))));
+    }
+    let failing = one.json()["violating"].as_u64().expect("a number");
+    assert!((1..1_000).contains(&failing), "{failing} of 1,000");
+    let next = Trace::read(folder.path("next.hak")).expect("it was recorded");
+    assert_eq!(next.steps[..last / 2], trace.steps[..last / 2]);
+    folder.expect(1, "replay next.hak");
+}
+
+#[test]
+fn continuations_that_cannot_be_are_refused() {
+    let folder = Folder::new();
+    folder.record("--seed 42 --ops 8", "good.hak");
+    folder.run("explore --from good.hak@999999").refused("give a STEP of at most");
+    folder.run("explore --from good.hak").refused("FILE@STEP");
+    folder.run("explore --from none.hak@1").refused("none.hak");
+    folder.run("explore --from good.hak@1 --schedules 0").refused("at least one");
+    folder.run("explore --from good.hak@1 --strategy pos+failures").refused("without +events");
+    folder.run("explore --from good.hak@1 --scenario mixed").refused("cannot be used with");
 }
