@@ -36,6 +36,9 @@ enum Rule {
     /// To the thread that waits and to the other one: the last call for a piece, the memory of its
     /// part of the slab table, and all behind it.
     LastCall,
+    /// To the first thread, of the growth that begins with this call, the memory of its part of the
+    /// slab table, which makes the piece one that is noted; to the thread that waits, everything.
+    NotedPiece(u32),
 }
 
 /// Lets the thread that waits go on as far as `behind` of its steps, then the other one to its end.
@@ -43,6 +46,8 @@ struct Grows {
     rule: Rule,
     behind: u32,
     waited: bool,
+    /// It was refused something behind that.
+    refused_since: bool,
     /// Bytes of a unit.
     unit: usize,
     calls: u32,
@@ -61,7 +66,7 @@ struct Calls {
 impl Grows {
     fn new(rule: Rule, behind: u32, unit: usize) -> Grows {
         let threads = [Calls::default(); 4];
-        Grows { rule, behind, waited: false, unit, calls: 0, threads }
+        Grows { rule, behind, waited: false, refused_since: false, unit, calls: 0, threads }
     }
 }
 
@@ -94,8 +99,12 @@ impl Chooser for Grows {
         calls.refused |= match self.rule {
             Rule::AnotherPiece => thread == TICKS && !is_extend && extends == 1,
             Rule::LastCall => matches!(thread, TICKS | MEANWHILE) && !is_extend && extends == 2,
+            Rule::NotedPiece(first) => {
+                thread == TICKS || thread == 0 && number >= first && extends >= 1
+            }
             _ => false,
         };
+        self.refused_since |= calls.refused && thread == TICKS && self.waited;
         calls.refused
             || match self.rule {
                 Rule::Once(call) => thread == 0 && number == call,
@@ -172,9 +181,23 @@ fn lost_by_a_refusal<G: WorldGeometry>(world: &mut World) -> Option<String> {
     broken.or_else(|| rules.chain([Rule::LongPieces]).find_map(|rule| run(rule).0))
 }
 
+/// How many calls the first thread makes until it has so many units.
+fn calls_for<G: WorldGeometry>(world: &mut World, units: usize) -> u32 {
+    let holds = || {
+        (0..units).for_each(|_| assert!(mapping::<G>(1).0 != 0, "there is room"));
+        Does::<G>::end();
+    };
+    let bodies = [Body { start: Start::AtOnce, run: &holds }];
+    let mut chooser = Grows::new(Rule::Nothing, u32::MAX, G::GEOMETRY.unit_size());
+    let plan = Plan { steps_max: 200_000, ..Plan::default() };
+    world.run(&plan, &bodies, &mut chooser, &mut ());
+    chooser.calls
+}
+
 fn lost_to_another_thread<G: WorldGeometry>(world: &mut World) -> Option<String> {
     let units = G::GEOMETRY.units_max;
     let most = (units / G::GEOMETRY.growth_part).clamp(1, G::GEOMETRY.growth_max);
+    let noted = Rule::NotedPiece(calls_for::<G>(world, most));
     // Units that are held, how many the other thread wants, and what is refused. Then the next
     // piece is one of the usual length, or the last one.
     let variants = [
@@ -183,10 +206,14 @@ fn lost_to_another_thread<G: WorldGeometry>(world: &mut World) -> Option<String>
         (units - most, 1, Rule::Nothing),
         (most, 1, Rule::AnotherPiece),
         (most, 1, Rule::LastCall),
+        (most, 1, noted),
     ];
     for (held, wanted, rule) in variants {
         let holds = || {
             (0..held).for_each(|_| assert!(mapping::<G>(1).0 != 0, "there is room"));
+            if rule == noted {
+                assert!(mapping::<G>(1).0 == 0, "the growth for it is refused");
+            }
             Does::<G>::end();
         };
         let is_had = Cell::new(false);
@@ -210,7 +237,13 @@ fn lost_to_another_thread<G: WorldGeometry>(world: &mut World) -> Option<String>
             let mut chooser = Grows::new(rule, behind, G::GEOMETRY.unit_size());
             let run = world.run(&plan, &bodies, &mut chooser, &mut ());
             let broken = run.violation().map(ToString::to_string);
-            let is_wrong = !is_had.get() && rule != Rule::LastCall;
+            // Who was refused something before others grew the range has nothing to look for.
+            let may_be_null = match rule {
+                Rule::LastCall => true,
+                Rule::NotedPiece(_) => !chooser.refused_since,
+                _ => false,
+            };
+            let is_wrong = !is_had.get() && !may_be_null;
             let broken = broken.or(is_wrong.then(|| "null was said, and there are units".into()));
             if let Some(broken) = broken {
                 return Some(format!(
