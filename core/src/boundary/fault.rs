@@ -334,7 +334,7 @@ faults! {
     SealsLeftBehind, "seals-left-behind", A1, Line, Nothing, ["secret"],
         "seals of free blocks stay in memory that becomes blocks of another size, or a run: the \
          program can read the secret off them";
-    UnsealedPush, "unsealed-push", A2, Line, Nothing, ["misuse"],
+    UnsealedPush, "unsealed-push", A2, Line, Nothing, ["misuse", "accounting"],
         "a block that is freed straight to its slab gets a link, and no seal: it is not known \
          to be free";
     RoomOffByOne, "room-off-by-one", A2, Line, Nothing, ["accounting"],

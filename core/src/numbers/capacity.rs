@@ -3,7 +3,8 @@
 //! ```text
 //! thread cache of a class = list (list_capacity) + reserve (what leaves a full list), if any
 //! full list  ──► stay_count blocks stay, the others go to the reserve or back to their slabs
-//! empty list ──► refill_count blocks come, or refill_most of a slab that has no more
+//! empty list ──► refill_count blocks come, or refill_most of a slab that has no more;
+//!                carve_count at most, if they have to be cut first
 //! ```
 //!
 //! Invariant: 1 <= `refill_count` <= `refill_most` <= `list_capacity`, and `stay_count` <
@@ -69,6 +70,19 @@ pub(crate) const fn refill_most(geometry: &Geometry, block_size: usize) -> u32 {
         list_capacity(geometry, block_size)
     } else {
         refill_count(geometry, block_size)
+    }
+}
+
+/// How many blocks are cut at once, at most, from a slab from which `carved` were cut before: as
+/// many again. So whoever needs few blocks touches no memory for many.
+pub(crate) const fn carve_count(geometry: &Geometry, block_size: usize, carved: u32) -> u32 {
+    let least = geometry.carve_bytes_min / block_size;
+    if least > carved as usize {
+        least as u32
+    } else if carved > 0 {
+        carved
+    } else {
+        1
     }
 }
 

@@ -61,8 +61,10 @@ pub struct Geometry {
     pub reserve_blocks_min: u32,
     /// A thread cache that is full more often than this in a row, and never empty, shrinks.
     pub overflows_max: u32,
-    /// Refill takes at most so many bytes at once.
+    /// Refill takes at most so many bytes at once,
     pub refill_bytes: usize,
+    /// and cuts no more blocks from a slab than were cut from it before, but so many bytes.
+    pub carve_bytes_min: usize,
     /// So many slots may lie idle (free, with pages that were touched) in any case: as many as were
     /// in use lately, but no less than this,
     pub idle_slots_min: u32,
@@ -119,7 +121,8 @@ impl Geometry {
         cache_blocks_min: 8,
         reserve_blocks_min: 64,
         overflows_max: 4,
-        refill_bytes: 4096,
+        refill_bytes: 16 * 1024,
+        carve_bytes_min: 512,
         idle_slots_min: 64,
         idle_slots_max: 256,
         sweep_interval: 16,
@@ -158,6 +161,7 @@ impl Geometry {
         reserve_blocks_min: 4,
         overflows_max: 2,
         refill_bytes: 128,
+        carve_bytes_min: 32,
         idle_slots_min: 1,
         idle_slots_max: 2,
         sweep_interval: 16,

@@ -11,7 +11,7 @@
 //! Of what is more than the bound (`retained`), older ones go back to the system first.
 //!
 //! Invariant: a mapping that nobody has taken out of the table is changed by nobody; its units but
-//! the first one are FREE and claimed, and have memory as far as the first one's `bytes` says.
+//! the first one are FREE and claimed; memory ends in the last one, as the first's `bytes` says.
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Platform};
@@ -60,13 +60,13 @@ fn cut<P: Platform>(range: Range<P>, mapping: Mapping, count: u32) -> Mapping {
     let cut = Mapping { first, count };
     let rest = Mapping { first: cut.end(), count: old - count };
     let rest = P::wrong(Fault::CutTooLong, rest, mapping);
-    if bytes <= size {
-        units::release(range, rest.first, rest.count as usize);
-    } else {
-        superslab.bytes.store(size, Ordering::Relaxed);
-        note(range, rest, bytes - size);
-        put(range, rest);
-    }
+    // So the rest has memory, too.
+    debug_assert!(bytes > size, "memory reaches into the last unit");
+
+    superslab.bytes.store(size, Ordering::Relaxed);
+    note(range, rest, bytes - size);
+    put(range, rest);
+
     cut
 }
 

@@ -24,6 +24,7 @@
 
 use crate::boundary::fault::{Fault, Plant};
 use crate::boundary::platform::{Atomic, Ordering, Plain, Platform};
+use crate::numbers::capacity::carve_count;
 use crate::numbers::size_class;
 use crate::numbers::slot::SlotWord;
 use crate::tables::block::{self, Chain, List};
@@ -145,8 +146,8 @@ impl<P: Platform> Slab<P> {
         self.used.get() < self.capacity.get()
     }
 
-    /// Takes free blocks: all of the freelist if that is `most` at most, else `count` of it, or of
-    /// blocks freshly cut; `start` is the slab's first byte.
+    /// Takes free blocks: all of the freelist if that is `most` at most, else `count` of it; or at
+    /// most `count` that are cut now. `start` is the slab's first byte.
     pub(crate) fn pop(&self, start: usize, count: u32, most: u32) -> Option<List> {
         debug_assert!(start.is_multiple_of(P::GEOMETRY.slab_size()));
         debug_assert!(1 <= count && count <= most);
@@ -174,12 +175,12 @@ impl<P: Platform> Slab<P> {
     }
 
     fn carve(&self, start: usize, count: u32) -> Option<List> {
-        let carved = self.carved.get();
-        let taken = count.min(self.capacity.get() - carved);
+        let (carved, size) = (self.carved.get(), self.block_size.get() as usize);
+        let most = carve_count(&P::GEOMETRY, size, carved).min(self.capacity.get() - carved);
+        let taken = count.min(most);
         if taken == 0 {
             return None;
         }
-        let size = self.block_size.get() as usize;
         let first = start + carved as usize * size;
         let last = first + (taken as usize - 1) * size;
         debug_assert!(last - start < P::GEOMETRY.slab_size(), "the last block begins in the slab");
