@@ -203,10 +203,10 @@ pub(super) struct Explore {
     /// For how long, in seconds; where it stops depends on the machine.
     #[arg(long, value_name = "SECONDS", conflicts_with = "schedules")]
     pub(super) time: Option<u64>,
-    /// Continue a recorded run instead: its first STEP steps, then the strategy [schedules: 1000].
+    /// Continue a recorded run instead, behind its first STEP steps.
     ///
-    /// How many continuations fail says how far the run was decided by then. Its program, memory
-    /// model, geometry and events are the recorded ones.
+    /// The strategy chooses from there on, in 1000 continuations or --schedules. How many fail says
+    /// how far the run was decided. Program, memory model, geometry and events are the recorded ones.
     #[arg(long, value_name = "FILE@STEP", value_parser = continued::from, conflicts_with_all = [
         "scenario", "time", "shard", "all", "plant", "memory", "threads", "ops", "geometry",
         "failures", "spurious", "exit", "kill",

@@ -7,14 +7,14 @@ use crate::program::Program;
 /// A step of a thread: the number of its operation, counted from one, and of the step in it.
 /// Ordered as they happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct FailingMoment {
-    pub(super) operation: u32,
-    pub(super) step: u32,
+pub(in crate::search) struct FailingMoment {
+    pub(in crate::search) operation: u32,
+    pub(in crate::search) step: u32,
 }
 
 impl FailingMoment {
     /// The step that the thread does next, if it belongs to `operation`.
-    pub(super) fn next(self, operation: u32) -> FailingMoment {
+    pub(in crate::search) fn next(self, operation: u32) -> FailingMoment {
         let step = if operation == self.operation { self.step + 1 } else { 1 };
         FailingMoment { operation, step }
     }
@@ -22,38 +22,38 @@ impl FailingMoment {
 
 /// A thread goes until it has done this step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FailingTurn {
-    pub(super) thread: u8,
-    pub(super) until: FailingMoment,
+pub(in crate::search) struct FailingTurn {
+    pub(in crate::search) thread: u8,
+    pub(in crate::search) until: FailingMoment,
 }
 
 /// Something that happened to a step: a refused system call, a spurious failure, an older store
 /// that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Incident {
-    pub(super) thread: u8,
-    pub(super) moment: FailingMoment,
-    pub(super) event: u8,
+pub(in crate::search) struct Incident {
+    pub(in crate::search) thread: u8,
+    pub(in crate::search) moment: FailingMoment,
+    pub(in crate::search) event: u8,
 }
 
 impl Incident {
     /// Which step it happened to.
-    pub(super) fn at(&self) -> (u8, FailingMoment) {
+    pub(in crate::search) fn at(&self) -> (u8, FailingMoment) {
         (self.thread, self.moment)
     }
 }
 
 /// A run that fails.
 #[derive(Clone)]
-pub(super) struct Failing {
-    pub(super) program: Program,
-    pub(super) turns: Vec<FailingTurn>,
-    pub(super) incidents: Vec<Incident>,
-    pub(super) steps: u64,
+pub(in crate::search) struct Failing {
+    pub(in crate::search) program: Program,
+    pub(in crate::search) turns: Vec<FailingTurn>,
+    pub(in crate::search) incidents: Vec<Incident>,
+    pub(in crate::search) steps: u64,
 }
 
 impl Failing {
-    pub(super) fn measure(&self) -> (usize, usize, usize, usize, u64) {
+    pub(in crate::search) fn measure(&self) -> (usize, usize, usize, usize, u64) {
         let operations = self.program.operations();
         let (turns, incidents) = (self.turns.len(), self.incidents.len());
         (self.program.threads.len(), operations, turns, incidents, self.steps)
@@ -61,10 +61,10 @@ impl Failing {
 }
 
 /// A step that was done: its thread, its operation, and what happened to it.
-pub(super) type Done = (u8, u32, u8);
+pub(in crate::search) type Done = (u8, u32, u8);
 
 /// The turns of a row of steps, and what happened to them.
-pub(super) fn turns_of(steps: &[Done]) -> (Vec<FailingTurn>, Vec<Incident>) {
+pub(in crate::search) fn turns_of(steps: &[Done]) -> (Vec<FailingTurn>, Vec<Incident>) {
     let mut turns: Vec<FailingTurn> = Vec::new();
     let mut incidents = Vec::new();
     let mut moments = [FailingMoment::default(); 256];
@@ -82,7 +82,7 @@ pub(super) fn turns_of(steps: &[Done]) -> (Vec<FailingTurn>, Vec<Incident>) {
     (turns, incidents)
 }
 
-pub(super) fn without_thread(failing: &Failing, thread: usize) -> Failing {
+pub(in crate::search) fn without_thread(failing: &Failing, thread: usize) -> Failing {
     let mut candidate = failing.clone();
     candidate.program.threads.remove(thread);
     candidate.turns.retain(|turn| usize::from(turn.thread) != thread);
@@ -96,7 +96,7 @@ pub(super) fn without_thread(failing: &Failing, thread: usize) -> Failing {
     candidate
 }
 
-pub(super) fn without_operations(
+pub(in crate::search) fn without_operations(
     failing: &Failing,
     thread: usize,
     start: usize,
@@ -127,7 +127,7 @@ pub(super) fn without_operations(
 }
 
 /// Without one operation, counted over all threads.
-pub(super) fn without_operation(failing: &Failing, mut number: usize) -> Failing {
+pub(in crate::search) fn without_operation(failing: &Failing, mut number: usize) -> Failing {
     for (thread, operations) in failing.program.threads.iter().enumerate() {
         match number.checked_sub(operations.len()) {
             Some(rest) => number = rest,
@@ -137,13 +137,32 @@ pub(super) fn without_operation(failing: &Failing, mut number: usize) -> Failing
     unreachable!("the number is below that of all operations")
 }
 
-pub(super) fn joined_later(turns: &[FailingTurn], place: usize) -> Option<Vec<FailingTurn>> {
+/// Takes one operation away, counted over all threads.
+pub(in crate::search) fn without(program: &mut Program, mut number: usize) {
+    for operations in &mut program.threads {
+        match number.checked_sub(operations.len()) {
+            Some(rest) => number = rest,
+            None => {
+                operations.remove(number);
+                return;
+            }
+        }
+    }
+}
+
+pub(in crate::search) fn joined_later(
+    turns: &[FailingTurn],
+    place: usize,
+) -> Option<Vec<FailingTurn>> {
     let mut turns = turns.to_vec();
     turns.remove(place);
     Some(turns)
 }
 
-pub(super) fn joined_earlier(turns: &[FailingTurn], place: usize) -> Option<Vec<FailingTurn>> {
+pub(in crate::search) fn joined_earlier(
+    turns: &[FailingTurn],
+    place: usize,
+) -> Option<Vec<FailingTurn>> {
     let turn = turns[place];
     let earlier = (0..place).rev().find(|&earlier| turns[earlier].thread == turn.thread)?;
     let mut turns = turns.to_vec();

@@ -8,21 +8,23 @@
 //!
 //! Where that is stuck with a run that is not small yet, smaller programs are tried under other
 //! schedules with few switches: a failure may have a shorter way that no single turn taken away
-//! leads to.
+//! leads to. Last come programs of a few of the operations that are left, any of them: they are run
+//! fast, so that many can be tried. Samples let loads read older stores and the system refuse calls
+//! where the run did.
 //!
 //! The measure that decreases: threads, then operations, then turns, then what happened beside the
 //! turns (refused system calls, older stores that were read), then steps.
 
-mod failing;
-mod guides;
+pub(in crate::search) mod failing;
+pub(in crate::search) mod guides;
 
 use std::io;
 
 use failing::{
-    Done, Failing, joined_earlier, joined_later, turns_of, without_operation, without_operations,
-    without_thread,
+    Done, Failing, joined_earlier, joined_later, turns_of, without, without_operation,
+    without_operations, without_thread,
 };
-use guides::{SAMPLE, SampleGuide, TurnsGuide};
+use guides::{SAMPLE, SAMPLE_FEW, SampleGuide, TurnsGuide};
 use hak_replay::Recorder;
 use hak_traces::{Config, Outcome, Trace};
 
@@ -54,6 +56,11 @@ const RUNS_MAX: u64 = 20_000;
 const SMALL: (usize, usize) = (8, 6);
 const SAMPLES: u64 = 5_000;
 
+/// Where there are more operations than this, programs of at most so many of them are tried, so
+/// many.
+const FEW: usize = 6;
+const SAMPLES_OF_FEW: u64 = 10_000;
+
 /// Shrinks a failing trace. `None` if it does not fail (any more).
 ///
 /// # Errors
@@ -72,21 +79,13 @@ pub(crate) fn shrink(simulator: &mut Simulator, trace: &Trace) -> io::Result<Opt
         trace.steps.iter().map(|step| (step.thread, step.operation, step.event)).collect();
     let (turns, incidents) = turns_of(&steps);
     let before = (program.operations(), turns.len());
-    let mut shrinker = Shrinker { simulator, settings, oracle, runs: 0 };
+    let mut shrinker = Shrinker { simulator, settings, oracle, runs: 0, runs_max: RUNS_MAX };
     let first = Failing { program, turns, incidents, steps: u64::MAX };
     let Some(mut best) = shrinker.begin(&first)? else { return Ok(None) };
-    loop {
-        let measure = best.measure();
-        shrinker.without_threads(&mut best)?;
-        shrinker.without_operations(&mut best)?;
-        shrinker.without_turns(&mut best)?;
-        shrinker.without_incidents(&mut best)?;
-        let stuck = best.measure() == measure
-            && !shrinker.without_pairs(&mut best)?
-            && !shrinker.resample(&mut best)?;
-        if stuck || shrinker.runs >= RUNS_MAX {
-            break;
-        }
+    shrinker.greedily(&mut best)?;
+    if shrinker.sample_few(&mut best)? {
+        shrinker.runs_max = shrinker.runs + RUNS_MAX;
+        shrinker.greedily(&mut best)?;
     }
     shrinker.finish(best, before)
 }
@@ -96,6 +95,8 @@ struct Shrinker<'a> {
     settings: Settings,
     oracle: &'a str,
     runs: u64,
+    /// How many there may be until it is stuck.
+    runs_max: u64,
 }
 
 impl Shrinker<'_> {
@@ -110,6 +111,22 @@ impl Shrinker<'_> {
         }
         self.settings = settings;
         self.attempt(first)
+    }
+
+    /// Takes away what can be taken away, until nothing is left of that.
+    fn greedily(&mut self, best: &mut Failing) -> io::Result<()> {
+        loop {
+            let measure = best.measure();
+            self.without_threads(best)?;
+            self.without_operations(best)?;
+            self.without_turns(best)?;
+            self.without_incidents(best)?;
+            let stuck =
+                best.measure() == measure && !self.without_pairs(best)? && !self.resample(best)?;
+            if stuck || self.runs >= self.runs_max {
+                return Ok(());
+            }
+        }
     }
 
     /// Runs a candidate. If it fails as it should: what really happened, without what was not
@@ -134,7 +151,7 @@ impl Shrinker<'_> {
 
     /// Takes the candidate if it fails and is smaller; whether it did.
     fn improve(&mut self, best: &mut Failing, candidate: &Failing) -> io::Result<bool> {
-        if self.runs >= RUNS_MAX {
+        if self.runs >= self.runs_max {
             return Ok(false);
         }
         match self.attempt(candidate)? {
@@ -237,7 +254,7 @@ impl Shrinker<'_> {
             return Ok(false);
         }
         for sample in 0..SAMPLES {
-            if self.runs >= RUNS_MAX {
+            if self.runs >= self.runs_max {
                 return Ok(false);
             }
             self.runs += 1;
@@ -250,21 +267,55 @@ impl Shrinker<'_> {
                     operations.remove(choices.below(operations.len()));
                 }
             }
-            let settings = settings_for(&self.settings, &program);
-            let mut guide = SampleGuide::new(choices, best.steps);
-            let extras = Extras::default();
-            let report =
-                self.simulator.run_program(&settings, program, extras, Some(&mut guide))?;
-            if report.violation().is_none_or(|violation| violation.oracle != self.oracle) {
-                continue;
-            }
-            let (turns, incidents) = turns_of(&guide.executed);
-            let found = Failing { program: report.program, turns, incidents, steps: report.steps };
-            if self.improve(best, &found)? {
+            if self.sample(best, program, choices)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Tries programs of a few of the operations that are left, and whether a smaller failing run
+    /// was found. Between a long failing program and a short one there need not be a row of failing
+    /// ones, each a little shorter; but the short ones are few, and each is run fast.
+    fn sample_few(&mut self, best: &mut Failing) -> io::Result<bool> {
+        let all = best.program.operations();
+        if all <= FEW {
+            return Ok(false);
+        }
+        self.runs_max = u64::MAX;
+        let most = (all - 1).min(FEW);
+        for sample in 0..SAMPLES_OF_FEW {
+            self.runs += 1;
+            let mut choices = Choices::new(SAMPLE_FEW, sample);
+            let kept = most - choices.below(most.min(3));
+            let mut program = best.program.clone();
+            for left in (kept..all).rev() {
+                without(&mut program, choices.below(left + 1));
+            }
+            if self.sample(best, program, choices)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Runs a program under a schedule with few switches; whether it fails and is smaller.
+    fn sample(
+        &mut self,
+        best: &mut Failing,
+        program: Program,
+        choices: Choices,
+    ) -> io::Result<bool> {
+        let settings = settings_for(&self.settings, &program);
+        let mut guide = SampleGuide::new(choices, best.steps, &settings);
+        let extras = Extras::default();
+        let report = self.simulator.run_program(&settings, program, extras, Some(&mut guide))?;
+        if report.violation().is_none_or(|violation| violation.oracle != self.oracle) {
+            return Ok(false);
+        }
+        let (turns, incidents) = turns_of(&guide.executed);
+        let found = Failing { program: report.program, turns, incidents, steps: report.steps };
+        self.improve(best, &found)
     }
 
     fn finish(mut self, best: Failing, before: (usize, usize)) -> io::Result<Option<Shrunk>> {
@@ -289,7 +340,7 @@ impl Shrinker<'_> {
     }
 }
 
-fn settings_for(settings: &Settings, program: &Program) -> Settings {
+pub(in crate::search) fn settings_for(settings: &Settings, program: &Program) -> Settings {
     let longest = program.threads.iter().map(Vec::len).max().unwrap_or(0);
     let threads = program.threads.len();
     let kill = match settings.events.kill {
