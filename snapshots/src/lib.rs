@@ -56,7 +56,7 @@ fn tell(threads: Vec<Vec<Operation>>, turns: &[(usize, u32)]) -> String {
     let turns: Vec<Turn> =
         turns.iter().map(|&(thread, operations)| Turn { thread, operations }).collect();
     let mut chooser = Turns::then_stop(turns.clone());
-    let extras = Extras { transitions: true, picture: true, events: false };
+    let extras = Extras { transitions: true, picture: true, events: false, accesses: false };
     let report = Simulator::new()
         .run_chosen(&settings, Program { threads }, extras, &mut chooser)
         .expect("memory for a world");

@@ -14,6 +14,7 @@ use hak_replay::replay;
 use hak_sim::report;
 use hak_sim::run::simulation::{Extras, Guidable, Simulator};
 use hak_sim::runtime::Kind;
+use hak_sim::search::cause;
 use hak_traces::Trace;
 
 fn corpus() -> PathBuf {
@@ -28,7 +29,7 @@ fn each_planted_fault_has_a_shrunk_trace_that_replays_and_explains_itself() {
         let trace =
             Trace::read(corpus().join(format!("{name}.hak"))).expect("a trace of the corpus");
         assert_eq!(trace.config.plant.as_deref(), Some(name));
-        let extras = Extras { transitions: false, picture: true, events: true };
+        let extras = Extras { transitions: false, picture: true, events: true, accesses: false };
         let mut subject =
             Guidable { simulator: &mut simulator, extras, script: None, report: None };
         let kind_name = |kind: u8| Kind::ALL[kind as usize].name();
@@ -40,7 +41,8 @@ fn each_planted_fault_has_a_shrunk_trace_that_replays_and_explains_itself() {
             // Reading one word too early is enough, and few operations come to it.
             assert!(report.program.operations() <= 6, "{}", report.program.to_notation());
         }
-        let explanation = report::explanation(&report);
+        let cause = cause::find(&mut simulator, &trace).expect("memory for a world");
+        let explanation = report::explanation(&report, cause.as_ref());
         assert!(explanation.lines().all(|line| line.chars().count() <= 100), "{explanation}");
         insta::assert_snapshot!(name.replace('-', "_"), explanation);
     }

@@ -23,7 +23,7 @@ fn failure(fault: Fault) -> String {
     let found = explore(&search, &|_, _| {}).expect("memory for a world");
     let failing = found.violation.expect("the fault is found");
     let mut simulator = Simulator::new();
-    let extras = Extras { transitions: false, picture: true, events: false };
+    let extras = Extras { transitions: false, picture: true, events: false, accesses: false };
     let mut subject = Guidable { simulator: &mut simulator, extras, script: None, report: None };
     let trace = record(&mut subject, &failing.to_config()).expect("the schedule runs");
     let report = subject.report.expect("a run leaves a report");

@@ -205,8 +205,11 @@ pub(super) struct Explore {
     pub(super) time: Option<u64>,
     /// Continue a recorded run instead, behind its first STEP steps.
     ///
-    /// The strategy chooses from there on, in 1000 continuations or --schedules. How many fail says
-    /// how far the run was decided. Program, memory model, geometry and events are the recorded ones.
+    /// From there on the strategy chooses, in 1000 continuations or as many as --schedules.
+    ///
+    /// How many of them fail says how far the run was decided by then.
+    ///
+    /// Program, memory model, geometry and events are the recorded ones.
     #[arg(long, value_name = "FILE@STEP", value_parser = continued::from, conflicts_with_all = [
         "scenario", "time", "shard", "all", "plant", "memory", "threads", "ops", "geometry",
         "failures", "spurious", "exit", "kill",

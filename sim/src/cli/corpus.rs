@@ -120,7 +120,7 @@ fn check(simulator: &mut Simulator, fault: Fault, file: &Path) -> CorpusOutcome 
         let plant = trace.config.plant.as_deref().unwrap_or("nothing");
         return CorpusOutcome::Stale(format!("{plant} is planted in it"));
     }
-    let extras = Extras { transitions: false, picture: false, events: false };
+    let extras = Extras { transitions: false, picture: false, events: false, accesses: false };
     let mut subject = Guidable { simulator, extras, script: None, report: None };
     let kind_name = |kind: u8| Kind::ALL.get(kind as usize).map_or("unknown", |kind| kind.name());
     match hak_replay::replay(&mut subject, &trace, None, kind_name) {

@@ -16,7 +16,6 @@ use crate::scenario::SCENARIOS;
 use crate::search::explore::{
     ExploreTotals, Found, Progress, Search, SearchLimit, SearchOptions, explore_with,
 };
-use crate::search::shrink::shrink;
 
 const SCHEDULES: u64 = 20_000;
 
@@ -67,7 +66,7 @@ fn failure(options: &Explore, found: &Found) -> Result<Option<Failure>, Refusal>
     if options.all {
         return Ok(None);
     }
-    let shrunk = shrink(&mut simulator, &trace)?;
+    let shrunk = run::explained(&mut simulator, &trace)?;
     Ok(Some(Failure { report, shrunk }))
 }
 

@@ -19,7 +19,6 @@ use crate::report::{self, counted, folded, plain};
 use crate::run::settings::Settings;
 use crate::run::simulation::{Extras, Guidable, GuidedError, Simulator};
 use crate::runtime::{Kind, THREADS_MAX};
-use crate::search::shrink;
 
 pub(super) fn read(file: &Path) -> Result<Trace, Refusal> {
     Trace::read(file).map_err(|error| match error {
@@ -33,7 +32,8 @@ pub(super) fn kind_name(kind: u8) -> &'static str {
     Kind::ALL.get(kind as usize).map_or("unknown access", |kind| kind.name())
 }
 
-const PICTURE: Extras = Extras { transitions: false, picture: true, events: false };
+const PICTURE: Extras =
+    Extras { transitions: false, picture: true, events: false, accesses: false };
 
 /// `hak-sim shrink FILE`.
 pub(super) fn shrink(options: &Shrink) -> Result<Exit, Refusal> {
@@ -42,7 +42,7 @@ pub(super) fn shrink(options: &Shrink) -> Result<Exit, Refusal> {
     Settings::from_config(&trace.config)
         .map_err(|error| Refusal::from(GuidedError::Config(error)))?;
     let mut simulator = Simulator::new();
-    let Some(shrunk) = shrink::shrink(&mut simulator, &trace)? else {
+    let Some(shrunk) = run::explained(&mut simulator, &trace)? else {
         return Err(Refusal(format!(
             "{}: it does not fail here, and only a failing run can be shrunk; `hak-sim replay` \
             says what it does",

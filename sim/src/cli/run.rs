@@ -10,6 +10,7 @@ use super::{COMMIT, Exit, Refusal, print};
 use crate::report;
 use crate::run::settings::Settings;
 use crate::run::simulation::{Extras, Guidable, GuidedError, Report, Simulator};
+use crate::search::cause;
 use crate::search::shrink::{Shrunk, shrink};
 
 pub(super) fn main(options: &RunOptions) -> Result<Exit, Refusal> {
@@ -29,7 +30,7 @@ pub(super) fn main(options: &RunOptions) -> Result<Exit, Refusal> {
     if let Some(file) = &options.trace {
         trace.write(file)?;
     }
-    let shrunk = shrink(&mut simulator, &trace)?;
+    let shrunk = explained(&mut simulator, &trace)?;
     print(
         options.common.json,
         || full_text(&report, options.trace.as_deref(), shrunk.as_ref()),
@@ -38,7 +39,18 @@ pub(super) fn main(options: &RunOptions) -> Result<Exit, Refusal> {
     Ok(exit_of(&report))
 }
 
-pub(super) const EXTRAS: Extras = Extras { transitions: false, picture: false, events: false };
+/// The smallest failing run near a recorded one, with what decided it.
+pub(super) fn explained(
+    simulator: &mut Simulator,
+    trace: &Trace,
+) -> Result<Option<Shrunk>, Refusal> {
+    let Some(mut shrunk) = shrink(simulator, trace)? else { return Ok(None) };
+    shrunk.cause = cause::find(simulator, &shrunk.trace)?;
+    Ok(Some(shrunk))
+}
+
+pub(super) const EXTRAS: Extras =
+    Extras { transitions: false, picture: false, events: false, accesses: false };
 
 /// Makes the run that is asked for, and records it if there is a file for it.
 pub(super) fn record(

@@ -5,6 +5,7 @@
 //! | `ownership`, [`lifecycle`], `limit` | oracles at each step; `descriptors` is what they share |
 //! | `accounting`, `room`, `secret` | oracles at rest, and when a block is or is not handed out |
 //! | [`event_log`] | each step, for those who tell it |
+//! | [`access_log`] | each access, for who looks for the cause of a failure |
 //! | [`coherence`] | which cache lines pass from one thread to another |
 //! | `states`, `hyperloglog` | how many different states were seen, about |
 //! | `picture` | the state as text |
@@ -13,6 +14,7 @@
 //! runtime. None of them knows of planted faults, and none asks the core what it believes: they
 //! look at the words themselves, as they lie in memory.
 
+pub mod access_log;
 pub(crate) mod accounting;
 pub mod coherence;
 mod descriptors;
@@ -26,6 +28,7 @@ pub(crate) mod room;
 pub(crate) mod secret;
 pub(crate) mod states;
 
+use crate::observe::access_log::AccessLog;
 use crate::observe::event_log::EventLog;
 use crate::observe::lifecycle::Lifecycle;
 use crate::observe::limit::Limit;
@@ -38,6 +41,8 @@ use crate::runtime::{Observer, WorldGeometry};
 pub(crate) struct RunObservers<G: WorldGeometry> {
     /// Keeps each step, if they are to be kept.
     pub events: Option<EventLog<G>>,
+    /// Keeps each access, if they are to be kept.
+    pub(crate) accesses: Option<AccessLog>,
     /// Counts states, if they are to be counted.
     pub(crate) states: Option<Box<States>>,
     /// Checks who touches owner-only words.
@@ -53,6 +58,7 @@ impl<G: WorldGeometry> RunObservers<G> {
     pub(crate) fn oracles() -> RunObservers<G> {
         RunObservers {
             events: None,
+            accesses: None,
             states: None,
             ownership: Ownership::default(),
             lifecycle: Lifecycle::new(false),
@@ -63,6 +69,13 @@ impl<G: WorldGeometry> RunObservers<G> {
     /// All of them. Who only keeps what it sees stands in front of who ends the run.
     pub(crate) fn list(&mut self) -> impl Observer {
         let states = self.states.as_deref_mut();
-        (self.events.as_mut(), states, &mut self.ownership, &mut self.lifecycle, &mut self.limit)
+        (
+            self.accesses.as_mut(),
+            self.events.as_mut(),
+            states,
+            &mut self.ownership,
+            &mut self.lifecycle,
+            &mut self.limit,
+        )
     }
 }

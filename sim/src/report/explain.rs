@@ -28,6 +28,7 @@ use crate::program::Operation;
 use crate::report;
 use crate::run::simulation::Report;
 use crate::runtime::{Kind, ThreadId};
+use crate::search::cause::Cause;
 
 /// The picture keeps to this width,
 const WIDTH: usize = 100;
@@ -35,13 +36,19 @@ const WIDTH: usize = 100;
 const STEPS_MAX: usize = 48;
 
 /// Draws the events of a failing run.
-pub(crate) fn draw(report: &Report) -> String {
+pub(crate) fn draw(report: &Report, cause: Option<&Cause>) -> String {
     let Some(violation) = report.violation() else { return String::new() };
     let threads = threads_in(report);
     let focus = focus(report);
-    let marked = marked(report);
+    let marked: Vec<u64> = match cause {
+        Some(cause) => cause.named.iter().map(|access| access.step).chain(at_end(report)).collect(),
+        None => marked(report),
+    };
     let mut picture = Picture::new(&threads);
-    let shown = shown(&report.events, focus, &marked);
+    let shown = match cause {
+        Some(_) => beside(&report.events, &marked),
+        None => shown(&report.events, focus, &marked),
+    };
     let mut left_out = 0;
     let mut operations = [0; crate::runtime::THREADS_MAX];
     for (event, shown) in report.events.iter().zip(shown) {
@@ -106,6 +113,18 @@ fn touches(place: &Place, focus: Option<(u32, u32)>) -> bool {
         Place::Slab(unit, slab, ..) | Place::Memory(unit, slab, _) => Some((unit, slab)) == focus,
         _ => false,
     }
+}
+
+/// The step at which the rule is broken.
+fn at_end(report: &Report) -> Option<u64> {
+    report.violation().map(|violation| violation.step)
+}
+
+/// Which events are shown where it is known which decided the run: those, one beside each, and the
+/// last ones.
+fn beside(events: &[Event], marked: &[u64]) -> Vec<bool> {
+    let is_near = |event: &Event| marked.iter().any(|&step| event.step.abs_diff(step) <= 1);
+    (0..events.len()).map(|at| is_near(&events[at]) || at + 2 >= events.len()).collect()
 }
 
 /// Which events are shown.

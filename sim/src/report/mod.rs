@@ -1,7 +1,10 @@
 //! What a run says of itself: as text for people, as JSON for programs.
 
+pub mod calls;
+pub(crate) mod cause;
 pub mod columns;
 pub(crate) mod explain;
+pub mod source;
 
 use std::fmt::Write;
 
@@ -12,6 +15,7 @@ use crate::observe::lifecycle::{Change, LifecycleCounts, Transition};
 use crate::program::{KINDS, Operation};
 use crate::run::simulation::{Incidents, Report};
 use crate::runtime::{End, OPERATION_KINDS_MAX, Violation};
+use crate::search::cause::Cause;
 use crate::search::shrink::Shrunk;
 
 use hak_core::numbers::slot::SlabState;
@@ -181,18 +185,21 @@ pub(crate) fn shrunk_text(shrunk: &Shrunk) -> String {
         shrunk.switches.1,
         grouped(shrunk.runs)
     );
-    text + &explanation(&shrunk.report)
+    text + &explanation(&shrunk.report, shrunk.cause.as_ref())
 }
 
-/// A failing run whose steps were kept: what the threads do, its steps as columns, and the state at
-/// the end.
-pub fn explanation(report: &Report) -> String {
+/// A failing run whose steps were kept: what the threads do, what decided it, if that is known, its
+/// steps as columns, and the state at the end.
+pub fn explanation(report: &Report, cause: Option<&Cause>) -> String {
     let mut text = String::new();
     for (thread, operations) in report.program.threads.iter().enumerate() {
         let words: Vec<String> = operations.iter().map(Operation::to_string).collect();
         let _ = writeln!(text, "  thread {thread}: {}", folded(&words.join("; "), 12, 4));
     }
-    text.push_str(&explain::draw(report));
+    if let Some(cause) = cause {
+        text.push_str(&cause::text(cause, report));
+    }
+    text.push_str(&explain::draw(report, cause));
     if let Some(violation) = report.violation() {
         let sentence = format!("VIOLATION {}: {}", violation.oracle, violation.message);
         let _ = writeln!(text, "{}", folded(&sentence, 0, 2));
@@ -213,6 +220,7 @@ pub(crate) fn shrunk_value(shrunk: &Shrunk) -> Value {
         "steps": shrunk.report.steps,
         "runs": shrunk.runs,
         "message": shrunk.report.violation().map(|violation| violation.message.clone()),
+        "cause": shrunk.cause.as_ref().map(|cause| cause::value(cause, &shrunk.report)),
     })
 }
 

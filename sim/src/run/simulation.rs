@@ -16,6 +16,7 @@ use hak_replay::{Guide, OutcomeSeen, Subject};
 use hak_traces::Config;
 
 use crate::observe::RunObservers;
+use crate::observe::access_log::{AccessLog, LoggedAccess};
 use crate::observe::event_log::{Event, EventLog};
 use crate::observe::lifecycle::{Lifecycle, LifecycleCounts, Transition};
 use crate::observe::states::States;
@@ -69,6 +70,8 @@ pub struct Report {
     pub other_place: Option<Place>,
     /// Every step, if that was asked for.
     pub events: Vec<Event>,
+    /// Every access, if that was asked for.
+    pub accesses: Vec<LoggedAccess>,
     /// The state of all slabs at the end, if it was asked for.
     pub picture: String,
 }
@@ -118,6 +121,8 @@ pub struct Extras {
     pub transitions: bool,
     /// Keep every step with what it did.
     pub events: bool,
+    /// Keep every access, plain ones too.
+    pub accesses: bool,
     /// Draw the state at the end.
     pub picture: bool,
 }
@@ -239,6 +244,7 @@ fn run_in<G: WorldGeometry>(
 ) -> Report {
     let mut observers = RunObservers::<G> {
         events: extras.events.then(EventLog::default),
+        accesses: extras.accesses.then(AccessLog::default),
         lifecycle: Lifecycle::new(extras.transitions),
         ..RunObservers::oracles()
     };
@@ -344,6 +350,7 @@ fn report<G: WorldGeometry>(
     let counts = observers.lifecycle.counts();
     let transitions = observers.lifecycle.into_log();
     let events = observers.events.map(EventLog::into_events).unwrap_or_default();
+    let accesses = observers.accesses.map(|log| log.accesses).unwrap_or_default();
     let picture = if extras.picture {
         world.inspect(crate::observe::picture::draw::<G>)
     } else {
@@ -374,6 +381,7 @@ fn report<G: WorldGeometry>(
         place,
         other_place,
         events,
+        accesses,
         picture,
     }
 }

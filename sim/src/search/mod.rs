@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`explore`] | schedules drawn from a seed |
 //! | [`prove`] | all schedules of a small program |
+//! | [`cause`] | what decided a failing run |
 //! | `continued` | a recorded run followed for a while, and then left to chance |
 //! | `shrink` | the smallest run that fails in the same way |
 //! | `mutants` | orderings made weaker and checks dropped |
@@ -12,6 +13,7 @@
 //! | [`misuses`], [`promises`] | wrong calls, and what is promised beside being right |
 //! | [`pinned`] | what runs come to when operations go one after the other |
 
+pub mod cause;
 pub mod contention;
 pub(crate) mod continued;
 pub mod explore;

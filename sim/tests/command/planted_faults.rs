@@ -203,7 +203,7 @@ fn a_fault_that_only_weak_memory_shows_is_searched_for_under_it() {
     let value = folder.expect(0, &format!("{asked} --json")).json();
     let command = value["command"].as_str().expect("a command");
     assert!(command.contains("--memory sc"), "{command}");
-    let text = folder.expect(0, "explore --plant missed-wake-up --schedules 1").stdout;
+    let text = folder.expect(0, "explore --plant missed-wake-up --schedules 1 --seed 1").stdout;
     assert!(text.contains("weak memory") && !text.contains("search with"), "{text}");
 }
 

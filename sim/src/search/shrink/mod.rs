@@ -33,6 +33,7 @@ use crate::run::events::{self, Events, Kill};
 use crate::run::settings::Settings;
 use crate::run::simulation::{Extras, Report, Simulator};
 use crate::runtime::strategy::Choices;
+use crate::search::cause::Cause;
 
 /// What shrinking made of a trace.
 pub(crate) struct Shrunk {
@@ -40,6 +41,8 @@ pub(crate) struct Shrunk {
     pub trace: Trace,
     /// What happened in it.
     pub report: Report,
+    /// What decided it, once somebody has looked for that.
+    pub cause: Option<Cause>,
     /// How many runs it took.
     pub runs: u64,
     /// Operations before and after.
@@ -322,7 +325,7 @@ impl Shrinker<'_> {
         let settings = settings_for(&self.settings, &best.program);
         let config = Config { program: Some(best.program.to_notation()), ..settings.to_config() };
         let mut guide = TurnsGuide::new(&best, Some(Recorder::new(config)));
-        let extras = Extras { transitions: true, picture: true, events: true };
+        let extras = Extras { transitions: true, picture: true, events: true, accesses: false };
         let operations = best.program.operations();
         let program = best.program.clone();
         let report = self.simulator.run_program(&settings, program, extras, Some(&mut guide))?;
@@ -335,6 +338,7 @@ impl Shrinker<'_> {
             operations: (before.0, operations),
             switches: (before.1.saturating_sub(1), best.turns.len().saturating_sub(1)),
             report,
+            cause: None,
             runs: self.runs,
         }))
     }
