@@ -36,7 +36,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use hak_core::Platform;
 
-use crate::{Allocator, Native};
+use crate::{Allocator, Native, huge};
 
 /// Bytes of the thread's stack beside what the C library takes: it calls little.
 const STACK: usize = 256 << 10;
@@ -148,7 +148,8 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
             last::end();
         }
         // While nothing is idle there is nothing to be late for, but the end.
-        let intervals = if Allocator::tick() || last::may_be_near() { 1 } else { 4 };
+        let is_busy = Allocator::tick() | huge::look() || last::may_be_near();
+        let intervals = if is_busy { 1 } else { 4 };
         let pause = libc::timespec {
             tv_sec: (intervals * INTERVAL / 1_000_000_000) as libc::time_t,
             tv_nsec: (intervals * INTERVAL % 1_000_000_000) as _,

@@ -83,6 +83,7 @@ mod background;
 mod caches;
 mod description;
 mod errno;
+mod huge;
 mod memory;
 #[cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))]
 mod pinned;
@@ -98,6 +99,7 @@ mod thread;
 use core::alloc::{GlobalAlloc, Layout};
 
 pub use description::Description;
+pub use huge::HugePages;
 pub use platform::Native;
 pub use stack_text::StackText;
 pub use stats::{Stats, Totals};
@@ -282,6 +284,15 @@ impl Hak {
     /// libhak.so, `HAK_BACKGROUND=1` does this.
     pub fn start_background() -> bool {
         background::start()
+    }
+
+    /// Says which memory the system may put into huge pages: none, unless this was called. With
+    /// [`HugePages::Adaptive`] the thread of [`Hak::start_background`] looks which, and is started;
+    /// `false` if there is none for it. Memory that is accessible already stays as it is with
+    /// [`HugePages::Always`]. Under libhak.so, `HAK_HUGE` does this.
+    pub fn set_huge_pages(policy: HugePages) -> bool {
+        huge::set(policy);
+        policy != HugePages::Adaptive || background::start()
     }
 
     /// Whether this is the address of memory that this allocator manages. Any address may be asked

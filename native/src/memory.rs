@@ -54,7 +54,8 @@
 //! # Why no huge pages
 //!
 //! With transparent huge pages the first touch of one block may fill 2 MiB, and a `decommit` of a
-//! slab in it cannot return anything until the system splits the page. The advice is only that: a
+//! slab in it cannot return anything until the system splits the page. So the system is advised
+//! against them, unless the program asks for them: see [`crate::huge`]. The advice is only that: a
 //! system without it is fine.
 //!
 //! Nothing here allocates, and nothing here changes `errno` (see [`crate::errno`]).
@@ -81,7 +82,7 @@ use libc::{MAP_ANON, MAP_FAILED, MAP_PRIVATE, PROT_NONE, PROT_READ, PROT_WRITE, 
 
 #[cfg(target_os = "linux")]
 use crate::relocation;
-use crate::{Native, errno};
+use crate::{Native, errno, huge};
 
 /// Memory that the system counts as soon as it is accessible.
 pub(crate) const MAP_RESERVED: c_int = MAP_PRIVATE | MAP_ANON;
@@ -316,10 +317,22 @@ pub(crate) fn commit(start: *mut u8, bytes: usize) -> bool {
         if gap != 0 && ISLANDS.load(Ordering::Relaxed) < ISLANDS_MAX {
             ISLANDS.fetch_add(1, Ordering::Relaxed);
         } else if gap != 0 && give_access(unit.wrapping_sub(gap), whole + gap) {
+            prefer_huge_pages(unit.wrapping_sub(gap), whole + gap);
             return true;
         }
-        give_access(unit, whole) || give_access(start, bytes) || map_over(start, bytes)
+        if give_access(unit, whole) {
+            prefer_huge_pages(unit, whole);
+            return true;
+        }
+        give_access(start, bytes) || map_over(start, bytes)
     })
+}
+
+/// Of memory that became accessible, if all of it may be in huge pages. Changes `errno`.
+fn prefer_huge_pages(start: *mut u8, bytes: usize) {
+    if huge::is_always() {
+        huge::advise(start, bytes, true);
+    }
 }
 
 /// So many times, access is given to units that lie behind a gap of units that nobody uses. After
@@ -360,7 +373,7 @@ fn give_access(start: *mut u8, bytes: usize) -> bool {
 /// Advises against huge pages, and to leave a range out of core files until it is accessible: the
 /// system does so anyway, debuggers that write one ask for the advice.
 fn leave_alone(start: *mut u8, bytes: usize) {
-    avoid_huge_pages(start, bytes);
+    huge::advise(start, bytes, false);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: [memory 1, memory 4] advice about a mapping of ours. Refusal is fine.
     unsafe {
@@ -427,7 +440,7 @@ pub(crate) fn forget(start: *mut u8, bytes: usize) -> bool {
         // SAFETY: [memory 1] the range is the caller's, who gives its contents up.
         if unsafe { libc::madvise(start.cast(), bytes, advice) } == 0 {
             // The program may have asked for huge pages in its block. Whoever is next has not.
-            avoid_huge_pages(start, bytes);
+            huge::advise(start, bytes, huge::is_always());
             return true;
         }
         // SAFETY: [errno 1] the running thread's own word.
@@ -526,17 +539,6 @@ fn unmap(start: *mut u8, bytes: usize) {
         // SAFETY: [memory 1] the range lies in a mapping of ours, and the caller gives it up.
         unsafe { libc::munmap(start.cast(), bytes) };
     }
-}
-
-/// Advises against transparent huge pages, where there are such; refusal is fine.
-pub(crate) fn avoid_huge_pages(start: *mut u8, bytes: usize) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: [memory 1, memory 4] advice about a mapping of ours.
-    unsafe {
-        libc::madvise(start.cast(), bytes, libc::MADV_NOHUGEPAGE);
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = (start, bytes);
 }
 
 #[cfg(test)]

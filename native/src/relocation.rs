@@ -46,7 +46,8 @@ use libc::{
     PROT_READ, PROT_WRITE, c_int,
 };
 
-use crate::memory::{MAP_RESERVED, avoid_huge_pages, commit, forget};
+use crate::huge;
+use crate::memory::{MAP_RESERVED, commit, forget};
 use crate::{Native, errno};
 
 const PAGE: usize = Native::GEOMETRY.page_size;
@@ -261,7 +262,7 @@ fn map_fresh(start: *mut u8, bytes: usize, fixed: c_int) -> bool {
     if fresh == MAP_FAILED {
         return false;
     }
-    avoid_huge_pages(start, bytes);
+    huge::advise(start, bytes, huge::is_always());
     true
 }
 

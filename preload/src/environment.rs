@@ -17,10 +17,10 @@ use core::ffi::{CStr, c_char, c_int};
 use core::fmt::Write;
 use core::mem::MaybeUninit;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU64, Ordering};
 
 use hak_core::numbers::size_class::CLASSES;
-use native::{Hak, StackText, Stats, Totals};
+use native::{Hak, HugePages, StackText, Stats, Totals};
 
 use crate::crash;
 
@@ -37,6 +37,8 @@ enum VariableTakes {
     Switch(Switch),
     /// A number of bytes, which the function gets at once.
     Bytes(fn(usize)),
+    /// Which memory may be in huge pages.
+    Huge,
 }
 
 struct Switch {
@@ -58,7 +60,7 @@ const fn switch(at_start: fn(Environment), at_end: Option<fn(&mut LastWords)>) -
 }
 
 /// The variables. `docs/INSTALL.md` shows what `HAK_HELP` prints of them.
-static VARIABLES: [Variable; 6] = [
+static VARIABLES: [Variable; 7] = [
     Variable {
         name: HELP,
         what: "lists these variables, on standard error",
@@ -91,6 +93,23 @@ static VARIABLES: [Variable; 6] = [
         what: "limits the memory that is obtained from the system, as in 512M (K, M, G, T)",
         takes: VariableTakes::Bytes(Hak::set_limit),
     },
+    Variable {
+        name: HUGE,
+        what: "which memory may be in huge pages: never (any), adaptive (large and wholly used; \
+            starts the thread of HAK_BACKGROUND), always",
+        takes: VariableTakes::Huge,
+    },
+];
+
+const HUGE: &str = "HAK_HUGE";
+
+/// What `HAK_HUGE` says. It is obeyed once all variables are read.
+static HUGE_PAGES: AtomicU8 = AtomicU8::new(HugePages::Never as u8);
+
+const HUGE_WORDS: [(&[u8], HugePages); 3] = [
+    (b"never", HugePages::Never),
+    (b"adaptive", HugePages::Adaptive),
+    (b"always", HugePages::Always),
 ];
 
 /// This one is taken out of the environment, so that children do not print the list again.
@@ -107,7 +126,7 @@ impl Switch {
 fn switches() -> impl DoubleEndedIterator<Item = &'static Switch> {
     let switches = VARIABLES.iter().filter_map(|variable| match &variable.takes {
         VariableTakes::Switch(switch) => Some(switch),
-        VariableTakes::Bytes(_) => None,
+        VariableTakes::Bytes(_) | VariableTakes::Huge => None,
     });
     switches.filter(|switch| switch.is_on())
 }
@@ -138,6 +157,16 @@ extern "C" fn start(_count: c_int, _arguments: *const *const c_char, environment
     unsafe { read(environment) };
     for switch in switches() {
         (switch.at_start)(environment);
+    }
+    huge_pages();
+}
+
+fn huge_pages() {
+    let wanted = HUGE_PAGES.load(Ordering::Relaxed);
+    let Some((_, wanted)) = HUGE_WORDS.iter().find(|(_, one)| *one as u8 == wanted) else { return };
+    if !Hak::set_huge_pages(*wanted) {
+        let text = format_args!("hak: {HUGE} stays off: no thread could be made");
+        StackText::line(text).print();
     }
 }
 
@@ -268,6 +297,19 @@ fn set(entry: &[u8]) {
                 let other = printable(other);
                 let text = format_args!("hak: {name} is {other:?} and stays off; set it to 1 or 0");
                 StackText::line(text).print();
+            }
+            (VariableTakes::Huge, text) => {
+                match HUGE_WORDS.iter().find(|(word, _)| *word == text) {
+                    Some((_, wanted)) => HUGE_PAGES.store(*wanted as u8, Ordering::Relaxed),
+                    None => {
+                        let text = printable(text);
+                        let text = format_args!(
+                            "hak: {name} is {text:?} and stays never; set it to never, adaptive or \
+                             always"
+                        );
+                        StackText::line(text).print();
+                    }
+                }
             }
             (VariableTakes::Bytes(obey), text) => match bytes_of(text) {
                 Some(bytes) => obey(bytes),

@@ -60,6 +60,9 @@ fn verbose_names_unknown_variables_and_bad_values_are_named_always() {
     assert_eq!(ended.err, "hak: HAK_STATS is \"yes\" and stays off; set it to 1 or 0\n");
     let ended = run(preloaded("/bin/true").env("HAK_LIMIT", "much"));
     assert_eq!(ended.err, "hak: HAK_LIMIT is \"much\" and no limit; write it as in 512M\n");
+    let ended = run(preloaded("/bin/true").env("HAK_HUGE", "often"));
+    let wanted = "stays never; set it to never, adaptive or always\n";
+    assert_eq!(ended.err, format!("hak: HAK_HUGE is \"often\" and {wanted}"));
 }
 
 fn crash(how: &str) -> Ended {

@@ -118,3 +118,29 @@ fn calls_that_the_system_refuses_for_ever_cost_memory_and_nothing_else() {
         }
     }
 }
+
+/// MiB, resident and in huge pages: at once, after two seconds, after all was freed, of a child.
+fn huge_program(policy: &str) -> [(usize, usize); 4] {
+    let numbers = numbers(preloaded(compiled("huge.c")).env("HAK_HUGE", policy));
+    assert_eq!(numbers.len(), 8, "{numbers:?}");
+    std::array::from_fn(|at| (numbers[2 * at], numbers[2 * at + 1]))
+}
+
+#[test]
+fn huge_pages_hold_what_was_asked_for() {
+    let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    if !setting.is_ok_and(|text| !text.contains("[never]")) {
+        return eprintln!(
+            "not tested: the system has no huge pages for programs that ask for them"
+        );
+    }
+    // 64 MiB of which everything is used, and 4 MiB here and there.
+    let never = huge_program("never");
+    assert!(never.iter().all(|(_, huge)| *huge == 0), "{never:?}");
+    let adaptive = huge_program("adaptive");
+    let [(_, at_once), (resident, later), (rest, none), (_, of_child)] = adaptive;
+    assert!(at_once == 0 && later >= 60 && none <= 2 && of_child >= 60, "{adaptive:?}");
+    assert!(resident <= never[1].0 + 4 && rest <= 16, "{adaptive:?}, never: {never:?}");
+    let always = huge_program("always");
+    assert!(always[0].1 >= 120, "{always:?}");
+}

@@ -8,6 +8,8 @@
 //! | `sleepers`  | 2,000 threads allocate a little, free half of it, and sleep                 |
 //! | `start`     | nothing                                                                     |
 //! | `longest`   | of 1 GiB in blocks of 64 KiB a tenth is freed, then random ones are replaced |
+//! | `random`    | blocks of 16 MiB are filled, then words are read and written at random; in   |
+//! |             | no row: for `HAK_HUGE`, by hand                                             |
 //!
 //! Who holds which block is noted in mappings of the program's own ([`Table`]), so that lists are
 //! no part of what is measured.
@@ -43,6 +45,7 @@ pub(crate) fn run(name: &str, amount: u64) -> Option<Figures> {
         "phases" => phases(amount * MIB),
         "sleepers" => sleepers(amount),
         "longest" => longest(amount),
+        "random" => random(amount * MIB),
         _ => return None,
     })
 }
@@ -248,6 +251,40 @@ fn longest(pairs: usize) -> Figures {
         ("longest-call", longest.as_secs_f64() * 1e6),
         ("longest-free", longest_free.as_secs_f64() * 1e6),
     ]
+}
+
+/// Nanoseconds of a random access to blocks of 16 MiB, right after all of it was written, and some
+/// seconds later.
+fn random(bytes: usize) -> Figures {
+    const SIZE: usize = 16 * MIB;
+    const ACCESSES: u32 = 10_000_000;
+    const LATER: Duration = Duration::from_secs(8);
+    let mut draw = Draw(42);
+    let mut held = Table::new(bytes / SIZE);
+    for _ in 0..bytes / SIZE {
+        let block = allocate(SIZE);
+        write_pages(block);
+        held.push(block);
+    }
+    let mut access = |held: &Table| {
+        let start = Instant::now();
+        for _ in 0..ACCESSES {
+            let block = held[draw.below(held.len() as u32) as usize];
+            let word = draw.below((SIZE / 8) as u32) as usize * 8;
+            // SAFETY: [workloads 1] the word lies in the block.
+            unsafe {
+                let word = block.start.add(word).cast::<u64>();
+                word.write(word.read_volatile() ^ 1);
+            }
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(ACCESSES)
+    };
+    let first = access(&held);
+    thread::sleep(LATER);
+    let later = access(&held);
+    let resident = mib(resident_bytes());
+    held.iter().copied().for_each(free);
+    vec![("first", first), ("later", later), ("resident", resident)]
 }
 
 fn mib(bytes: usize) -> f64 {
