@@ -546,7 +546,7 @@ fn waves(draw: &mut Draw, most: usize, operations: usize) -> Vec<Operation> {
         }
         for register in 0..wave {
             list.push(Operation::Free { register: register as u8 });
-            if draw.below(3) == 0 {
+            if draw.below(2) == 0 {
                 list.push(Operation::Wait);
             }
         }

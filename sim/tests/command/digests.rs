@@ -18,7 +18,7 @@ const SEED_42: &[(&str, &str, &str)] = &[
     ("thread-churn", "4c6ed8497cc8bca9", "eefd22d6031fdf19"),
     ("adoption", "e98e9593c4715844", "d7b296962eef0a61"),
     ("superslab-free", "fa1474c668fb5cae", "1e397e57d3702cfc"),
-    ("decay", "e97e6f9d262e08b1", "6e34a7fdc800c099"),
+    ("decay", "fcc0e5aff02fb7fa", "b2060eb8af5746e7"),
     ("large-blocks", "9f51f074b6ddb605", "1eda4e58cdfe2168"),
     ("unwritten", "87ce92f3a1737e4e", "0f9003393c875c6a"),
     ("guests", "55c0a765963931e4", "cb3bd54d3763d026"),
