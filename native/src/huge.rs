@@ -12,20 +12,20 @@
 //! what has nothing to lose:
 //!
 //! ```text
-//! unit of a long mapping   ─ no page of it is missing ─► noted
-//! noted, an interval later ─ no page of it is missing ─► its pages are put together
+//! unit of a long mapping   ─ each page was written ─► noted
+//! noted, an interval later ─ each page was written ─► its pages are put together
 //! ```
 //!
 //! The thread in the background puts so many units together each time (`UNITS_AT_ONCE`). It asks
-//! the system which pages are there (`mincore`) and changes nothing but how the system keeps them:
-//! the program may read and write them meanwhile. What goes back loses the advice (see
-//! [`crate::memory::forget`]), but with `Always`.
+//! the system which pages are there, and are this process's alone (`/proc/self/pagemap`): a page
+//! that was only read, or that a child of `fork` shares, has memory to lose. It changes nothing but
+//! how the system keeps them: the program may read and write them meanwhile. The advice holds only
+//! while the system does that; what is together stays so, until it goes back.
 //!
-//! Between its question and its answer the block may be freed and its memory given back. The system
-//! then puts together what is not there: 2 MiB of zeroes in a unit that is free or somebody else's,
-//! and they read as what they were. So it can cost the unit that is looked at just then, and that
-//! one only, until it is used and goes back again. If the mapping is another one afterwards, its
-//! advice is taken away.
+//! Between its question and the system's answer a part of the block may be freed. The system then
+//! fills in what is not there any more, with zeroes, and they read as what they were. So it can
+//! cost 2 MiB until the unit is used and goes back again; whoever gives memory back advises against
+//! that first ([`crate::memory::forget`]), so that hardly any time is left for it.
 //!
 //! Invariants:
 //! 1. Advice about a unit of the range, which is mapped for ever, changes no contents, whosesoever
@@ -80,7 +80,7 @@ pub(crate) fn look() -> bool {
 
 #[cfg(target_os = "linux")]
 mod adaptive {
-    use core::sync::atomic::{AtomicU64, Ordering};
+    use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
     use hak_core::range::Range;
     use hak_core::tables::superslab::Use;
@@ -95,25 +95,43 @@ mod adaptive {
     /// Units that one look puts together at most: each is copied.
     const UNITS_AT_ONCE: u32 = 32;
 
+    /// Units of which one look asks for the pages at most.
+    const QUESTIONS: u32 = 1024;
+
+    /// After so many looks everything is looked at again.
+    const LOOKS: u32 = 64;
+
     /// Since Linux 6.1; not in the C library's list yet.
     const MADV_COLLAPSE: c_int = 25;
 
-    /// A bit for each unit; those that are so many apart share one, which costs one of them a look.
+    /// The most pages of the system in a unit.
+    const PAGES: usize = UNIT / 4096;
+
+    /// A bit for each unit; those that are so many apart share one, and are taken for one another:
+    /// one may be put together after a single look, or after [`LOOKS`] more.
     struct Bits([AtomicU64; 256]);
 
     /// Units that were wholly in use at the last look.
     static NOTED: Bits = Bits([const { AtomicU64::new(0) }; 256]);
 
-    /// Units that were put together.
+    /// Units that were put together, or that the system refused to.
     static DONE: Bits = Bits([const { AtomicU64::new(0) }; 256]);
 
+    /// Where the next look begins, and how many looks there were since all were done anew.
+    static BEGIN: AtomicU32 = AtomicU32::new(0);
+    static LOOKED: AtomicU32 = AtomicU32::new(0);
+
     impl Bits {
-        /// Whether the bit was set. One thread calls this.
-        fn put(&self, unit: u32, set: bool) -> bool {
+        fn is_set(&self, unit: u32) -> bool {
+            self.0[unit as usize / 64 % self.0.len()].load(Ordering::Relaxed) >> (unit % 64) & 1
+                == 1
+        }
+
+        /// One thread calls this.
+        fn put(&self, unit: u32, set: bool) {
             let word = &self.0[unit as usize / 64 % self.0.len()];
             let (old, bit) = (word.load(Ordering::Relaxed), 1 << (unit % 64));
             word.store(if set { old | bit } else { old & !bit }, Ordering::Relaxed);
-            old & bit != 0
         }
     }
 
@@ -123,32 +141,60 @@ mod adaptive {
         if POLICY.load(Ordering::Relaxed) != HugePages::Adaptive as u8 {
             return false;
         }
-        let Some(range) = Range::<Native>::get() else { return false };
-        let (mut left, mut some) = (UNITS_AT_ONCE, false);
+        errno::kept(|| {
+            let Some(range) = Range::<Native>::get() else { return false };
+            let Some(pages) = Pages::open() else { return false };
+            if LOOKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOKS) {
+                DONE.0.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            }
+            look_at(range, &pages)
+        })
+    }
+
+    fn look_at(range: Range<Native>, pages: &Pages) -> bool {
+        let begin = BEGIN.swap(0, Ordering::Relaxed);
+        let (mut left, mut questions, mut some) = (UNITS_AT_ONCE, QUESTIONS, false);
         // The mapping that was met last.
         let mut first = 0;
         inspect::units_in_use(range, |unit| {
             if inspect::unit_word(range, unit).usage() == Use::Large {
                 first = unit;
             }
-            let start = core::ptr::with_exposed_provenance_mut(range.base() + unit as usize * UNIT);
-            if !(is_inside(range, first, unit) && is_resident(start)) {
-                NOTED.put(unit, false);
-                DONE.put(unit, false);
+            if unit < begin || questions == 0 {
                 return;
             }
-            if DONE.put(unit, true) {
+            let forget = || [&NOTED, &DONE].iter().for_each(|bits| bits.put(unit, false));
+            if !is_inside(range, first, unit) {
+                return forget();
+            }
+            questions -= 1;
+            if questions == 0 {
+                // The rest at the next look.
+                BEGIN.store(unit + 1, Ordering::Relaxed);
+            }
+            let start = core::ptr::with_exposed_provenance_mut(range.base() + unit as usize * UNIT);
+            if !pages.are_all_ours(start) {
+                return forget();
+            }
+            if DONE.is_set(unit) {
                 return;
             }
             some = true;
-            let goes_on = NOTED.put(unit, true) && left != 0;
-            DONE.put(unit, goes_on);
-            if goes_on {
+            if !NOTED.is_set(unit) {
+                return NOTED.put(unit, true);
+            }
+            if left != 0 {
                 left -= 1;
-                put_together(start);
-                if !is_inside(range, first, unit) {
-                    errno::kept(|| advise(start, UNIT, false));
+                DONE.put(unit, true);
+                // In this order: who gives memory back advises against huge pages first, and the
+                // system refuses to put together what it was advised against.
+                advise(start, UNIT, true);
+                if is_inside(range, first, unit) && pages.are_all_ours(start) {
+                    // SAFETY: [huge 1] no contents change.
+                    unsafe { libc::madvise(start.cast(), UNIT, MADV_COLLAPSE) };
                 }
+                // What is put together stays so.
+                advise(start, UNIT, false);
             }
         });
         some
@@ -162,29 +208,49 @@ mod adaptive {
             && ((unit - first) as usize) < units
     }
 
-    /// Whether all pages of a unit are there.
-    fn is_resident(start: *mut u8) -> bool {
-        let mut pages = [0_u8; UNIT / Native::GEOMETRY.page_size];
-        // SAFETY: [lib 1, memory 1] a mapping of ours, and a byte for each page of it.
-        let known = errno::kept(|| unsafe {
-            libc::mincore(start.cast(), UNIT, pages.as_mut_ptr().cast()) == 0
-        });
-        // The system's pages may be larger: then the last bytes are not written.
-        known && pages.iter().take(UNIT / system_page()).all(|page| page & 1 == 1)
+    /// What the system says of the process's pages: `/proc/self/pagemap`.
+    struct Pages {
+        file: c_int,
+        /// Bytes of a page.
+        size: usize,
     }
 
-    fn system_page() -> usize {
-        // SAFETY: [lib 1] it has no precondition.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        usize::try_from(page).unwrap_or(0).max(Native::GEOMETRY.page_size)
+    impl Pages {
+        fn open() -> Option<Pages> {
+            // SAFETY: [lib 1] a C string; no precondition.
+            let (file, size) = unsafe {
+                let name = c"/proc/self/pagemap";
+                let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+                (libc::open(name.as_ptr(), flags), libc::sysconf(libc::_SC_PAGESIZE))
+            };
+            (file >= 0).then_some(Pages { file, size: usize::try_from(size).ok()? })
+        }
+
+        /// Whether all pages of a unit are there, written by this process, and in no other one: not
+        /// those that were only read, and not those that a child of `fork` shares.
+        fn are_all_ours(&self, start: *mut u8) -> bool {
+            const PRESENT_AND_EXCLUSIVE: u64 = 1 << 63 | 1 << 56;
+            let mut words = [0_u64; PAGES];
+            let words = &mut words[..UNIT / self.size.max(UNIT / PAGES)];
+            let at = start.addr() / self.size * size_of::<u64>();
+            // SAFETY: [lib 1] a buffer of the length that is given.
+            let read = unsafe {
+                libc::pread(
+                    self.file,
+                    words.as_mut_ptr().cast(),
+                    size_of_val(words),
+                    at as libc::off_t,
+                )
+            };
+            let is_ours = |word: &u64| word & PRESENT_AND_EXCLUSIVE == PRESENT_AND_EXCLUSIVE;
+            usize::try_from(read) == Ok(size_of_val(words)) && words.iter().all(is_ours)
+        }
     }
 
-    /// Puts the pages of a unit together; an older system does so in its own time.
-    fn put_together(start: *mut u8) {
-        errno::kept(|| {
-            advise(start, UNIT, true);
-            // SAFETY: [huge 1] no contents change.
-            unsafe { libc::madvise(start.cast(), UNIT, MADV_COLLAPSE) };
-        });
+    impl Drop for Pages {
+        fn drop(&mut self) {
+            // SAFETY: [lib 1] a file of our own.
+            unsafe { libc::close(self.file) };
+        }
     }
 }

@@ -291,8 +291,11 @@ impl Hak {
     /// `false` if there is none for it. Memory that is accessible already stays as it is with
     /// [`HugePages::Always`]. Under libhak.so, `HAK_HUGE` does this.
     pub fn set_huge_pages(policy: HugePages) -> bool {
-        huge::set(policy);
-        policy != HugePages::Adaptive || background::start()
+        let obeyed = policy != HugePages::Adaptive || background::start();
+        if obeyed {
+            huge::set(policy);
+        }
+        obeyed
     }
 
     /// Whether this is the address of memory that this allocator manages. Any address may be asked

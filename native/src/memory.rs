@@ -436,11 +436,11 @@ fn map_reserved(start: *mut u8, bytes: usize) -> bool {
 pub(crate) fn forget(start: *mut u8, bytes: usize) -> bool {
     // Since Linux 5.18; what the C library calls `MADV_DONTNEED_LOCKED`.
     const DONTNEED_LOCKED: c_int = 24;
+    // The program may have asked for huge pages in its block. Whoever is next has not.
+    huge::advise(start, bytes, huge::is_always());
     for advice in [libc::MADV_DONTNEED, DONTNEED_LOCKED] {
         // SAFETY: [memory 1] the range is the caller's, who gives its contents up.
         if unsafe { libc::madvise(start.cast(), bytes, advice) } == 0 {
-            // The program may have asked for huge pages in its block. Whoever is next has not.
-            huge::advise(start, bytes, huge::is_always());
             return true;
         }
         // SAFETY: [errno 1] the running thread's own word.

@@ -1,4 +1,5 @@
-// huge.c: 64 MiB of which each byte is written, and 64 MiB of which one page in sixteen is. Prints
+// huge.c: 64 MiB of which each byte is written, and 64 MiB of which each page is read, and one in
+// sixteen written. Prints
 // resident and huge MiB then, after two seconds, after both were freed and two more seconds passed,
 // and in a child of fork that does the same with the first block: eight numbers.
 #include "check.h"
@@ -31,6 +32,7 @@ int main(void) {
     char *whole = malloc(BYTES), *sparse = malloc(BYTES);
     use(whole, 64);
     use(sparse, 16 * 4096);
+    for (size_t at = 1; at < BYTES; at += 4096) CHECK(((volatile char *)sparse)[at] == 0);
     show();
     sleep(2);
     show();
