@@ -115,7 +115,8 @@ fn within(cause: &Cause, access: &LoggedAccess) -> Option<String> {
     Some(format!("in {}{called}{}", function.name, row.join(", ")))
 }
 
-/// The rule of the core next to the accesses of the change, or else to others that are named.
+/// The rule of the core next to the accesses of the change: what the function of an access cites,
+/// or the one that called it. Farther away, a citation is about something else.
 fn rule(cause: &Cause) -> Option<(String, String)> {
     let of_change: Vec<&LoggedAccess> = match &cause.change {
         SavingChange::Reversed { first, second } => vec![second, first],
@@ -125,12 +126,10 @@ fn rule(cause: &Cause) -> Option<(String, String)> {
         SavingChange::NotRefused(access) | SavingChange::NotSpurious(access) => vec![access],
         _ => Vec::new(),
     };
-    let all: Vec<&LoggedAccess> = of_change.into_iter().chain(&cause.named).collect();
-    all.iter().find_map(|one| {
-        let calls = calls_to(&cause.accesses, one);
-        let calls = calls.iter().take(CALLS);
+    of_change.iter().find_map(|one| {
         source::rule_at(one.site.file(), one.site.line()).or_else(|| {
-            calls.into_iter().find_map(|call| source::rule_at(call.caller.file, call.line))
+            let calls = calls_to(&cause.accesses, one);
+            calls.first().and_then(|call| source::rule_at(call.caller.file, call.line))
         })
     })
 }
