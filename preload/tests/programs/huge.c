@@ -1,7 +1,7 @@
 // huge.c WANTED: 64 MiB of which each byte is written, and 64 MiB of which each page is read, and
-// one in sixteen written. Prints resident and huge MiB at once; when WANTED of them are huge, or after
-// 20 seconds; after both were freed, when little is resident, or after 2 seconds where WANTED is 0;
-// and in a child of fork that does the same with the first block: eight numbers.
+// one in sixteen written. Prints resident and huge MiB at once; when WANTED of them are huge, or
+// after 20 seconds; after both were freed, when little is resident, or after 2 seconds where WANTED
+// is 0; and in a child of fork that does the same with the first block: eight numbers.
 #include "check.h"
 
 #define BYTES (64ul << 20)
