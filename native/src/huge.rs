@@ -101,7 +101,7 @@ mod adaptive {
     /// After so many looks everything is looked at again.
     const LOOKS: u32 = 64;
 
-    /// Since Linux 6.1; not in the C library's list yet.
+    /// Since Linux 6.1, and what is adaptive needs it; not in the C library's list yet.
     const MADV_COLLAPSE: c_int = 25;
 
     /// The most pages of the system in a unit.
@@ -114,7 +114,7 @@ mod adaptive {
     /// Units that were wholly in use at the last look.
     static NOTED: Bits = Bits([const { AtomicU64::new(0) }; 256]);
 
-    /// Units that were put together, or that the system refused to.
+    /// Units that were put together.
     static DONE: Bits = Bits([const { AtomicU64::new(0) }; 256]);
 
     /// Where the next look begins, and how many looks there were since all were done anew.
@@ -143,7 +143,7 @@ mod adaptive {
         }
         errno::kept(|| {
             let Some(range) = Range::<Native>::get() else { return false };
-            let Some(pages) = Pages::open() else { return false };
+            let Some(pages) = PageMap::open() else { return false };
             if LOOKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOKS) {
                 DONE.0.iter().for_each(|word| word.store(0, Ordering::Relaxed));
             }
@@ -151,7 +151,7 @@ mod adaptive {
         })
     }
 
-    fn look_at(range: Range<Native>, pages: &Pages) -> bool {
+    fn look_at(range: Range<Native>, pages: &PageMap) -> bool {
         let begin = BEGIN.swap(0, Ordering::Relaxed);
         let (mut left, mut questions, mut some) = (UNITS_AT_ONCE, QUESTIONS, false);
         // The mapping that was met last.
@@ -185,14 +185,17 @@ mod adaptive {
             }
             if left != 0 {
                 left -= 1;
-                DONE.put(unit, true);
                 // In this order: who gives memory back advises against huge pages first, and the
                 // system refuses to put together what it was advised against.
                 advise(start, UNIT, true);
-                if is_inside(range, first, unit) && pages.are_all_ours(start) {
+                let is_done = is_inside(range, first, unit)
+                    && pages.are_all_ours(start)
                     // SAFETY: [huge 1] no contents change.
-                    unsafe { libc::madvise(start.cast(), UNIT, MADV_COLLAPSE) };
-                }
+                    && unsafe { libc::madvise(start.cast(), UNIT, MADV_COLLAPSE) } == 0;
+                // The system may have had something else to do with one of the pages: again, but
+                // not at once.
+                DONE.put(unit, is_done);
+                NOTED.put(unit, is_done);
                 // What is put together stays so.
                 advise(start, UNIT, false);
             }
@@ -209,21 +212,21 @@ mod adaptive {
     }
 
     /// What the system says of the process's pages: `/proc/self/pagemap`.
-    struct Pages {
+    struct PageMap {
         file: c_int,
         /// Bytes of a page.
         size: usize,
     }
 
-    impl Pages {
-        fn open() -> Option<Pages> {
+    impl PageMap {
+        fn open() -> Option<PageMap> {
             // SAFETY: [lib 1] a C string; no precondition.
             let (file, size) = unsafe {
                 let name = c"/proc/self/pagemap";
                 let flags = libc::O_RDONLY | libc::O_CLOEXEC;
                 (libc::open(name.as_ptr(), flags), libc::sysconf(libc::_SC_PAGESIZE))
             };
-            (file >= 0).then_some(Pages { file, size: usize::try_from(size).ok()? })
+            (file >= 0).then_some(PageMap { file, size: usize::try_from(size).ok()? })
         }
 
         /// Whether all pages of a unit are there, written by this process, and in no other one: not
@@ -247,7 +250,7 @@ mod adaptive {
         }
     }
 
-    impl Drop for Pages {
+    impl Drop for PageMap {
         fn drop(&mut self) {
             // SAFETY: [lib 1] a file of our own.
             unsafe { libc::close(self.file) };

@@ -288,8 +288,9 @@ impl Hak {
 
     /// Says which memory the system may put into huge pages: none, unless this was called. With
     /// [`HugePages::Adaptive`] the thread of [`Hak::start_background`] looks which, and is started;
-    /// `false` if there is none for it. Memory that is accessible already stays as it is with
-    /// [`HugePages::Always`]. Under libhak.so, `HAK_HUGE` does this.
+    /// `false` if there is none for it. (It needs Linux 6.1, and finds nothing elsewhere.) Memory
+    /// that is accessible already stays as it is with [`HugePages::Always`]. Under libhak.so,
+    /// `HAK_HUGE` does this.
     pub fn set_huge_pages(policy: HugePages) -> bool {
         let obeyed = policy != HugePages::Adaptive || background::start();
         if obeyed {

@@ -150,7 +150,7 @@ fn huge_pages_hold_what_was_asked_for() {
     if can_collapse() {
         assert!(later >= 60 && none <= 2 && of_child >= 60, "{adaptive:?}");
     } else {
-        eprintln!("not tested: before Linux 6.1, huge pages are made in the system's own time");
+        eprintln!("not tested: before Linux 6.1 the system puts no pages together");
     }
     let always = huge_program("always", "0");
     assert!(always[0].1 >= 120, "{always:?}");
